@@ -1,0 +1,1 @@
+//! Types and rules. No I/O, no clock of its own.

@@ -1,0 +1,3 @@
+//! The `trailpost` command.
+
+fn main() {}
