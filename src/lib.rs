@@ -1,5 +1,6 @@
 //! Trailpost: Settings > Audit logs, whole and self-hostable.
 
+pub mod aws;
 pub mod domain;
-#[cfg(feature = "demo")]
-pub mod sandbox;
+pub mod store;
+pub mod writer;

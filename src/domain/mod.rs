@@ -1,1 +1,23 @@
-//! Types and rules. No I/O, no clock of its own.
+//! Types and rules. No I/O, no clock of its own: what is valid here is valid everywhere, because every value is
+//! parsed at the edge into a type that can't hold a wrong one.
+
+pub mod access_check;
+pub mod bucket;
+pub mod caller;
+pub mod clock;
+pub mod credential;
+pub mod event_catalog;
+pub mod failure;
+pub mod id;
+pub mod integration;
+pub mod membership;
+pub mod object_key;
+pub mod organization;
+pub mod policy;
+pub mod record;
+pub mod retry;
+pub mod role_arn;
+pub mod sequence;
+pub mod submission;
+pub mod user;
+pub mod window;

@@ -1,0 +1,178 @@
+//! Temporary credentials of customers' roles. We call STS ourselves: through the SDK's own provider a denial
+//! would surface without code or request id, and the access check needs both.
+//!
+//! Guarantees:
+//! - credentials are cached under everything that they depend on (organization, role, external ID, session
+//!   policy), so two organizations never share any;
+//! - they are renewed five minutes before they end.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use aws_credential_types::Credentials;
+use aws_sdk_sts::operation::assume_role::AssumeRoleOutput;
+
+use super::Aws;
+use super::diagnosis::{diagnose, unexpected};
+use crate::domain::access_check::Stage;
+use crate::domain::clock::Timestamp;
+use crate::domain::failure::{Cause, Failure};
+use crate::domain::id::OrganizationId;
+use crate::domain::integration::Settings;
+use crate::domain::organization::ExternalId;
+use crate::domain::policy;
+use crate::domain::role_arn::RoleArn;
+
+/// AWS's own default, and the most a chained role may have
+/// (<https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>).
+const SESSION_SECONDS: i32 = 3600;
+const RENEW_BEFORE_EXPIRY: Duration = Duration::from_secs(300);
+
+/// A role to be assumed for an organization: all that its credentials depend on.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct AssumedRole {
+    organization: OrganizationId,
+    role_arn: RoleArn,
+    external_id: ExternalId,
+    session_policy: String,
+}
+
+/// What STS said to a call without our external ID.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExternalIdProbe {
+    /// Refused, as it should be.
+    Required,
+    /// Let in: the role is too open.
+    NotRequired,
+}
+
+impl AssumedRole {
+    /// The role of these settings, with a session policy that allows the access test and the organization's
+    /// own folder and nothing else.
+    pub fn new(organization: OrganizationId, external_id: ExternalId, settings: &Settings) -> AssumedRole {
+        AssumedRole {
+            organization,
+            role_arn: settings.role_arn.clone(),
+            external_id,
+            session_policy: policy::session_policy(
+                &settings.destination(),
+                organization,
+                settings.role_arn.partition(),
+            )
+            .to_string(),
+        }
+    }
+
+    /// Carries the organization's id into the customer's CloudTrail.
+    fn session_name(&self) -> String {
+        format!("trailpost-{}", self.organization)
+    }
+}
+
+#[derive(Debug, Default)]
+pub(super) struct CredentialsCache(Mutex<HashMap<AssumedRole, Cached>>);
+
+#[derive(Clone, Debug)]
+struct Cached {
+    credentials: Credentials,
+    expires_at: Timestamp,
+}
+
+impl CredentialsCache {
+    fn get(&self, role: &AssumedRole, now: Timestamp) -> Option<Credentials> {
+        let mut cache = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        cache.retain(|_, cached| now + RENEW_BEFORE_EXPIRY < cached.expires_at);
+        cache.get(role).map(|cached| cached.credentials.clone())
+    }
+
+    fn keep(&self, role: AssumedRole, cached: Cached) {
+        let mut cache = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        cache.insert(role, cached);
+    }
+
+    fn forget(&self, role: &AssumedRole) {
+        let mut cache = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        cache.remove(role);
+    }
+}
+
+impl Aws {
+    /// Proves that the role can be assumed with our external ID, asking STS even if credentials are cached.
+    ///
+    /// # Errors
+    /// What STS answered, as a failure of the stage *Assume role*.
+    pub async fn assume(&self, role: &AssumedRole) -> Result<(), Failure> {
+        self.forget_credentials(role);
+        self.role_credentials(role).await.map(drop)
+    }
+
+    /// Whether the same call without our external ID, and with another of the same shape, is refused.
+    ///
+    /// # Errors
+    /// An answer that proves neither.
+    pub async fn probe_external_id(
+        &self,
+        role: &AssumedRole,
+        other: &ExternalId,
+    ) -> Result<ExternalIdProbe, Failure> {
+        for external_id in [None, Some(other)] {
+            match self.call_assume_role(role, external_id).await {
+                Ok(_) => return Ok(ExternalIdProbe::NotRequired),
+                Err(failure) if failure.cause == Cause::AssumeRoleDenied => {}
+                Err(failure) => {
+                    return Err(Failure { stage: Stage::ExternalIdRequired, ..failure });
+                }
+            }
+        }
+        Ok(ExternalIdProbe::Required)
+    }
+
+    pub(super) async fn role_credentials(&self, role: &AssumedRole) -> Result<Credentials, Failure> {
+        if let Some(credentials) = self.credentials.get(role, self.clock.now()) {
+            return Ok(credentials);
+        }
+        let answer = self.call_assume_role(role, Some(&role.external_id)).await?;
+        let cached = cached(&answer)
+            .ok_or_else(|| unexpected(Stage::AssumeRole, "STS answered without usable credentials"))?;
+        let credentials = cached.credentials.clone();
+        self.credentials.keep(role.clone(), cached);
+        Ok(credentials)
+    }
+
+    pub(super) fn forget_credentials(&self, role: &AssumedRole) {
+        self.credentials.forget(role);
+    }
+
+    async fn call_assume_role(
+        &self,
+        role: &AssumedRole,
+        external_id: Option<&ExternalId>,
+    ) -> Result<AssumeRoleOutput, Failure> {
+        self.sts
+            .assume_role()
+            .role_arn(role.role_arn.as_str())
+            .role_session_name(role.session_name())
+            .duration_seconds(SESSION_SECONDS)
+            .policy(&role.session_policy)
+            .set_external_id(external_id.map(ToString::to_string))
+            .send()
+            .await
+            .map_err(|error| diagnose(Stage::AssumeRole, &error))
+    }
+}
+
+fn cached(answer: &AssumeRoleOutput) -> Option<Cached> {
+    let given = answer.credentials()?;
+    Some(Cached {
+        credentials: Credentials::new(
+            given.access_key_id(),
+            given.secret_access_key(),
+            Some(given.session_token().to_owned()),
+            // Our cache decides by our clock; the SDK would decide by the machine's.
+            None,
+            "assumed role",
+        ),
+        expires_at: Timestamp::from_millis(given.expiration().to_millis().ok()?),
+    })
+}

@@ -1,0 +1,108 @@
+//! From the SDK's errors to the domain's failures: the one place that knows AWS's error codes.
+//! Codes of S3: <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html#ErrorCodeList>,
+//! of STS: <https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html>.
+
+use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+
+use crate::domain::access_check::Stage;
+use crate::domain::failure::{AwsAnswer, Cause, Failure};
+
+/// What an error of the SDK proves.
+pub(super) fn diagnose<E>(stage: Stage, error: &SdkError<E, HttpResponse>) -> Failure
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+{
+    match error {
+        SdkError::TimeoutError(_) => without_answer(stage, Cause::Timeout),
+        SdkError::DispatchFailure(failure) if failure.is_timeout() => without_answer(stage, Cause::Timeout),
+        SdkError::DispatchFailure(failure) if failure.is_io() => without_answer(stage, Cause::Unreachable),
+        // Neither io nor timeout: the request was never signed, because we have no identity to sign with.
+        SdkError::DispatchFailure(_) => {
+            tracing::error!(error = %DisplayErrorContext(error), "Trailpost has no AWS identity to sign with");
+            without_answer(stage, Cause::OwnIdentityRefused)
+        }
+        SdkError::ServiceError(context) => {
+            let answer = answer(context.raw(), error);
+            Failure { stage, cause: cause(stage, &answer), aws: Some(answer) }
+        }
+        SdkError::ResponseError(context) => {
+            let answer = answer(context.raw(), error);
+            Failure { stage, cause: cause(stage, &answer), aws: Some(answer) }
+        }
+        other => {
+            tracing::error!(error = %DisplayErrorContext(other), "a request to AWS could not be made");
+            without_answer(stage, Cause::Unexpected)
+        }
+    }
+}
+
+/// A failure that no error code stands for.
+pub(super) fn unexpected(stage: Stage, message: &str) -> Failure {
+    let answer = AwsAnswer { code: String::new(), message: message.to_owned(), request_id: None, status: 0 };
+    Failure { stage, cause: Cause::Unexpected, aws: Some(answer) }
+}
+
+fn without_answer(stage: Stage, cause: Cause) -> Failure {
+    Failure { stage, cause, aws: None }
+}
+
+fn answer<E: ProvideErrorMetadata>(raw: &HttpResponse, error: &SdkError<E, HttpResponse>) -> AwsAnswer {
+    let metadata = error.meta();
+    let request_id = ["x-amz-request-id", "x-amzn-requestid"].iter().find_map(|name| raw.headers().get(name));
+    AwsAnswer {
+        code: metadata.code().unwrap_or_default().to_owned(),
+        message: metadata.message().unwrap_or_default().to_owned(),
+        // S3 sends it as a header, STS inside its XML.
+        request_id: request_id.or_else(|| metadata.extra("aws_request_id")).map(str::to_owned),
+        status: raw.status().as_u16(),
+    }
+}
+
+fn cause(stage: Stage, answer: &AwsAnswer) -> Cause {
+    match (stage, answer.code.as_str(), answer.status) {
+        (Stage::AssumeRole | Stage::ExternalIdRequired, "AccessDenied", _) => Cause::AssumeRoleDenied,
+        (
+            Stage::AssumeRole | Stage::ExternalIdRequired,
+            "InvalidClientTokenId"
+            | "SignatureDoesNotMatch"
+            | "ExpiredToken"
+            | "ExpiredTokenException"
+            | "MissingAuthenticationToken"
+            | "IncompleteSignature",
+            _,
+        ) => Cause::OwnIdentityRefused,
+        (_, "NoSuchBucket", _) | (Stage::Bucket, _, 404) => Cause::BucketMissing,
+        (_, "ExpiredToken" | "InvalidToken", _) => Cause::CredentialsExpired,
+        (_, "SlowDown" | "Throttling" | "ThrottlingException" | "RequestLimitExceeded", _) | (_, _, 429) => {
+            Cause::Throttled
+        }
+        (_, "RequestTimeout", _) => Cause::Timeout,
+        (_, _, 500..=599) => Cause::AwsUnavailable,
+        (Stage::Write, _, 403) => Cause::WriteDenied,
+        _ => Cause::Unexpected,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_code_means_another_thing_at_another_stage() {
+        let denied = |stage, code: &str, status| {
+            cause(
+                stage,
+                &AwsAnswer { code: code.to_owned(), message: String::new(), request_id: None, status },
+            )
+        };
+        assert_eq!(denied(Stage::AssumeRole, "AccessDenied", 403), Cause::AssumeRoleDenied);
+        assert_eq!(denied(Stage::Write, "AccessDenied", 403), Cause::WriteDenied);
+        assert_eq!(denied(Stage::AssumeRole, "ExpiredToken", 403), Cause::OwnIdentityRefused);
+        assert_eq!(denied(Stage::Write, "ExpiredToken", 400), Cause::CredentialsExpired);
+        assert_eq!(denied(Stage::Bucket, "NotFound", 404), Cause::BucketMissing);
+        assert_eq!(denied(Stage::Write, "SlowDown", 503), Cause::Throttled);
+        assert_eq!(denied(Stage::Write, "InternalError", 500), Cause::AwsUnavailable);
+        assert_eq!(denied(Stage::Write, "TeaPot", 418), Cause::Unexpected);
+    }
+}

@@ -1,0 +1,98 @@
+//! The only code that speaks to AWS: assuming a customer's role, finding a bucket's region, writing objects.
+//! Every failure comes out as one of the domain's, with AWS's own words.
+//!
+//! Our own identity, endpoints and region come from the standard AWS environment variables and credential
+//! chain, unless the composition root states them.
+
+mod credentials;
+mod diagnosis;
+mod s3;
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_sdk_s3::config::retry::RetryConfig;
+use aws_sdk_s3::config::timeout::TimeoutConfig;
+
+use crate::domain::bucket::BucketName;
+use crate::domain::clock::Clock;
+use credentials::CredentialsCache;
+
+pub use credentials::{AssumedRole, ExternalIdProbe};
+pub use s3::{Object, Written};
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Bounds one call. Long enough for 64 MiB at 1 MB/s, and shorter than a delivery's lease.
+pub const CALL_TIMEOUT: Duration = Duration::from_secs(90);
+/// Where a bucket's region is asked for when nothing else is known.
+const FALLBACK_REGION: &str = "us-east-1";
+
+/// Where our own identity and the endpoints come from.
+#[derive(Clone, Debug)]
+pub enum AwsIdentity {
+    /// The standard AWS environment variables and credential chain
+    /// (<https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html>).
+    Environment,
+    /// A key and one endpoint for everything, stated by the composition root.
+    Stated {
+        /// The endpoint of STS and S3.
+        endpoint_url: String,
+        /// The region.
+        region: String,
+        /// Our access key id.
+        access_key_id: String,
+        /// Its secret.
+        secret_access_key: secrecy::SecretString,
+    },
+}
+
+/// Our side of AWS. One per process; clients, regions and credentials are shared by all deliveries.
+#[derive(Debug)]
+pub struct Aws {
+    sdk: SdkConfig,
+    sts: aws_sdk_sts::Client,
+    clock: Clock,
+    s3_clients: Mutex<HashMap<String, aws_sdk_s3::Client>>,
+    bucket_regions: Mutex<HashMap<BucketName, String>>,
+    credentials: CredentialsCache,
+}
+
+impl Aws {
+    /// Makes the clients. Nothing is called yet.
+    pub async fn new(identity: AwsIdentity, clock: Clock) -> Aws {
+        let mut loader = aws_config::defaults(BehaviorVersion::latest())
+            // A retry inside the SDK would be a try that our books don't know.
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(
+                TimeoutConfig::builder()
+                    .connect_timeout(CONNECT_TIMEOUT)
+                    .operation_timeout(CALL_TIMEOUT)
+                    .build(),
+            );
+        if let AwsIdentity::Stated { endpoint_url, region, access_key_id, secret_access_key } = identity {
+            use secrecy::ExposeSecret as _;
+            loader = loader.endpoint_url(endpoint_url).region(Region::new(region)).credentials_provider(
+                Credentials::new(access_key_id, secret_access_key.expose_secret(), None, None, "stated"),
+            );
+        }
+        let mut sdk = loader.load().await;
+        if sdk.region().is_none() {
+            sdk = sdk.into_builder().region(Region::new(FALLBACK_REGION)).build();
+        }
+        Aws {
+            sts: aws_sdk_sts::Client::new(&sdk),
+            sdk,
+            clock,
+            s3_clients: Mutex::default(),
+            bucket_regions: Mutex::default(),
+            credentials: CredentialsCache::default(),
+        }
+    }
+
+    fn home_region(&self) -> String {
+        self.sdk.region().map_or_else(|| FALLBACK_REGION.to_owned(), ToString::to_string)
+    }
+}

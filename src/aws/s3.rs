@@ -1,0 +1,228 @@
+//! Writing objects with a customer's role, in the bucket's own region.
+//!
+//! Every PUT carries a SHA-256 checksum, `If-None-Match: *` and the expected bucket owner. We need
+//! `s3:PutObject` and nothing else: the region is read from an answer that S3 gives even to who may do nothing.
+
+use std::sync::PoisonError;
+
+use aws_config::Region;
+use aws_credential_types::Credentials;
+use aws_sdk_s3::config::IdentityCache;
+use aws_sdk_s3::error::SdkError;
+use aws_sdk_s3::operation::RequestId as _;
+use aws_sdk_s3::operation::put_object::{PutObjectError, PutObjectOutput};
+use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types::ChecksumAlgorithm;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use bytes::Bytes;
+
+use super::diagnosis::diagnose;
+use super::{AssumedRole, Aws};
+use crate::domain::access_check::Stage;
+use crate::domain::bucket::BucketName;
+use crate::domain::failure::{Cause, Failure};
+use crate::domain::integration::Settings;
+use crate::domain::object_key::ObjectKey;
+
+const BUCKET_REGION: &str = "x-amz-bucket-region";
+
+/// An object to be written.
+#[derive(Clone, Debug)]
+pub struct Object {
+    /// Its key.
+    pub key: ObjectKey,
+    /// Its Content-Type.
+    pub content_type: &'static str,
+    /// Its bytes.
+    pub body: Bytes,
+}
+
+/// How a PUT that S3 answered ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Written {
+    /// The object is there, written by this call.
+    Now {
+        /// AWS's id of the request.
+        request_id: Option<String>,
+    },
+    /// 412: there was an object under this key.
+    Before,
+}
+
+impl Aws {
+    /// Finds out which region a bucket is in. S3 says so even where it refuses the call
+    /// (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html>).
+    ///
+    /// # Errors
+    /// A failure of the stage *Bucket*.
+    pub async fn bucket_region(&self, role: &AssumedRole, bucket: &BucketName) -> Result<String, Failure> {
+        self.forget_region(bucket);
+        self.region_of(role, bucket).await
+    }
+
+    /// Writes an object unless its key is taken.
+    ///
+    /// # Errors
+    /// A failure of the stage *Write*, or of the one before it that turned out not to hold any more.
+    pub async fn put_new(
+        &self,
+        role: &AssumedRole,
+        settings: &Settings,
+        object: &Object,
+    ) -> Result<Written, Failure> {
+        self.put(role, settings, object, IfThere::Leave).await
+    }
+
+    /// Writes the access check's test object: like a delivery, and over an earlier test's.
+    ///
+    /// # Errors
+    /// As for `put_new`. If only the overwriting is refused, the earlier object proves the access.
+    pub async fn put_test(
+        &self,
+        role: &AssumedRole,
+        settings: &Settings,
+        object: &Object,
+    ) -> Result<Written, Failure> {
+        match self.put(role, settings, object, IfThere::Leave).await? {
+            Written::Before => {}
+            written @ Written::Now { .. } => return Ok(written),
+        }
+        match self.put(role, settings, object, IfThere::Replace).await {
+            Err(failure) if failure.cause == Cause::WriteDenied => Ok(Written::Before),
+            other => other,
+        }
+    }
+
+    async fn put(
+        &self,
+        role: &AssumedRole,
+        settings: &Settings,
+        object: &Object,
+        if_there: IfThere,
+    ) -> Result<Written, Failure> {
+        let credentials = self.role_credentials(role).await?;
+        let region = self.region_of(role, &settings.bucket).await?;
+        let mut answer = self.call_put(&region, credentials.clone(), settings, object, if_there).await;
+        if let Some(moved) = answer.as_ref().err().and_then(|error| other_region(error, &region)) {
+            self.keep_region(&settings.bucket, &moved);
+            answer = self.call_put(&moved, credentials, settings, object, if_there).await;
+        }
+        match answer {
+            Ok(output) => Ok(Written::Now { request_id: output.request_id().map(str::to_owned) }),
+            Err(error) if status(&error) == Some(412) => Ok(Written::Before),
+            Err(error) => {
+                let failure = diagnose(Stage::Write, &error);
+                if failure.cause == Cause::CredentialsExpired {
+                    self.forget_credentials(role);
+                }
+                Err(failure)
+            }
+        }
+    }
+
+    async fn call_put(
+        &self,
+        region: &str,
+        credentials: Credentials,
+        settings: &Settings,
+        object: &Object,
+        if_there: IfThere,
+    ) -> Result<PutObjectOutput, SdkError<PutObjectError, HttpResponse>> {
+        let put = self
+            .s3(region)
+            .put_object()
+            .bucket(settings.bucket.as_str())
+            .key(object.key.as_str())
+            .expected_bucket_owner(settings.expected_bucket_owner().to_string())
+            .content_type(object.content_type)
+            .checksum_algorithm(ChecksumAlgorithm::Sha256)
+            .body(ByteStream::from(object.body.clone()));
+        let put = match if_there {
+            IfThere::Leave => put.if_none_match("*"),
+            IfThere::Replace => put,
+        };
+        put.customize().config_override(as_role(credentials)).send().await
+    }
+
+    async fn region_of(&self, role: &AssumedRole, bucket: &BucketName) -> Result<String, Failure> {
+        let known = self.bucket_regions.lock().unwrap_or_else(PoisonError::into_inner).get(bucket).cloned();
+        if let Some(region) = known {
+            return Ok(region);
+        }
+        let credentials = self.role_credentials(role).await?;
+        let home = self.home_region();
+        let answer = self
+            .s3(&home)
+            .head_bucket()
+            .bucket(bucket.as_str())
+            .customize()
+            .config_override(as_role(credentials))
+            .send()
+            .await;
+        let region = match &answer {
+            Ok(output) => output.bucket_region().map(str::to_owned),
+            Err(error) => {
+                let failure = diagnose(Stage::Bucket, error);
+                match error.raw_response().and_then(region_header) {
+                    Some(region) if failure.cause != Cause::BucketMissing => Some(region),
+                    _ if status(error) == Some(403) => None,
+                    _ => return Err(failure),
+                }
+            }
+        };
+        let region = region.unwrap_or(home);
+        self.keep_region(bucket, &region);
+        Ok(region)
+    }
+
+    fn keep_region(&self, bucket: &BucketName, region: &str) {
+        let mut regions = self.bucket_regions.lock().unwrap_or_else(PoisonError::into_inner);
+        regions.insert(bucket.clone(), region.to_owned());
+    }
+
+    fn forget_region(&self, bucket: &BucketName) {
+        self.bucket_regions.lock().unwrap_or_else(PoisonError::into_inner).remove(bucket);
+    }
+
+    /// One client for each region; credentials come with each request.
+    fn s3(&self, region: &str) -> aws_sdk_s3::Client {
+        let mut clients = self.s3_clients.lock().unwrap_or_else(PoisonError::into_inner);
+        clients
+            .entry(region.to_owned())
+            .or_insert_with(|| {
+                let config = aws_sdk_s3::config::Builder::from(&self.sdk)
+                    .region(Region::new(region.to_owned()))
+                    .identity_cache(IdentityCache::no_cache())
+                    .build();
+                aws_sdk_s3::Client::from_conf(config)
+            })
+            .clone()
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum IfThere {
+    Leave,
+    Replace,
+}
+
+fn as_role(credentials: Credentials) -> aws_sdk_s3::config::Builder {
+    aws_sdk_s3::config::Builder::new().credentials_provider(credentials)
+}
+
+fn status<E>(error: &SdkError<E, HttpResponse>) -> Option<u16> {
+    error.raw_response().map(|raw| raw.status().as_u16())
+}
+
+fn region_header(raw: &HttpResponse) -> Option<String> {
+    raw.headers().get(BUCKET_REGION).map(str::to_owned)
+}
+
+/// The SDK follows no redirect between regions; the answer names the right one.
+fn other_region<E>(error: &SdkError<E, HttpResponse>, tried: &str) -> Option<String> {
+    let raw = error.raw_response()?;
+    if !matches!(raw.status().as_u16(), 301 | 307 | 400) {
+        return None;
+    }
+    region_header(raw).filter(|region| region != tried)
+}

@@ -1,0 +1,49 @@
+//! Who asks for a change: what every record needs to know of its cause besides the event itself.
+
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use super::record::{Actor, Client, PrincipalType};
+use super::user::User;
+
+/// The principal behind a change, and where the request came from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Caller {
+    /// Who acts.
+    pub actor: Actor,
+    /// What they act with.
+    pub client: Client,
+    /// The client's address; none for what nobody pressed.
+    pub source_ip: Option<IpAddr>,
+}
+
+impl Caller {
+    /// A signed-in user in a browser.
+    pub fn user(user: &User, user_agent: &str, source_ip: Option<IpAddr>) -> Caller {
+        Caller {
+            actor: Actor {
+                principal_id: user.id.to_string(),
+                principal_name: user.email.to_string(),
+                principal_type: PrincipalType::User,
+                display_name: Some(user.display_name.to_string()),
+            },
+            client: Client { user_agent: user_agent.to_owned() },
+            source_ip,
+        }
+    }
+
+    /// Trailpost itself: the daily check, an expiry, an operator's command.
+    pub fn trailpost() -> Caller {
+        Caller {
+            actor: Actor {
+                principal_id: "trailpost".to_owned(),
+                principal_name: "trailpost".to_owned(),
+                principal_type: PrincipalType::ServiceAccount,
+                display_name: None,
+            },
+            client: Client { user_agent: concat!("trailpost/", env!("CARGO_PKG_VERSION")).to_owned() },
+            source_ip: None,
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! Secrets: passwords and producer tokens. Debug never shows them; tokens are stored only as hashes.
+
+use std::fmt;
+use std::str::FromStr;
+
+use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha256};
+
+use super::clock::Entropy;
+use super::organization::name;
+
+/// Longer ones would let a sign-in cost what its sender likes.
+const LONGEST_PASSWORD: usize = 256;
+const SHORTEST_NEW_PASSWORD: usize = 12;
+
+/// A password as typed. Not stored; hashed by whoever checks it.
+#[derive(Clone, Debug)]
+pub struct Password(SecretString);
+
+/// Why a password was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PasswordError {
+    /// Too short for a new one.
+    #[error("Use at least 12 characters.")]
+    TooShort,
+    /// Too long to be hashed.
+    #[error("Use at most 256 bytes.")]
+    TooLong,
+}
+
+impl Password {
+    /// A new password.
+    ///
+    /// # Errors
+    /// It is shorter than 12 or longer than 256 bytes.
+    pub fn new(typed: &str) -> Result<Password, PasswordError> {
+        if typed.len() < SHORTEST_NEW_PASSWORD {
+            return Err(PasswordError::TooShort);
+        }
+        Password::typed(typed)
+    }
+
+    /// A password to be compared with a stored one.
+    ///
+    /// # Errors
+    /// It is longer than any stored one can be.
+    pub fn typed(typed: &str) -> Result<Password, PasswordError> {
+        if typed.len() > LONGEST_PASSWORD {
+            return Err(PasswordError::TooLong);
+        }
+        Ok(Password(SecretString::from(typed)))
+    }
+
+    /// The plain text.
+    pub fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+}
+
+name!(
+    /// The name of a producer: 1 to 100 characters, trimmed, without control characters.
+    ProducerName
+);
+
+const TOKEN_START: &str = "tp_";
+
+/// What a producer presents as its bearer token: 256 random bits. Shown once.
+#[derive(Clone, Debug)]
+pub struct ProducerToken(SecretString);
+
+impl ProducerToken {
+    /// A new one.
+    pub fn generate(entropy: &Entropy) -> ProducerToken {
+        ProducerToken(format!("{TOKEN_START}{}", hex::encode(entropy.bytes::<32>())).into())
+    }
+
+    /// The plain text.
+    pub fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+
+    /// What is stored. A plain SHA-256 suffices: 256 random bits can't be guessed, so there is nothing for a
+    /// slow hash to slow down.
+    pub fn hash(&self) -> TokenHash {
+        TokenHash(Sha256::digest(self.expose()).into())
+    }
+}
+
+impl FromStr for ProducerToken {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<ProducerToken, String> {
+        let digits = text.strip_prefix(TOKEN_START).unwrap_or_default();
+        if digits.len() == 64 && digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            Ok(ProducerToken(text.into()))
+        } else {
+            Err("not a producer token".to_owned())
+        }
+    }
+}
+
+/// The SHA-256 of a token.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct TokenHash([u8; 32]);
+
+impl TokenHash {
+    /// Its bytes.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for TokenHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TokenHash")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_survive_their_text_and_hide_in_debug() {
+        let token = ProducerToken::generate(&Entropy::system());
+        let back: ProducerToken = token.expose().parse().unwrap();
+        assert_eq!(back.hash(), token.hash());
+        assert!(!format!("{token:?} {:?}", token.hash()).contains(&token.expose()[3..]));
+        assert!("tp_short".parse::<ProducerToken>().is_err());
+    }
+
+    #[test]
+    fn passwords_are_bounded_and_hide_in_debug() {
+        assert_eq!(Password::new("eleven char").unwrap_err(), PasswordError::TooShort);
+        assert_eq!(Password::typed(&"x".repeat(257)).unwrap_err(), PasswordError::TooLong);
+        let password = Password::new("correct horse battery").unwrap();
+        assert!(!format!("{password:?}").contains("horse"));
+    }
+}

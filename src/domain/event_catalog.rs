@@ -1,0 +1,195 @@
+//! The events that Trailpost itself records: one function for each, so that the shape of a record is decided
+//! here and nowhere else. Resource ids follow the documented table of PRODUCT.md section 3.
+
+use serde_json::{Map, Value, json};
+
+use super::caller::Caller;
+use super::clock::Timestamp;
+use super::failure::Failure;
+use super::id::{OrganizationId, RecordId};
+use super::integration::Settings;
+use super::organization::OrganizationName;
+use super::record::{Action, ErrorCode, Event, Outcome, Record, ResourceType};
+use super::sequence::Sequence;
+use super::user::User;
+
+/// An event before the store gives it its organization, id and time.
+#[derive(Clone, Debug)]
+pub struct EventDraft {
+    action: Action,
+    resource_type: ResourceType,
+    resource_id: Value,
+    resource_name: String,
+    outcome: Outcome,
+    parameters: Map<String, Value>,
+}
+
+impl EventDraft {
+    /// The same event as one that was tried and did not happen.
+    #[must_use]
+    pub fn failed(mut self, reason: impl Into<String>, error_code: &'static str) -> EventDraft {
+        self.outcome =
+            Outcome::Failure { reason: reason.into(), error_code: ErrorCode::from_static(error_code) };
+        self
+    }
+
+    /// The finished record. `source_ip` joins the parameters.
+    pub fn into_record(
+        mut self,
+        id: RecordId,
+        organization_id: OrganizationId,
+        organization_name: &OrganizationName,
+        caller: &Caller,
+        time: Timestamp,
+    ) -> Record {
+        if let Some(address) = caller.source_ip {
+            self.parameters.insert("source_ip".to_owned(), json!(address));
+        }
+        Record {
+            id,
+            organization_id,
+            organization_name: organization_name.to_string(),
+            client: caller.client.clone(),
+            actor: caller.actor.clone(),
+            event: Event {
+                time,
+                action: self.action,
+                resource_type: self.resource_type,
+                resource_id: self.resource_id,
+                resource_name: self.resource_name,
+                outcome: self.outcome,
+                parameters: self.parameters,
+            },
+        }
+    }
+}
+
+fn draft(
+    action: &'static str,
+    resource_type: &'static str,
+    resource_id: Value,
+    resource_name: impl Into<String>,
+) -> EventDraft {
+    EventDraft {
+        action: Action::from_static(action),
+        resource_type: ResourceType::from_static(resource_type),
+        resource_id,
+        resource_name: resource_name.into(),
+        outcome: Outcome::Success,
+        parameters: Map::new(),
+    }
+}
+
+/// `login · user · username`
+pub fn login(user: &User) -> EventDraft {
+    draft("login", "user", json!(user.email.as_str()), user.email.as_str())
+}
+
+/// `logout · user · username`
+pub fn logout(user: &User) -> EventDraft {
+    draft("logout", "user", json!(user.email.as_str()), user.email.as_str())
+}
+
+/// `update · organization · new name`
+pub fn rename_organization(before: &OrganizationName, after: &OrganizationName) -> EventDraft {
+    let mut event = draft("update", "organization", json!(after.as_str()), after.as_str());
+    event.parameters = changes(&json!({ "name": before.as_str() }), &json!({ "name": after.as_str() }));
+    event
+}
+
+/// What is done to an organization's integration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IntegrationAction {
+    /// The first set-up, which also starts collecting.
+    Create,
+    /// Other settings.
+    Update,
+    /// The switch turned on again.
+    Enable,
+    /// The switch turned off.
+    Disable,
+    /// The integration removed.
+    Delete,
+    /// An access check by hand.
+    Test,
+}
+
+impl IntegrationAction {
+    fn as_str(self) -> &'static str {
+        match self {
+            IntegrationAction::Create => "create",
+            IntegrationAction::Update => "update",
+            IntegrationAction::Enable => "enable",
+            IntegrationAction::Disable => "disable",
+            IntegrationAction::Delete => "delete",
+            IntegrationAction::Test => "test",
+        }
+    }
+}
+
+/// `… · audit-log-integration · organization id`, with the settings before and after.
+pub fn integration(
+    action: IntegrationAction,
+    organization: OrganizationId,
+    before: Option<&Settings>,
+    after: Option<&Settings>,
+) -> EventDraft {
+    let mut event = draft(
+        action.as_str(),
+        "audit-log-integration",
+        json!(organization.to_string()),
+        "audit-log-integration",
+    );
+    event.parameters = changes(&json!(before), &json!(after));
+    event
+}
+
+/// A run of records that will not be delivered, for the record that explains the gap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Discarded {
+    /// The first sequence that is left out.
+    pub first: Sequence,
+    /// The last sequence that is left out.
+    pub last: Sequence,
+}
+
+impl EventDraft {
+    /// Names the run that this event discarded, if it discarded any.
+    #[must_use]
+    pub fn discarding(mut self, discarded: Option<Discarded>) -> EventDraft {
+        if let Some(run) = discarded {
+            self.parameters.insert(
+                "discarded".to_owned(),
+                json!({
+                    "first_sequence": run.first.get(),
+                    "last_sequence": run.last.get(),
+                    "records": run.last.get() - run.first.get() + 1,
+                }),
+            );
+        }
+        self
+    }
+
+    /// The same event as one that failed for an AWS reason.
+    #[must_use]
+    pub fn failed_because(self, failure: &Failure) -> EventDraft {
+        let reason = match &failure.aws {
+            Some(answer) if !answer.message.is_empty() => {
+                format!("{}: {}", failure.title(), answer.message)
+            }
+            _ => failure.title().to_owned(),
+        };
+        self.failed(reason, "FAILED_PRECONDITION")
+    }
+}
+
+fn changes(before: &Value, after: &Value) -> Map<String, Value> {
+    let mut parameters = Map::new();
+    if !before.is_null() {
+        parameters.insert("before".to_owned(), before.clone());
+    }
+    if !after.is_null() {
+        parameters.insert("after".to_owned(), after.clone());
+    }
+    parameters
+}

@@ -1,0 +1,337 @@
+//! An organization's audit-log set-up: its settings and the four independent facts about it
+//! (configured, active, suspended, health).
+
+use std::str::FromStr;
+
+use serde::Serialize;
+
+use super::bucket::{BucketName, Destination, DestinationError, Field, Prefix};
+use super::object_key::{Compression, Format};
+use super::organization::Plan;
+use super::role_arn::{AccountId, RoleArn};
+use super::window::WindowLength;
+
+/// Where and how records are delivered. Every value is valid by its type, and any combination is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Settings {
+    /// The role that Trailpost assumes.
+    pub role_arn: RoleArn,
+    /// The bucket.
+    pub bucket: BucketName,
+    /// The folder in the bucket; may be empty.
+    pub prefix: Prefix,
+    /// The account that owns the bucket, where it is not the role's.
+    pub bucket_owner_account: Option<AccountId>,
+    /// How a file holds its records.
+    pub format: Format,
+    /// How a file is compressed.
+    pub compression: Compression,
+    /// The length of a window, in minutes in records and the API.
+    #[serde(rename = "window_minutes")]
+    pub window: WindowLength,
+}
+
+impl Settings {
+    /// Bucket and prefix together.
+    pub fn destination(&self) -> Destination {
+        Destination::new(self.bucket.clone(), self.prefix.clone())
+    }
+
+    /// The account that must own the bucket: the field, else the role's account. S3 refuses a PUT to a bucket
+    /// of any other (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-owner-condition.html>).
+    pub fn expected_bucket_owner(&self) -> &AccountId {
+        self.bucket_owner_account.as_ref().unwrap_or_else(|| self.role_arn.account_id())
+    }
+}
+
+/// A field of the settings form, by its name in forms and in the API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is the field of Settings with the same name")]
+pub enum SettingsField {
+    RoleArn,
+    Bucket,
+    Prefix,
+    BucketOwnerAccount,
+    Format,
+    Compression,
+    WindowMinutes,
+}
+
+/// Why a field of the settings form was refused, in words to stand beside it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldError {
+    /// Which field.
+    pub field: SettingsField,
+    /// What is wrong and what to do.
+    pub message: String,
+}
+
+/// The settings as typed. Parsing names every wrong field at once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is the field of Settings with the same name")]
+pub struct TypedSettings {
+    pub role_arn: String,
+    pub bucket: String,
+    pub prefix: String,
+    pub bucket_owner_account: String,
+    pub format: String,
+    pub compression: String,
+    pub window_minutes: String,
+}
+
+impl TypedSettings {
+    /// Parses all fields. An empty optional field takes its default; `default_window` is the operator's.
+    ///
+    /// # Errors
+    /// One entry for each field that can't be used.
+    pub fn parse(&self, default_window: WindowLength) -> Result<Settings, Vec<FieldError>> {
+        let mut errors = Vec::new();
+        let role_arn = keep(self.parse_role_arn(), SettingsField::RoleArn, &mut errors);
+        let destination = match Destination::parse(&self.bucket, &self.prefix) {
+            Ok(destination) => Some(destination),
+            Err(error) => {
+                errors.push(destination_error(&error));
+                None
+            }
+        };
+        let owner =
+            keep(optional(&self.bucket_owner_account), SettingsField::BucketOwnerAccount, &mut errors);
+        let format = keep(optional(&self.format), SettingsField::Format, &mut errors);
+        let compression = keep(optional(&self.compression), SettingsField::Compression, &mut errors);
+        let window = keep(self.parse_window(), SettingsField::WindowMinutes, &mut errors);
+        match (role_arn, destination, owner, format, compression, window) {
+            (
+                Some(role_arn),
+                Some(destination),
+                Some(bucket_owner_account),
+                Some(format),
+                Some(compression),
+                Some(window),
+            ) if errors.is_empty() => Ok(Settings {
+                role_arn,
+                bucket: destination.bucket().clone(),
+                prefix: destination.prefix().clone(),
+                bucket_owner_account,
+                format: format.unwrap_or_default(),
+                compression: compression.unwrap_or_default(),
+                window: window.unwrap_or(default_window),
+            }),
+            _ => Err(errors),
+        }
+    }
+
+    fn parse_role_arn(&self) -> Result<RoleArn, String> {
+        if self.role_arn.trim().is_empty() {
+            return Err("Enter the ARN of the role that Trailpost should assume.".to_owned());
+        }
+        RoleArn::parse(&self.role_arn).map_err(|error| error.to_string())
+    }
+
+    fn parse_window(&self) -> Result<Option<WindowLength>, String> {
+        let Some(minutes) = optional::<u32>(&self.window_minutes)
+            .map_err(|_| "Enter the delivery window in minutes.".to_owned())?
+        else {
+            return Ok(None);
+        };
+        WindowLength::new(minutes).map(Some).map_err(|error| error.to_string())
+    }
+}
+
+impl From<&Settings> for TypedSettings {
+    fn from(settings: &Settings) -> TypedSettings {
+        TypedSettings {
+            role_arn: settings.role_arn.to_string(),
+            bucket: settings.bucket.to_string(),
+            prefix: settings.prefix.to_string(),
+            bucket_owner_account: settings
+                .bucket_owner_account
+                .as_ref()
+                .map_or_else(String::new, ToString::to_string),
+            format: settings.format.to_string(),
+            compression: settings.compression.to_string(),
+            window_minutes: settings.window.minutes().to_string(),
+        }
+    }
+}
+
+fn optional<T: FromStr>(typed: &str) -> Result<Option<T>, String>
+where
+    T::Err: std::fmt::Display,
+{
+    match typed.trim() {
+        "" => Ok(None),
+        text => text.parse().map(Some).map_err(|error: T::Err| error.to_string()),
+    }
+}
+
+fn keep<T>(parsed: Result<T, String>, field: SettingsField, errors: &mut Vec<FieldError>) -> Option<T> {
+    parsed.map_err(|message| errors.push(FieldError { field, message })).ok()
+}
+
+fn destination_error(error: &DestinationError) -> FieldError {
+    let field = match error.field() {
+        Field::Bucket => SettingsField::Bucket,
+        Field::Prefix => SettingsField::Prefix,
+    };
+    FieldError { field, message: error.to_string() }
+}
+
+/// How the deliveries of an integration go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Health {
+    /// Nothing is failing.
+    Ok,
+    /// Trying again by itself; nobody has to act.
+    Retrying,
+    /// Deliveries wait until somebody acts.
+    ActionNeeded,
+}
+
+impl Health {
+    /// The word in the database and the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Health::Ok => "ok",
+            Health::Retrying => "retrying",
+            Health::ActionNeeded => "action_needed",
+        }
+    }
+}
+
+impl FromStr for Health {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Health, String> {
+        [Health::Ok, Health::Retrying, Health::ActionNeeded]
+            .into_iter()
+            .find(|health| health.as_str() == text)
+            .ok_or_else(|| format!("“{text}” is not a health"))
+    }
+}
+
+/// The settings revision a page or client saw. Every write names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Revision(i64);
+
+impl Revision {
+    /// The revision with this number.
+    pub fn new(number: i64) -> Revision {
+        Revision(number)
+    }
+
+    /// Its number.
+    pub fn get(self) -> i64 {
+        self.0
+    }
+
+    /// The revision after a change.
+    #[must_use]
+    pub fn next(self) -> Revision {
+        Revision(self.0 + 1)
+    }
+}
+
+/// What an integration is, for the rules that decide what may be done with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// The organization's plan.
+    pub plan: Plan,
+    /// There are settings in force.
+    pub configured: bool,
+    /// The switch.
+    pub active: bool,
+    /// Collection is paused because the plan fell below Enterprise.
+    pub suspended: bool,
+}
+
+/// The situation that an owner's page is in, apart from a check under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Situation {
+    /// The plan does not include audit logs and nothing was set up.
+    NeedsEnterprise,
+    /// Nothing is set up yet.
+    NotConfigured,
+    /// Records are collected and delivered.
+    Active,
+    /// Set up, switched off.
+    Inactive,
+    /// Set up, but the plan fell below Enterprise.
+    Suspended,
+}
+
+impl Standing {
+    /// The one situation that these facts add up to.
+    pub fn situation(self) -> Situation {
+        match self {
+            Standing { configured: false, plan, .. } if !plan.includes_audit_logs() => {
+                Situation::NeedsEnterprise
+            }
+            Standing { configured: false, .. } => Situation::NotConfigured,
+            Standing { plan, suspended, .. } if suspended || !plan.includes_audit_logs() => {
+                Situation::Suspended
+            }
+            Standing { active: true, .. } => Situation::Active,
+            Standing { active: false, .. } => Situation::Inactive,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn typed() -> TypedSettings {
+        TypedSettings {
+            role_arn: " arn:aws:iam::111122223333:role/trailpost-audit-logs ".to_owned(),
+            bucket: "s3://acme-audit-logs/team/logs".to_owned(),
+            ..TypedSettings::default()
+        }
+    }
+
+    #[test]
+    fn typed_values_become_settings_with_defaults() {
+        let window = WindowLength::new(5).unwrap();
+        let settings = typed().parse(window).unwrap();
+        assert_eq!(settings.prefix.as_str(), "team/logs");
+        assert_eq!(settings.expected_bucket_owner().to_string(), "111122223333");
+        assert_eq!(settings.window, window);
+        assert_eq!(TypedSettings::from(&settings).parse(WindowLength::default()), Ok(settings));
+    }
+
+    #[test]
+    fn every_wrong_field_is_named_at_once() {
+        let wrong = TypedSettings {
+            role_arn: String::new(),
+            bucket: "Acme".to_owned(),
+            prefix: String::new(),
+            bucket_owner_account: "12".to_owned(),
+            format: "xml".to_owned(),
+            compression: "zip".to_owned(),
+            window_minutes: "7".to_owned(),
+        };
+        let fields: Vec<_> =
+            wrong.parse(WindowLength::default()).unwrap_err().iter().map(|e| e.field).collect();
+        assert_eq!(
+            fields,
+            [
+                SettingsField::RoleArn,
+                SettingsField::Bucket,
+                SettingsField::BucketOwnerAccount,
+                SettingsField::Format,
+                SettingsField::Compression,
+                SettingsField::WindowMinutes,
+            ]
+        );
+    }
+
+    #[test]
+    fn a_plan_without_audit_logs_suspends_what_is_configured_and_offers_nothing_else() {
+        let standing = Standing { plan: Plan::Standard, configured: false, active: false, suspended: false };
+        assert_eq!(standing.situation(), Situation::NeedsEnterprise);
+        let configured = Standing { configured: true, active: true, ..standing };
+        assert_eq!(configured.situation(), Situation::Suspended);
+        let enterprise = Standing { plan: Plan::Enterprise, ..configured };
+        assert_eq!(enterprise.situation(), Situation::Active);
+        assert_eq!(Standing { active: false, ..enterprise }.situation(), Situation::Inactive);
+    }
+}

@@ -1,0 +1,92 @@
+//! Who may do what in an organization. The table is PRODUCT.md section 2's.
+
+use std::str::FromStr;
+
+/// A member's role.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// May do everything.
+    Owner,
+    /// Works with projects and their keys.
+    Manager,
+    /// Looks.
+    Member,
+    /// Looks, and sees the plan.
+    BillingAdmin,
+}
+
+/// What a role may be asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ability {
+    /// See the organization.
+    SeeOrganization,
+    /// See the plan.
+    SeePlan,
+    /// Rename the organization.
+    RenameOrganization,
+    /// Everything about audit logs, seeing them included.
+    ManageAuditLogs,
+}
+
+impl Role {
+    /// All roles.
+    pub const ALL: [Role; 4] = [Role::Owner, Role::Manager, Role::Member, Role::BillingAdmin];
+
+    /// The word in the database and the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Role::Owner => "owner",
+            Role::Manager => "manager",
+            Role::Member => "member",
+            Role::BillingAdmin => "billing_admin",
+        }
+    }
+
+    /// The word on pages.
+    pub fn label(self) -> &'static str {
+        match self {
+            Role::Owner => "Owner",
+            Role::Manager => "Manager",
+            Role::Member => "Member",
+            Role::BillingAdmin => "Billing admin",
+        }
+    }
+
+    /// Whether the role may.
+    pub fn may(self, ability: Ability) -> bool {
+        match ability {
+            Ability::SeeOrganization => true,
+            Ability::SeePlan => matches!(self, Role::Owner | Role::BillingAdmin),
+            Ability::RenameOrganization | Ability::ManageAuditLogs => self == Role::Owner,
+        }
+    }
+}
+
+impl FromStr for Role {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Role, String> {
+        Role::ALL
+            .into_iter()
+            .find(|role| role.as_str() == text)
+            .ok_or_else(|| format!("“{text}” is not a role: use owner, manager, member or billing_admin"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_of_roles_is_the_documented_one() {
+        let table = [
+            (Ability::SeeOrganization, [true, true, true, true]),
+            (Ability::SeePlan, [true, false, false, true]),
+            (Ability::RenameOrganization, [true, false, false, false]),
+            (Ability::ManageAuditLogs, [true, false, false, false]),
+        ];
+        for (ability, allowed) in table {
+            assert_eq!(Role::ALL.map(|role| role.may(ability)), allowed, "{ability:?}");
+        }
+    }
+}

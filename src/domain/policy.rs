@@ -1,0 +1,97 @@
+//! The policy documents of AWS that Trailpost shows or sends. Least privilege: `s3:PutObject` under the prefix, and
+//! nothing else (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html>).
+
+use serde_json::{Value, json};
+
+use super::bucket::Destination;
+use super::id::OrganizationId;
+use super::object_key::ACCESS_TEST;
+use super::organization::ExternalId;
+use super::role_arn::Partition;
+
+const VERSION: &str = "2012-10-17";
+
+/// Who may assume the role: our principal, with this external ID.
+pub fn trust_policy(principal_arn: &str, external_id: &ExternalId) -> Value {
+    json!({
+        "Version": VERSION,
+        "Statement": [{
+            "Sid": "TrailpostAssumesThisRole",
+            "Effect": "Allow",
+            "Principal": { "AWS": principal_arn },
+            "Action": "sts:AssumeRole",
+            "Condition": { "StringEquals": { "sts:ExternalId": external_id.as_str() } },
+        }],
+    })
+}
+
+/// What the role may do: write objects under the prefix.
+pub fn permissions_policy(destination: &Destination, partition: Partition) -> Value {
+    json!({
+        "Version": VERSION,
+        "Statement": [{
+            "Sid": "TrailpostWritesAuditLogs",
+            "Effect": "Allow",
+            "Action": "s3:PutObject",
+            "Resource": object_arn(destination, partition, "*"),
+        }],
+    })
+}
+
+/// What one session of ours may do, whatever the role allows: the test object and the organization's own folder.
+pub fn session_policy(
+    destination: &Destination,
+    organization: OrganizationId,
+    partition: Partition,
+) -> Value {
+    json!({
+        "Version": VERSION,
+        "Statement": [{
+            "Effect": "Allow",
+            "Action": "s3:PutObject",
+            "Resource": [
+                object_arn(destination, partition, ACCESS_TEST),
+                object_arn(destination, partition, &format!("{organization}/*")),
+            ],
+        }],
+    })
+}
+
+fn object_arn(destination: &Destination, partition: Partition, rest: &str) -> String {
+    format!("arn:{}:s3:::{}/{}", partition.as_str(), destination.bucket(), destination.prefix().join(rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::clock::{Clock, Entropy};
+
+    #[test]
+    fn policies_allow_one_action_under_the_prefix_and_nothing_else() {
+        let destination = Destination::parse("acme-logs/team", "").unwrap();
+        let permissions = permissions_policy(&destination, Partition::AwsCn);
+        let statements = permissions["Statement"].as_array().unwrap();
+        assert_eq!(statements.len(), 1);
+        assert_eq!(statements[0]["Action"], "s3:PutObject");
+        assert_eq!(statements[0]["Resource"], "arn:aws-cn:s3:::acme-logs/team/*");
+
+        let organization = OrganizationId::generate(&Clock::system(), &Entropy::seeded(1));
+        let session = session_policy(&destination, organization, Partition::Aws);
+        assert_eq!(
+            session["Statement"][0]["Resource"],
+            json!([
+                "arn:aws:s3:::acme-logs/team/audit-log-access-test",
+                format!("arn:aws:s3:::acme-logs/team/{organization}/*"),
+            ])
+        );
+        assert!(session.to_string().len() < 2048, "STS takes at most 2,048 characters");
+    }
+
+    #[test]
+    fn trust_requires_the_external_id() {
+        let external_id = ExternalId::generate(&Entropy::seeded(1));
+        let trust = trust_policy("arn:aws:iam::999988887777:user/trailpost", &external_id);
+        let statement = &trust["Statement"][0];
+        assert_eq!(statement["Condition"]["StringEquals"]["sts:ExternalId"], external_id.as_str());
+    }
+}

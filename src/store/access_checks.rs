@@ -1,0 +1,525 @@
+//! Access checks as rows: the console asks, a writer claims, reports and ends them, and the transaction that
+//! ends one puts into force what it was for.
+
+use std::time::Duration;
+
+use futures::FutureExt;
+
+use super::database::{execute, fetch_optional, parse};
+use super::integrations::{Integration, Refused, SettingsColumns, from_json};
+use super::transaction::{LockedOrganization, Transaction};
+use super::{Store, StoreError};
+use crate::domain::access_check::{CheckState, Checklist, Purpose};
+use crate::domain::caller::Caller;
+use crate::domain::clock::Timestamp;
+use crate::domain::event_catalog::{self, EventDraft, IntegrationAction};
+use crate::domain::failure::Failure;
+use crate::domain::id::{CheckId, OrganizationId, RangeId, UserId};
+use crate::domain::integration::{Revision, Settings};
+use crate::domain::organization::ExternalId;
+use crate::domain::sequence::Sequence;
+
+/// A running check whose writer gave no sign of life for so long is taken over.
+const SILENCE_BEFORE_TAKEOVER: Duration = Duration::from_secs(30);
+
+/// What an owner asks for.
+#[derive(Clone, Debug)]
+pub struct NewCheck {
+    /// Who asks, for the records.
+    pub caller: Caller,
+    /// Who asks, for the rules.
+    pub user: UserId,
+    /// Of which organization.
+    pub organization: OrganizationId,
+    /// What for.
+    pub purpose: Purpose,
+    /// The settings to prove; those in force if none are given.
+    pub proposed: Option<Settings>,
+    /// The revision that the page showed.
+    pub revision: Revision,
+}
+
+/// The check that a request leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OpenedCheck {
+    /// Its id.
+    pub id: CheckId,
+    /// It was open already: a double click joins it.
+    pub joined: bool,
+}
+
+/// An access check, for the page.
+#[derive(Clone, Debug)]
+pub struct AccessCheck {
+    /// Its id.
+    pub id: CheckId,
+    /// What for.
+    pub purpose: Purpose,
+    /// How far it is.
+    pub state: CheckState,
+    /// Stage by stage.
+    pub checklist: Checklist,
+    /// What failed, if a stage did.
+    pub failure: Option<Failure>,
+    /// The settings that it proves.
+    pub proposed: Settings,
+    /// Who asked, by name.
+    pub asked_by: String,
+    /// When.
+    pub asked_at: Timestamp,
+    /// The revision that was in force when it was asked for.
+    pub revision: Revision,
+}
+
+/// A check that this writer runs.
+#[derive(Clone, Debug)]
+pub struct ClaimedCheck {
+    /// Its id.
+    pub id: CheckId,
+    /// Of which organization.
+    pub organization: OrganizationId,
+    /// What the role has to require.
+    pub external_id: ExternalId,
+    /// The settings to prove.
+    pub proposed: Settings,
+    /// Proof of the claim: a report under an older token is not taken.
+    pub run_token: i64,
+}
+
+/// How a check ended.
+#[derive(Clone, Debug)]
+pub enum CheckVerdict {
+    /// Every stage passed.
+    Passed,
+    /// A stage failed.
+    Failed(Failure),
+}
+
+#[derive(sqlx::FromRow)]
+struct CheckRow {
+    id: String,
+    organization_id: String,
+    purpose: String,
+    asked_by: String,
+    asked_by_user: Option<String>,
+    revision: i64,
+    #[sqlx(flatten)]
+    proposed: SettingsColumns,
+    state: String,
+    stages: String,
+    failure: Option<String>,
+    asked_at: i64,
+    run_token: i64,
+}
+
+/// A check with all that ending it needs.
+struct StoredCheck {
+    check: AccessCheck,
+    organization: OrganizationId,
+    caller: Caller,
+    user: Option<UserId>,
+    run_token: i64,
+}
+
+impl TryFrom<CheckRow> for StoredCheck {
+    type Error = StoreError;
+
+    fn try_from(row: CheckRow) -> Result<StoredCheck, StoreError> {
+        let caller: Caller = from_json("access_checks.asked_by", &row.asked_by)?;
+        Ok(StoredCheck {
+            check: AccessCheck {
+                id: parse("access_checks.id", &row.id)?,
+                purpose: parse("access_checks.purpose", &row.purpose)?,
+                state: parse("access_checks.state", &row.state)?,
+                checklist: from_json("access_checks.stages", &row.stages)?,
+                failure: row.failure.map(|json| from_json("access_checks.failure", &json)).transpose()?,
+                proposed: row.proposed.try_into()?,
+                asked_by: caller.actor.principal_name.clone(),
+                asked_at: Timestamp::from_millis(row.asked_at),
+                revision: Revision::new(row.revision),
+            },
+            organization: parse("access_checks.organization_id", &row.organization_id)?,
+            caller,
+            user: row.asked_by_user.map(|id| parse("access_checks.asked_by_user", &id)).transpose()?,
+            run_token: row.run_token,
+        })
+    }
+}
+
+/// Every column of a check, before a WHERE.
+macro_rules! select_check {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, organization_id, purpose, asked_by, asked_by_user, revision, role_arn, bucket, prefix,
+                    bucket_owner_account, format, compression, window_minutes, state, stages, failure, asked_at,
+                    run_token
+             FROM access_checks ",
+            $rest
+        )
+    };
+}
+
+pub(super) async fn newest_check(
+    tx: &mut Transaction,
+    organization: OrganizationId,
+) -> Result<Option<AccessCheck>, StoreError> {
+    let row = fetch_optional!(
+        tx,
+        CheckRow,
+        select_check!("WHERE organization_id = $1 ORDER BY asked_at DESC, id DESC LIMIT 1"),
+        organization.to_string()
+    )?;
+    Ok(row.map(StoredCheck::try_from).transpose()?.map(|stored| stored.check))
+}
+
+impl Store {
+    /// Asks for an access check, or joins the one that is open.
+    pub async fn open_check(&self, new: NewCheck) -> Result<OpenedCheck, Refused> {
+        let opened = self.write(move |tx| async move { tx.open_check(new).await }.boxed()).await;
+        self.ring();
+        opened
+    }
+
+    /// Cancels an open check. Gives `false` if it had ended already.
+    pub async fn cancel_check(
+        &self,
+        caller: Caller,
+        user: UserId,
+        organization: OrganizationId,
+        check: CheckId,
+    ) -> Result<bool, Refused> {
+        self.write(move |tx| async move { tx.cancel_check(&caller, user, organization, check).await }.boxed())
+            .await
+    }
+
+    /// Takes the oldest check that waits for a writer, or whose writer has gone silent.
+    pub async fn claim_check(&self) -> Result<Option<ClaimedCheck>, StoreError> {
+        self.write(move |tx| async move { tx.claim_check().await }.boxed()).await
+    }
+
+    /// Reports how far a check is. Gives `false` if it is not this writer's any more: stop then.
+    pub async fn report_check(
+        &self,
+        claimed: &ClaimedCheck,
+        checklist: Checklist,
+    ) -> Result<bool, StoreError> {
+        let (id, run_token) = (claimed.id, claimed.run_token);
+        self.write(move |tx| {
+            async move {
+                let changed = execute!(
+                    tx,
+                    "UPDATE access_checks SET stages = $3, seen_at = $4
+                     WHERE id = $1 AND run_token = $2 AND state = 'running'",
+                    id.to_string(),
+                    run_token,
+                    to_json(&checklist),
+                    tx.clock.now().as_millis()
+                )?;
+                Ok(changed == 1)
+            }
+            .boxed()
+        })
+        .await
+    }
+
+    /// Ends a check, puts into force what it was for, and records it. Gives how it ended; `None` if it was not
+    /// this writer's any more.
+    pub async fn finish_check(
+        &self,
+        claimed: &ClaimedCheck,
+        checklist: Checklist,
+        verdict: CheckVerdict,
+    ) -> Result<Option<CheckState>, StoreError> {
+        let (id, run_token) = (claimed.id, claimed.run_token);
+        self.write(move |tx| async move { tx.finish_check(id, run_token, &checklist, verdict).await }.boxed())
+            .await
+    }
+}
+
+impl Transaction {
+    async fn open_check(&mut self, new: NewCheck) -> Result<OpenedCheck, Refused> {
+        let locked = self.lock_organization(new.organization).await?.ok_or(Refused::NotAnOwner)?;
+        self.require_manager(&locked, new.user).await?;
+        if let Some((id,)) = fetch_optional!(
+            self,
+            (String,),
+            "SELECT id FROM access_checks WHERE organization_id = $1 AND state IN ('waiting', 'running')",
+            new.organization.to_string()
+        )? {
+            return Ok(OpenedCheck { id: parse("access_checks.id", &id)?, joined: true });
+        }
+        let integration = self.integration(locked.organization).await?;
+        if integration.revision != new.revision {
+            return Err(Refused::Stale);
+        }
+        if !is_possible(new.purpose, &integration) {
+            return Err(Refused::NotPossible);
+        }
+        let proposed = new.proposed.clone().or(integration.settings).ok_or(Refused::NotPossible)?;
+        let id = self.insert_check(&new, &proposed).await?;
+        Ok(OpenedCheck { id, joined: false })
+    }
+
+    async fn insert_check(&mut self, new: &NewCheck, proposed: &Settings) -> Result<CheckId, StoreError> {
+        let id = CheckId::generate(&self.clock, &self.entropy);
+        let now = self.clock.now().as_millis();
+        execute!(
+            self,
+            "INSERT INTO access_checks (id, organization_id, purpose, asked_by, asked_by_user, revision, role_arn,
+                                        bucket, prefix, bucket_owner_account, format, compression, window_minutes,
+                                        state, stages, asked_at, seen_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 'waiting', $14, $15, $15)",
+            id.to_string(),
+            new.organization.to_string(),
+            new.purpose.as_str(),
+            to_json(&new.caller),
+            new.user.to_string(),
+            new.revision.get(),
+            proposed.role_arn.as_str(),
+            proposed.bucket.as_str(),
+            proposed.prefix.as_str(),
+            proposed.bucket_owner_account.as_ref().map(ToString::to_string),
+            proposed.format.as_str(),
+            proposed.compression.as_str(),
+            i64::from(proposed.window.minutes()),
+            to_json(&Checklist::default()),
+            now,
+        )?;
+        Ok(id)
+    }
+
+    async fn cancel_check(
+        &mut self,
+        caller: &Caller,
+        user: UserId,
+        organization: OrganizationId,
+        check: CheckId,
+    ) -> Result<bool, Refused> {
+        let mut locked = self.lock_organization(organization).await?.ok_or(Refused::NotAnOwner)?;
+        self.require_manager(&locked, user).await?;
+        let Some(stored) = self.check(check).await? else { return Ok(false) };
+        if stored.organization != organization || !stored.check.state.is_open() {
+            return Ok(false);
+        }
+        self.end_check(check, CheckState::Cancelled, None, None).await?;
+        let event = self
+            .event_of(&stored)
+            .await?
+            .failed(format!("Cancelled by {}", caller.actor.principal_name), "ABORTED");
+        self.append_event(&mut locked, caller, event).await?;
+        Ok(true)
+    }
+
+    async fn claim_check(&mut self) -> Result<Option<ClaimedCheck>, StoreError> {
+        let now = self.clock.now();
+        let silent_since = now - SILENCE_BEFORE_TAKEOVER;
+        let Some(row) = fetch_optional!(
+            self,
+            CheckRow,
+            select_check!(
+                "WHERE state = 'waiting' OR (state = 'running' AND seen_at < $1) ORDER BY asked_at, id LIMIT 1"
+            ),
+            silent_since.as_millis()
+        )?
+        else {
+            return Ok(None);
+        };
+        let stored = StoredCheck::try_from(row)?;
+        let Some(organization) = self.organization(stored.organization).await? else {
+            return Ok(None);
+        };
+        execute!(
+            self,
+            "UPDATE access_checks SET state = 'running', seen_at = $2, run_token = run_token + 1 WHERE id = $1",
+            stored.check.id.to_string(),
+            now.as_millis()
+        )?;
+        Ok(Some(ClaimedCheck {
+            id: stored.check.id,
+            organization: stored.organization,
+            external_id: organization.external_id,
+            proposed: stored.check.proposed,
+            run_token: stored.run_token + 1,
+        }))
+    }
+
+    async fn finish_check(
+        &mut self,
+        id: CheckId,
+        run_token: i64,
+        checklist: &Checklist,
+        verdict: CheckVerdict,
+    ) -> Result<Option<CheckState>, StoreError> {
+        let Some(stored) = self.check(id).await? else { return Ok(None) };
+        if stored.run_token != run_token || stored.check.state != CheckState::Running {
+            return Ok(None);
+        }
+        let Some(mut locked) = self.lock_organization(stored.organization).await? else {
+            return Ok(None);
+        };
+        let event = self.event_of(&stored).await?;
+        let (state, failure, event) = match verdict {
+            CheckVerdict::Failed(failure) => {
+                let event = event.failed_because(&failure);
+                (CheckState::Failed, Some(failure), event)
+            }
+            CheckVerdict::Passed => match self.why_superseded(&locked, &stored).await? {
+                Some(reason) => (CheckState::Superseded, None, event.failed(reason, "ABORTED")),
+                None => (CheckState::Passed, None, event),
+            },
+        };
+        self.end_check(id, state, Some(checklist), failure.as_ref()).await?;
+        let at = self.append_event(&mut locked, &stored.caller, event).await?;
+        if state == CheckState::Passed {
+            self.put_into_force(&stored, at).await?;
+        }
+        Ok(Some(state))
+    }
+
+    /// Role, plan, revision and toggle, read again in the transaction that would apply the check.
+    async fn why_superseded(
+        &mut self,
+        locked: &LockedOrganization,
+        stored: &StoredCheck,
+    ) -> Result<Option<&'static str>, StoreError> {
+        if let Some(user) = stored.user {
+            match self.require_manager(locked, user).await {
+                Ok(()) => {}
+                Err(Refused::PlanTooLow) => return Ok(Some("The plan changed during the access check")),
+                Err(Refused::Store(error)) => return Err(error),
+                Err(_) => return Ok(Some("Who asked is not an owner any more")),
+            }
+        }
+        let integration = self.integration(locked.organization.clone()).await?;
+        if integration.revision != stored.check.revision || !is_possible(stored.check.purpose, &integration) {
+            return Ok(Some("The settings changed during the access check"));
+        }
+        Ok(None)
+    }
+
+    /// The event that a check is about, with the settings before and after.
+    async fn event_of(&mut self, stored: &StoredCheck) -> Result<EventDraft, StoreError> {
+        let organization = stored.organization;
+        let proposed = &stored.check.proposed;
+        let before = match self.organization(organization).await? {
+            Some(found) => self.integration(found).await?.settings,
+            None => None,
+        };
+        Ok(match stored.check.purpose {
+            Purpose::Enable => {
+                event_catalog::integration(IntegrationAction::Create, organization, None, Some(proposed))
+            }
+            Purpose::Update => event_catalog::integration(
+                IntegrationAction::Update,
+                organization,
+                before.as_ref(),
+                Some(proposed),
+            ),
+            Purpose::Activate => event_catalog::integration(
+                IntegrationAction::Enable,
+                organization,
+                before.as_ref(),
+                Some(proposed),
+            ),
+            Purpose::Test => {
+                event_catalog::integration(IntegrationAction::Test, organization, None, Some(proposed))
+            }
+        })
+    }
+
+    /// What a passed check was for. Any failure is forgotten: the next delivery is tried at once.
+    async fn put_into_force(&mut self, stored: &StoredCheck, at: Sequence) -> Result<(), StoreError> {
+        let id = stored.organization.to_string();
+        execute!(
+            self,
+            "UPDATE integrations
+             SET failures = 0, retry_at = 0, failure = NULL, failing_since = NULL, health = 'ok'
+             WHERE organization_id = $1",
+            &id
+        )?;
+        if stored.check.purpose == Purpose::Test {
+            return Ok(());
+        }
+        let proposed = &stored.check.proposed;
+        execute!(
+            self,
+            "UPDATE integrations
+             SET configured = 1, revision = revision + 1, role_arn = $2, bucket = $3, prefix = $4,
+                 bucket_owner_account = $5, format = $6, compression = $7, window_minutes = $8,
+                 changed_by = $9, changed_at = $10
+             WHERE organization_id = $1",
+            &id,
+            proposed.role_arn.as_str(),
+            proposed.bucket.as_str(),
+            proposed.prefix.as_str(),
+            proposed.bucket_owner_account.as_ref().map(ToString::to_string),
+            proposed.format.as_str(),
+            proposed.compression.as_str(),
+            i64::from(proposed.window.minutes()),
+            &stored.check.asked_by,
+            self.clock.now().as_millis(),
+        )?;
+        match stored.check.purpose {
+            Purpose::Enable | Purpose::Activate => self.start_collecting(stored.organization, at).await,
+            Purpose::Update | Purpose::Test => Ok(()),
+        }
+    }
+
+    /// Opens a collection range whose first member is the record of the enabling itself.
+    async fn start_collecting(
+        &mut self,
+        organization: OrganizationId,
+        first: Sequence,
+    ) -> Result<(), StoreError> {
+        let id = organization.to_string();
+        execute!(self, "UPDATE integrations SET active = 1 WHERE organization_id = $1", &id)?;
+        execute!(
+            self,
+            "INSERT INTO collection_ranges (id, organization_id, first_sequence, opened_at) VALUES ($1, $2, $3, $4)",
+            RangeId::generate(&self.clock, &self.entropy).to_string(),
+            &id,
+            first.get(),
+            self.clock.now().as_millis()
+        )?;
+        Ok(())
+    }
+
+    async fn check(&mut self, id: CheckId) -> Result<Option<StoredCheck>, StoreError> {
+        fetch_optional!(self, CheckRow, select_check!("WHERE id = $1"), id.to_string())?
+            .map(StoredCheck::try_from)
+            .transpose()
+    }
+
+    async fn end_check(
+        &mut self,
+        id: CheckId,
+        state: CheckState,
+        checklist: Option<&Checklist>,
+        failure: Option<&Failure>,
+    ) -> Result<(), StoreError> {
+        execute!(
+            self,
+            "UPDATE access_checks
+             SET state = $2, stages = COALESCE($3, stages), failure = $4, finished_at = $5 WHERE id = $1",
+            id.to_string(),
+            state.as_str(),
+            checklist.map(to_json),
+            failure.map(to_json),
+            self.clock.now().as_millis()
+        )?;
+        Ok(())
+    }
+}
+
+/// Whether what a check is for makes sense for the integration as it is.
+fn is_possible(purpose: Purpose, integration: &Integration) -> bool {
+    match purpose {
+        Purpose::Enable => integration.settings.is_none(),
+        Purpose::Update | Purpose::Test => integration.settings.is_some(),
+        Purpose::Activate => integration.settings.is_some() && !integration.active,
+    }
+}
+
+pub(super) fn to_json<T: serde::Serialize>(value: &T) -> String {
+    serde_json::to_string(value).expect("our own types have string keys and finite numbers")
+}

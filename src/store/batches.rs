@@ -1,0 +1,519 @@
+//! Batches: sealing them out of ended windows, claiming an organization to deliver for, and booking each try.
+//!
+//! Guarantees:
+//! - a batch's members never change after sealing, and a batch never crosses a collection range or a window;
+//! - one delivery in flight per organization, its oldest batch first;
+//! - a try is booked before its PUT, and a result only under the token that the claim was given.
+
+use std::time::Duration;
+
+use futures::FutureExt;
+
+use super::access_checks::to_json;
+use super::database::{execute, fetch_all, fetch_one, fetch_optional, parse};
+use super::transaction::{Transaction, sequence};
+use super::{Store, StoreError};
+use crate::domain::clock::Timestamp;
+use crate::domain::failure::{Failure, Turn};
+use crate::domain::id::{AttemptId, BatchId, OrganizationId};
+use crate::domain::integration::{Health, Settings};
+use crate::domain::object_key::{Compression, Format, ObjectKey};
+use crate::domain::organization::ExternalId;
+use crate::domain::sequence::Sequence;
+use crate::domain::window::{Window, WindowLength, seal_offset};
+
+/// A batch holds at most this many bytes of records; a longer window is split.
+const BATCH_BYTES: i64 = 64 * 1024 * 1024;
+/// One sealing transaction stays short.
+const BATCHES_PER_TRANSACTION: usize = 64;
+
+/// A batch whose turn it is.
+#[derive(Clone, Debug)]
+pub struct DueBatch {
+    /// Its id.
+    pub id: BatchId,
+    /// The window its records were stored in.
+    pub window: Window,
+    /// The first record.
+    pub first: Sequence,
+    /// The last record.
+    pub last: Sequence,
+    /// Bytes of records, without what the format adds.
+    pub bytes: u64,
+    /// As sealed.
+    pub format: Format,
+    /// As sealed.
+    pub compression: Compression,
+}
+
+/// The right to deliver for an organization, until it expires.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// For which organization.
+    pub organization: OrganizationId,
+    /// The fencing token: results under an older one are not taken.
+    pub token: i64,
+}
+
+/// A claimed organization with its oldest batch, and where that goes as of now.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    /// The right to deliver.
+    pub lease: Lease,
+    /// What to present to the role.
+    pub external_id: ExternalId,
+    /// Where it goes.
+    pub settings: Settings,
+    /// What goes.
+    pub batch: DueBatch,
+    /// Failures in a row so far.
+    pub failures: u32,
+}
+
+/// How a try ended.
+#[derive(Clone, Debug)]
+pub enum AttemptResult {
+    /// The PUT succeeded.
+    Written {
+        /// AWS's id of the request.
+        request_id: Option<String>,
+    },
+    /// 412 on the batch's own key: an earlier try landed.
+    AlreadyThere,
+    /// It failed; the next try is due then.
+    Failed {
+        /// Why.
+        failure: Failure,
+        /// When to try again.
+        retry_at: Timestamp,
+    },
+}
+
+/// A try to be booked as ended.
+#[derive(Clone, Debug)]
+pub struct FinishedBatch {
+    /// Under which claim.
+    pub lease: Lease,
+    /// Which batch.
+    pub batch: BatchId,
+    /// Which try.
+    pub attempt: AttemptId,
+    /// How it ended.
+    pub result: AttemptResult,
+}
+
+#[derive(sqlx::FromRow)]
+struct BatchRow {
+    id: String,
+    organization_id: String,
+    window_start: i64,
+    window_minutes: i64,
+    first_sequence: i64,
+    last_sequence: i64,
+    bytes: i64,
+    format: String,
+    compression: String,
+    lease_token: i64,
+    failures: i64,
+}
+
+/// A run of unsealed records and how it is to be sealed.
+#[derive(sqlx::FromRow)]
+struct UnsealedRow {
+    range_id: String,
+    first_sequence: i64,
+    last_sequence: i64,
+    recorded_at: i64,
+    bytes_before: i64,
+    window_minutes: i64,
+    format: String,
+    compression: String,
+}
+
+impl Store {
+    /// Turns the ended windows of every organization into batches. Gives how many were made.
+    pub async fn seal(&self) -> Result<usize, StoreError> {
+        let mut sealed = 0;
+        for organization in self.organizations_with_unsealed_records().await? {
+            loop {
+                let made = self.seal_organization(organization).await?;
+                sealed += made;
+                if made < BATCHES_PER_TRANSACTION {
+                    break;
+                }
+            }
+        }
+        Ok(sealed)
+    }
+
+    async fn organizations_with_unsealed_records(&self) -> Result<Vec<OrganizationId>, StoreError> {
+        self.read(move |tx| {
+            async move {
+                fetch_all!(
+                    tx,
+                    (String,),
+                    "SELECT i.organization_id FROM integrations i
+                     JOIN organizations o ON o.id = i.organization_id
+                     WHERE i.configured = 1 AND o.last_sequence > i.sealed_through AND EXISTS (
+                         SELECT 1 FROM collection_ranges r
+                         WHERE r.organization_id = i.organization_id AND r.discarded_from IS NULL
+                           AND (r.last_sequence IS NULL OR r.last_sequence > i.sealed_through))
+                     ORDER BY i.organization_id"
+                )?
+                .iter()
+                .map(|(id,)| parse("integrations.organization_id", id))
+                .collect()
+            }
+            .boxed()
+        })
+        .await
+    }
+
+    async fn seal_organization(&self, organization: OrganizationId) -> Result<usize, StoreError> {
+        self.write(move |tx| {
+            async move {
+                // Disabling, removing and updating hold the same row: what is sealed here is what they see.
+                tx.lock_organization(organization).await?;
+                let mut made = 0;
+                while made < BATCHES_PER_TRANSACTION && tx.seal_next(organization).await? {
+                    made += 1;
+                }
+                Ok(made)
+            }
+            .boxed()
+        })
+        .await
+    }
+
+    /// Claims the organization whose oldest undelivered batch has waited longest, if one is due and free.
+    pub async fn claim(&self, owner: String, lease_for: Duration) -> Result<Option<Claim>, StoreError> {
+        self.write(move |tx| async move { tx.claim(&owner, lease_for).await }.boxed()).await
+    }
+
+    /// Books a try before its PUT. Gives `None` if the lease is lost or the batch is not to be delivered any
+    /// more: nothing may be sent then.
+    pub async fn start_attempt(
+        &self,
+        lease: Lease,
+        batch: BatchId,
+        digest: [u8; 32],
+        settings: Settings,
+        key: ObjectKey,
+    ) -> Result<Option<AttemptId>, StoreError> {
+        self.write(move |tx| {
+            async move { tx.start_attempt(lease, batch, digest, &settings, &key).await }.boxed()
+        })
+        .await
+    }
+
+    /// Books how a try ended and gives the lease back. Gives `false` if the lease was lost: the result then
+    /// counts for nothing, and whoever holds it finds out by 412.
+    pub async fn finish_attempt(&self, finished: FinishedBatch) -> Result<bool, StoreError> {
+        self.write(move |tx| async move { tx.finish_attempt(finished).await }.boxed()).await
+    }
+
+    /// Gives a lease back without a try.
+    pub async fn release(&self, lease: Lease) -> Result<(), StoreError> {
+        self.write(move |tx| {
+            async move {
+                execute!(
+                    tx,
+                    "UPDATE integrations SET lease_owner = NULL, lease_expires_at = NULL
+                     WHERE organization_id = $1 AND lease_token = $2",
+                    lease.organization.to_string(),
+                    lease.token
+                )?;
+                Ok(())
+            }
+            .boxed()
+        })
+        .await
+    }
+}
+
+impl Transaction {
+    /// Seals the oldest unsealed window of an organization, or as much of it as a batch holds. Gives `false`
+    /// when there is none that has ended.
+    async fn seal_next(&mut self, organization: OrganizationId) -> Result<bool, StoreError> {
+        let Some(unsealed) = self.first_unsealed(organization).await? else { return Ok(false) };
+        let length: WindowLength = parse("window_minutes", &unsealed.window_minutes.to_string())?;
+        let window = Window::containing(Timestamp::from_millis(unsealed.recorded_at), length);
+        if self.clock.now() < window.end() + seal_offset(organization, length) {
+            return Ok(false);
+        }
+        let (last, running) = self.last_of_batch(organization, &unsealed, &window).await?;
+        let now = self.clock.now().as_millis();
+        execute!(
+            self,
+            "INSERT INTO batches (id, organization_id, range_id, window_start, window_minutes, first_sequence,
+                                  last_sequence, records, bytes, format, compression, state, sealed_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'sealed', $12)",
+            BatchId::generate(&self.clock, &self.entropy).to_string(),
+            organization.to_string(),
+            unsealed.range_id,
+            window.start().as_millis(),
+            unsealed.window_minutes,
+            unsealed.first_sequence,
+            last,
+            last - unsealed.first_sequence + 1,
+            running - unsealed.bytes_before,
+            unsealed.format,
+            unsealed.compression,
+            now,
+        )?;
+        execute!(
+            self,
+            "UPDATE integrations SET sealed_through = $2 WHERE organization_id = $1",
+            organization.to_string(),
+            last
+        )?;
+        Ok(true)
+    }
+
+    /// The first unsealed record of a collection range, with how far the range goes.
+    async fn first_unsealed(
+        &mut self,
+        organization: OrganizationId,
+    ) -> Result<Option<UnsealedRow>, StoreError> {
+        fetch_optional!(
+            self,
+            UnsealedRow,
+            "SELECT r.id AS range_id, record.sequence AS first_sequence,
+                    COALESCE(r.last_sequence, o.last_sequence) AS last_sequence,
+                    record.recorded_at, record.running_bytes - record.bytes AS bytes_before,
+                    i.window_minutes, i.format, i.compression
+             FROM collection_ranges r
+             JOIN integrations i ON i.organization_id = r.organization_id
+             JOIN organizations o ON o.id = r.organization_id
+             JOIN records record ON record.organization_id = r.organization_id
+              AND record.sequence = CASE WHEN r.first_sequence > i.sealed_through THEN r.first_sequence
+                                         ELSE i.sealed_through + 1 END
+             WHERE r.organization_id = $1 AND i.configured = 1 AND r.discarded_from IS NULL
+               AND COALESCE(r.last_sequence, o.last_sequence) > i.sealed_through
+             ORDER BY r.first_sequence LIMIT 1",
+            organization.to_string()
+        )
+    }
+
+    /// The last record that belongs into the batch, and the running total with it: within the window, the
+    /// range and the batch's size, but always at least one record.
+    async fn last_of_batch(
+        &mut self,
+        organization: OrganizationId,
+        unsealed: &UnsealedRow,
+        window: &Window,
+    ) -> Result<(i64, i64), StoreError> {
+        fetch_one!(
+            self,
+            (i64, i64),
+            "SELECT sequence, running_bytes FROM records
+             WHERE organization_id = $1 AND sequence BETWEEN $2 AND $3 AND recorded_at < $4
+               AND (sequence = $2 OR running_bytes <= $5)
+             ORDER BY sequence DESC LIMIT 1",
+            organization.to_string(),
+            unsealed.first_sequence,
+            unsealed.last_sequence,
+            window.end().as_millis(),
+            unsealed.bytes_before + BATCH_BYTES,
+        )
+    }
+
+    async fn claim(&mut self, owner: &str, lease_for: Duration) -> Result<Option<Claim>, StoreError> {
+        let now = self.clock.now();
+        let Some(row) = fetch_optional!(
+            self,
+            BatchRow,
+            "SELECT b.id, b.organization_id, b.window_start, b.window_minutes, b.first_sequence, b.last_sequence,
+                    b.bytes, b.format, b.compression, i.lease_token, i.failures
+             FROM batches b JOIN integrations i ON i.organization_id = b.organization_id
+             WHERE b.state = 'sealed' AND i.configured = 1 AND i.retry_at <= $1
+               AND (i.lease_expires_at IS NULL OR i.lease_expires_at <= $1)
+               AND b.first_sequence = (SELECT MIN(older.first_sequence) FROM batches older
+                                       WHERE older.organization_id = b.organization_id AND older.state = 'sealed')
+             ORDER BY b.sealed_at, b.organization_id LIMIT 1",
+            now.as_millis()
+        )?
+        else {
+            return Ok(None);
+        };
+        execute!(
+            self,
+            "UPDATE integrations SET lease_owner = $2, lease_expires_at = $3, lease_token = lease_token + 1
+             WHERE organization_id = $1",
+            &row.organization_id,
+            owner,
+            (now + lease_for).as_millis()
+        )?;
+        self.claimed(row).await.map(Some)
+    }
+
+    async fn claimed(&mut self, row: BatchRow) -> Result<Claim, StoreError> {
+        let organization: OrganizationId = parse("batches.organization_id", &row.organization_id)?;
+        let external_id = self
+            .organization(organization)
+            .await?
+            .ok_or_else(|| StoreError::Corrupt {
+                column: "batches.organization_id",
+                reason: format!("there is no organization {organization}"),
+            })?
+            .external_id;
+        let length: WindowLength = parse("batches.window_minutes", &row.window_minutes.to_string())?;
+        Ok(Claim {
+            lease: Lease { organization, token: row.lease_token + 1 },
+            external_id,
+            settings: self.settings_in_force(organization).await?,
+            batch: DueBatch {
+                id: parse("batches.id", &row.id)?,
+                window: Window::containing(Timestamp::from_millis(row.window_start), length),
+                first: sequence("batches.first_sequence", row.first_sequence)?,
+                last: sequence("batches.last_sequence", row.last_sequence)?,
+                bytes: row.bytes.unsigned_abs(),
+                format: parse("batches.format", &row.format)?,
+                compression: parse("batches.compression", &row.compression)?,
+            },
+            failures: u32::try_from(row.failures).unwrap_or(u32::MAX),
+        })
+    }
+
+    async fn start_attempt(
+        &mut self,
+        lease: Lease,
+        batch: BatchId,
+        digest: [u8; 32],
+        settings: &Settings,
+        key: &ObjectKey,
+    ) -> Result<Option<AttemptId>, StoreError> {
+        if !self.holds(lease).await? {
+            return Ok(None);
+        }
+        let Some((stored,)) = fetch_optional!(
+            self,
+            (Option<Vec<u8>>,),
+            "SELECT digest FROM batches WHERE id = $1 AND state = 'sealed'",
+            batch.to_string()
+        )?
+        else {
+            return Ok(None);
+        };
+        if stored.is_some_and(|earlier| earlier != digest) {
+            return Err(StoreError::Corrupt {
+                column: "batches.digest",
+                reason: format!("the content of batch {batch} is not what was encoded before"),
+            });
+        }
+        execute!(self, "UPDATE batches SET digest = $2 WHERE id = $1", batch.to_string(), digest.to_vec())?;
+        let id = AttemptId::generate(&self.clock, &self.entropy);
+        execute!(
+            self,
+            "INSERT INTO delivery_attempts (id, batch_id, organization_id, lease_token, role_arn, bucket, object_key,
+                                            started_at, result)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'unknown')",
+            id.to_string(),
+            batch.to_string(),
+            lease.organization.to_string(),
+            lease.token,
+            settings.role_arn.as_str(),
+            settings.bucket.as_str(),
+            key.as_str(),
+            self.clock.now().as_millis(),
+        )?;
+        Ok(Some(id))
+    }
+
+    async fn finish_attempt(&mut self, finished: FinishedBatch) -> Result<bool, StoreError> {
+        let FinishedBatch { lease, batch, attempt, result } = finished;
+        let (word, failure, request_id) = match &result {
+            AttemptResult::Written { request_id } => ("written", None, request_id.clone()),
+            AttemptResult::AlreadyThere => ("already_there", None, None),
+            AttemptResult::Failed { failure, .. } => {
+                ("failed", Some(failure), failure.aws.as_ref().and_then(|answer| answer.request_id.clone()))
+            }
+        };
+        // What happened to the try is true whoever holds the lease now.
+        execute!(
+            self,
+            "UPDATE delivery_attempts SET result = $2, failure = $3, request_id = $4, finished_at = $5 WHERE id = $1",
+            attempt.to_string(),
+            word,
+            failure.map(to_json),
+            request_id,
+            self.clock.now().as_millis()
+        )?;
+        if !self.holds(lease).await? {
+            return Ok(false);
+        }
+        match result {
+            AttemptResult::Written { .. } | AttemptResult::AlreadyThere => {
+                self.mark_delivered(lease, batch, attempt).await?;
+            }
+            AttemptResult::Failed { failure, retry_at } => {
+                self.mark_failing(lease, &failure, retry_at).await?;
+            }
+        }
+        Ok(true)
+    }
+
+    async fn mark_delivered(
+        &mut self,
+        lease: Lease,
+        batch: BatchId,
+        attempt: AttemptId,
+    ) -> Result<(), StoreError> {
+        execute!(
+            self,
+            "UPDATE batches SET state = 'delivered', finished_at = $3,
+                 bucket = (SELECT bucket FROM delivery_attempts WHERE id = $2),
+                 object_key = (SELECT object_key FROM delivery_attempts WHERE id = $2)
+             WHERE id = $1 AND state = 'sealed'",
+            batch.to_string(),
+            attempt.to_string(),
+            self.clock.now().as_millis()
+        )?;
+        execute!(
+            self,
+            "UPDATE integrations
+             SET lease_owner = NULL, lease_expires_at = NULL,
+                 failures = 0, retry_at = 0, failure = NULL, failing_since = NULL, health = 'ok'
+             WHERE organization_id = $1",
+            lease.organization.to_string()
+        )?;
+        Ok(())
+    }
+
+    async fn mark_failing(
+        &mut self,
+        lease: Lease,
+        failure: &Failure,
+        retry_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let health = match failure.turn() {
+            Turn::Owner => Health::ActionNeeded,
+            Turn::Operator | Turn::Nobody => Health::Retrying,
+        };
+        execute!(
+            self,
+            "UPDATE integrations
+             SET lease_owner = NULL, lease_expires_at = NULL, failures = failures + 1, retry_at = $2,
+                 failure = $3, failing_since = COALESCE(failing_since, $4), health = $5
+             WHERE organization_id = $1",
+            lease.organization.to_string(),
+            retry_at.as_millis(),
+            to_json(failure),
+            self.clock.now().as_millis(),
+            health.as_str()
+        )?;
+        Ok(())
+    }
+
+    async fn holds(&mut self, lease: Lease) -> Result<bool, StoreError> {
+        let held = fetch_optional!(
+            self,
+            (i64,),
+            "SELECT lease_token FROM integrations
+             WHERE organization_id = $1 AND lease_token = $2 AND lease_owner IS NOT NULL",
+            lease.organization.to_string(),
+            lease.token
+        )?;
+        Ok(held.is_some())
+    }
+}

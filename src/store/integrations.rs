@@ -1,0 +1,379 @@
+//! Integrations: reading one, and switching it off. Everything that turns one on goes through an access check.
+
+use futures::FutureExt;
+
+use super::access_checks::{AccessCheck, newest_check};
+use super::database::{execute, fetch_one, parse};
+use super::transaction::{LockedOrganization, Transaction, sequence};
+use super::{Store, StoreError};
+use crate::domain::caller::Caller;
+use crate::domain::clock::Timestamp;
+use crate::domain::event_catalog::{self, Discarded, IntegrationAction};
+use crate::domain::failure::Failure;
+use crate::domain::id::{OrganizationId, UserId};
+use crate::domain::integration::{Health, Revision, Settings, Situation, Standing};
+use crate::domain::membership::{Ability, Role};
+use crate::domain::organization::Organization;
+
+/// An organization's integration, as of one moment.
+#[derive(Clone, Debug)]
+pub struct Integration {
+    /// The organization.
+    pub organization: Organization,
+    /// The settings in force; none while nothing is configured.
+    pub settings: Option<Settings>,
+    /// The switch.
+    pub active: bool,
+    /// Collection is paused because of the plan.
+    pub suspended: bool,
+    /// How deliveries go.
+    pub health: Health,
+    /// What every write has to name.
+    pub revision: Revision,
+    /// Who changed it last, by name, and when.
+    pub changed: Option<(String, Timestamp)>,
+    /// What is failing, and since when.
+    pub failure: Option<(Failure, Timestamp)>,
+    /// The newest access check.
+    pub check: Option<AccessCheck>,
+}
+
+impl Integration {
+    /// The facts that rules are decided by.
+    pub fn standing(&self) -> Standing {
+        Standing {
+            plan: self.organization.plan,
+            configured: self.settings.is_some(),
+            active: self.active,
+            suspended: self.suspended,
+        }
+    }
+
+    /// The situation of the page.
+    pub fn situation(&self) -> Situation {
+        self.standing().situation()
+    }
+}
+
+/// Why a write to an integration was refused. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum Refused {
+    /// The user is not an owner any more.
+    #[error("only organization owners can manage audit logs")]
+    NotAnOwner,
+    /// The plan does not include audit logs.
+    #[error("audit logs need the Enterprise plan")]
+    PlanTooLow,
+    /// Somebody changed the settings since the page was made.
+    #[error("someone else changed these settings")]
+    Stale,
+    /// There is nothing set up that could be changed so.
+    #[error("the integration is not in a state in which this can be done")]
+    NotPossible,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What switching off left undelivered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SwitchedOff {
+    /// The run of records that will not be delivered, if there was any.
+    pub discarded: Option<Discarded>,
+}
+
+/// The columns that hold settings, in integrations and in access checks.
+#[derive(sqlx::FromRow)]
+pub(super) struct SettingsColumns {
+    role_arn: String,
+    bucket: String,
+    prefix: String,
+    bucket_owner_account: Option<String>,
+    format: String,
+    compression: String,
+    window_minutes: i64,
+}
+
+impl TryFrom<SettingsColumns> for Settings {
+    type Error = StoreError;
+
+    fn try_from(row: SettingsColumns) -> Result<Settings, StoreError> {
+        Ok(Settings {
+            role_arn: parse("role_arn", &row.role_arn)?,
+            bucket: parse("bucket", &row.bucket)?,
+            prefix: parse("prefix", &row.prefix)?,
+            bucket_owner_account: row
+                .bucket_owner_account
+                .map(|account| parse("bucket_owner_account", &account))
+                .transpose()?,
+            format: parse("format", &row.format)?,
+            compression: parse("compression", &row.compression)?,
+            window: parse("window_minutes", &row.window_minutes.to_string())?,
+        })
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct IntegrationRow {
+    configured: i64,
+    active: i64,
+    suspended: i64,
+    health: String,
+    revision: i64,
+    changed_by: Option<String>,
+    changed_at: Option<i64>,
+    failure: Option<String>,
+    failing_since: Option<i64>,
+}
+
+impl Store {
+    /// An organization's integration as it is now.
+    pub async fn integration(&self, id: OrganizationId) -> Result<Option<Integration>, StoreError> {
+        self.read(move |tx| {
+            async move {
+                let Some(organization) = tx.organization(id).await? else { return Ok(None) };
+                let mut integration = tx.integration(organization).await?;
+                integration.check = newest_check(tx, id).await?;
+                Ok(Some(integration))
+            }
+            .boxed()
+        })
+        .await
+    }
+
+    /// Turns the switch off: what is pending is discarded, and the record says which run.
+    pub async fn disable(
+        &self,
+        caller: Caller,
+        user: UserId,
+        organization: OrganizationId,
+        revision: Revision,
+    ) -> Result<SwitchedOff, Refused> {
+        self.switch_off(caller, user, organization, revision, IntegrationAction::Disable).await
+    }
+
+    /// Removes the integration: what is pending is discarded, and the record says which run.
+    pub async fn remove(
+        &self,
+        caller: Caller,
+        user: UserId,
+        organization: OrganizationId,
+        revision: Revision,
+    ) -> Result<SwitchedOff, Refused> {
+        self.switch_off(caller, user, organization, revision, IntegrationAction::Delete).await
+    }
+
+    async fn switch_off(
+        &self,
+        caller: Caller,
+        user: UserId,
+        organization: OrganizationId,
+        revision: Revision,
+        action: IntegrationAction,
+    ) -> Result<SwitchedOff, Refused> {
+        self.write(move |tx| {
+            async move { tx.switch_off(&caller, user, organization, revision, action).await }.boxed()
+        })
+        .await
+    }
+}
+
+impl Transaction {
+    pub(super) async fn integration(
+        &mut self,
+        organization: Organization,
+    ) -> Result<Integration, StoreError> {
+        let id = organization.id;
+        let row = fetch_one!(
+            self,
+            IntegrationRow,
+            "SELECT configured, active, suspended, health, revision, changed_by, changed_at,
+                    failure, failing_since
+             FROM integrations WHERE organization_id = $1",
+            id.to_string()
+        )?;
+        let settings = if row.configured == 1 { Some(self.settings_in_force(id).await?) } else { None };
+        let failure = match (row.failure, row.failing_since) {
+            (Some(json), Some(since)) => {
+                Some((from_json("integrations.failure", &json)?, Timestamp::from_millis(since)))
+            }
+            _ => None,
+        };
+        Ok(Integration {
+            organization,
+            settings,
+            active: row.active == 1,
+            suspended: row.suspended == 1,
+            health: parse("integrations.health", &row.health)?,
+            revision: Revision::new(row.revision),
+            changed: row.changed_by.zip(row.changed_at.map(Timestamp::from_millis)),
+            failure,
+            check: None,
+        })
+    }
+
+    pub(super) async fn settings_in_force(
+        &mut self,
+        organization: OrganizationId,
+    ) -> Result<Settings, StoreError> {
+        fetch_one!(
+            self,
+            SettingsColumns,
+            "SELECT role_arn, bucket, prefix, bucket_owner_account, format, compression, window_minutes
+             FROM integrations WHERE organization_id = $1",
+            organization.to_string()
+        )?
+        .try_into()
+    }
+
+    /// The rules that every write to an integration passes, read inside its own transaction: role and plan may
+    /// have changed since the page was made.
+    pub(super) async fn require_manager(
+        &mut self,
+        locked: &LockedOrganization,
+        user: UserId,
+    ) -> Result<(), Refused> {
+        let role = self.role(locked.organization.id, user).await?;
+        if !role.is_some_and(|role: Role| role.may(Ability::ManageAuditLogs)) {
+            return Err(Refused::NotAnOwner);
+        }
+        if !locked.organization.plan.includes_audit_logs() {
+            return Err(Refused::PlanTooLow);
+        }
+        Ok(())
+    }
+
+    async fn switch_off(
+        &mut self,
+        caller: &Caller,
+        user: UserId,
+        organization: OrganizationId,
+        revision: Revision,
+        action: IntegrationAction,
+    ) -> Result<SwitchedOff, Refused> {
+        let mut locked = self.lock_organization(organization).await?.ok_or(Refused::NotAnOwner)?;
+        self.require_manager(&locked, user).await?;
+        let integration = self.integration(locked.organization.clone()).await?;
+        if integration.revision != revision {
+            return Err(Refused::Stale);
+        }
+        let Some(settings) = &integration.settings else { return Err(Refused::NotPossible) };
+        if action == IntegrationAction::Disable && !integration.active {
+            return Err(Refused::NotPossible);
+        }
+        let discarded = self.discard_pending(&locked).await?;
+        let removed = action == IntegrationAction::Delete;
+        self.close_open_range(&locked, removed, discarded).await?;
+        let event =
+            event_catalog::integration(action, organization, Some(settings), None).discarding(discarded);
+        self.append_event(&mut locked, caller, event).await?;
+        self.mark_switched_off(organization, removed, &caller.actor.principal_name).await?;
+        Ok(SwitchedOff { discarded })
+    }
+
+    /// Ends the books of everything that is pending. Gives the run from the first to the last of it.
+    async fn discard_pending(
+        &mut self,
+        locked: &LockedOrganization,
+    ) -> Result<Option<Discarded>, StoreError> {
+        let organization = locked.organization.id;
+        let pending = self.pending_run(organization).await?;
+        execute!(
+            self,
+            "UPDATE batches SET state = 'discarded', finished_at = $2
+             WHERE organization_id = $1 AND state = 'sealed'",
+            organization.to_string(),
+            self.clock.now().as_millis()
+        )?;
+        Ok(pending)
+    }
+
+    /// From the first pending record to the last, if any is pending.
+    async fn pending_run(&mut self, organization: OrganizationId) -> Result<Option<Discarded>, StoreError> {
+        let (first, last) = fetch_one!(
+            self,
+            (Option<i64>, Option<i64>),
+            "SELECT MIN(first_sequence), MAX(last_sequence) FROM (
+                 SELECT first_sequence, last_sequence FROM batches
+                  WHERE organization_id = $1 AND state = 'sealed'
+                 UNION ALL
+                 SELECT CASE WHEN r.first_sequence > i.sealed_through THEN r.first_sequence
+                             ELSE i.sealed_through + 1 END,
+                        COALESCE(r.last_sequence, o.last_sequence)
+                   FROM collection_ranges r
+                   JOIN integrations i ON i.organization_id = r.organization_id
+                   JOIN organizations o ON o.id = r.organization_id
+                  WHERE r.organization_id = $1 AND r.discarded_from IS NULL
+                    AND COALESCE(r.last_sequence, o.last_sequence) > i.sealed_through
+             ) AS pending",
+            organization.to_string()
+        )?;
+        match (first, last) {
+            (Some(first), Some(last)) => Ok(Some(Discarded {
+                first: sequence("pending.first", first)?,
+                last: sequence("pending.last", last)?,
+            })),
+            _ => Ok(None),
+        }
+    }
+
+    async fn close_open_range(
+        &mut self,
+        locked: &LockedOrganization,
+        removed: bool,
+        discarded: Option<Discarded>,
+    ) -> Result<(), StoreError> {
+        execute!(
+            self,
+            "UPDATE collection_ranges
+             SET last_sequence = $2, closed_because = $3, closed_at = $4,
+                 discarded_from = CASE WHEN first_sequence > $5 THEN first_sequence ELSE $5 END
+             WHERE organization_id = $1 AND last_sequence IS NULL",
+            locked.organization.id.to_string(),
+            locked.last_sequence,
+            if removed { "removed" } else { "disabled" },
+            self.clock.now().as_millis(),
+            discarded.map(|run| run.first.get()),
+        )?;
+        Ok(())
+    }
+
+    /// The token moves on, so that a delivery under way can't report into the books any more.
+    async fn mark_switched_off(
+        &mut self,
+        organization: OrganizationId,
+        removed: bool,
+        changed_by: &str,
+    ) -> Result<(), StoreError> {
+        execute!(
+            self,
+            "UPDATE integrations
+             SET active = 0, revision = revision + 1, changed_by = $2, changed_at = $3,
+                 lease_owner = NULL, lease_expires_at = NULL, lease_token = lease_token + 1,
+                 failures = 0, retry_at = 0, failure = NULL, failing_since = NULL, health = 'ok'
+             WHERE organization_id = $1",
+            organization.to_string(),
+            changed_by,
+            self.clock.now().as_millis()
+        )?;
+        if removed {
+            execute!(
+                self,
+                "UPDATE integrations
+                 SET configured = 0, suspended = 0, role_arn = NULL, bucket = NULL, prefix = NULL,
+                     bucket_owner_account = NULL, format = NULL, compression = NULL, window_minutes = NULL
+                 WHERE organization_id = $1",
+                organization.to_string()
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// A JSON column as one of our types.
+pub(super) fn from_json<T: serde::de::DeserializeOwned>(
+    column: &'static str,
+    json: &str,
+) -> Result<T, StoreError> {
+    serde_json::from_str(json).map_err(|error| StoreError::Corrupt { column, reason: error.to_string() })
+}

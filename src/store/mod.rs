@@ -1,0 +1,74 @@
+//! The only code that speaks SQL. Each function is one transaction, named for what it does to the business;
+//! a change of an organization appends its record in the same one.
+
+mod access_checks;
+mod batches;
+mod credentials;
+mod database;
+mod doorbell;
+mod error;
+mod integrations;
+mod memberships;
+mod organizations;
+mod records;
+mod sessions;
+mod status;
+mod transaction;
+mod users;
+
+use std::path::Path;
+
+use crate::domain::clock::{Clock, Entropy};
+use database::Database;
+use doorbell::Bell;
+
+pub use access_checks::{AccessCheck, CheckVerdict, ClaimedCheck, NewCheck, OpenedCheck};
+pub use batches::{AttemptResult, Claim, DueBatch, FinishedBatch, Lease};
+pub use credentials::{ProducerAccess, TokenScope};
+pub use doorbell::Doorbell;
+pub use error::StoreError;
+pub use integrations::{Integration, Refused, SwitchedOff};
+pub use memberships::Membership;
+pub use records::{IngestError, Ingested, StoredLine};
+pub use status::{BatchState, DeliveryAttempt, DeliveryRow, DeliveryStatus};
+pub use users::SignIn;
+
+/// The database, with the clock and randomness that its rows are made of. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Store {
+    database: Database,
+    clock: Clock,
+    entropy: Entropy,
+    bell: Bell,
+}
+
+impl Store {
+    /// Opens the SQLite database in `file`, making or migrating it as needed.
+    ///
+    /// # Errors
+    /// The file can't be opened, the schema can't be brought up to date, or the linked SQLite is unsound.
+    pub async fn open_sqlite(file: &Path, clock: Clock, entropy: Entropy) -> Result<Store, StoreError> {
+        let database = Database::open_sqlite(file).await?;
+        Ok(Store { database, clock, entropy, bell: Bell::new() })
+    }
+
+    /// Hears when a commit leaves work for the writer.
+    pub fn doorbell(&self) -> Doorbell {
+        self.bell.listen()
+    }
+
+    /// Wakes the writer of this process.
+    pub fn ring(&self) {
+        self.bell.ring();
+    }
+
+    /// The clock that stamps the rows.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// Closes every connection. What was committed stays.
+    pub async fn close(&self) {
+        self.database.close().await;
+    }
+}

@@ -1,0 +1,198 @@
+//! Transactions, and the append that every one of them may end in.
+//!
+//! Guarantees:
+//! - a transaction runs in a task of its own: a dropped request neither leaves one open nor half-applies one;
+//! - what a write returned `Ok` for is on the disk;
+//! - a read sees one moment of the database, however many statements it runs;
+//! - a change and its record commit together or not at all, because both are made here;
+//! - sequences have no gap and recorded_at never runs back, because an append holds its organization's row.
+
+use futures::future::BoxFuture;
+
+use super::database::{Connection, execute, fetch_optional, parse};
+use super::{Store, StoreError};
+use crate::domain::caller::Caller;
+use crate::domain::clock::{Clock, Entropy, Timestamp};
+use crate::domain::event_catalog::EventDraft;
+use crate::domain::id::{OrganizationId, RecordId};
+use crate::domain::organization::{Organization, OrganizationName};
+use crate::domain::record::RecordLine;
+use crate::domain::sequence::Sequence;
+
+/// An open transaction. Only the store's own files see it.
+#[derive(Debug)]
+pub(super) struct Transaction {
+    pub(super) connection: Connection,
+    pub(super) clock: Clock,
+    pub(super) entropy: Entropy,
+}
+
+impl Store {
+    /// Runs `work` in one write transaction: committed if it returns `Ok`, rolled back otherwise.
+    /// `work` may refuse with an error of its own.
+    pub(super) async fn write<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+        F: for<'t> FnOnce(&'t mut Transaction) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
+    {
+        let store = self.clone();
+        in_its_own_task(async move { store.run(store.database.begin_write().await?, work).await }).await
+    }
+
+    /// Runs `work` in one read transaction.
+    pub(super) async fn read<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+        F: for<'t> FnOnce(&'t mut Transaction) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
+    {
+        let store = self.clone();
+        in_its_own_task(async move { store.run(store.database.begin_read().await?, work).await }).await
+    }
+
+    async fn run<T, E, F>(&self, connection: Connection, work: F) -> Result<T, E>
+    where
+        E: From<StoreError>,
+        F: for<'t> FnOnce(&'t mut Transaction) -> BoxFuture<'t, Result<T, E>>,
+    {
+        let mut transaction =
+            Transaction { connection, clock: self.clock.clone(), entropy: self.entropy.clone() };
+        let value = work(&mut transaction).await?;
+        transaction.connection.commit().await?;
+        Ok(value)
+    }
+}
+
+async fn in_its_own_task<T, E>(work: impl Future<Output = Result<T, E>> + Send + 'static) -> Result<T, E>
+where
+    T: Send + 'static,
+    E: From<StoreError> + Send + 'static,
+{
+    match tokio::spawn(work).await {
+        Ok(result) => result,
+        Err(error) => Err(StoreError::Interrupted(error).into()),
+    }
+}
+
+/// An organization whose row this transaction holds: nobody else appends to it until the commit.
+#[derive(Debug)]
+pub(super) struct LockedOrganization {
+    pub(super) organization: Organization,
+    /// The sequence of the newest record; 0 before the first.
+    pub(super) last_sequence: i64,
+    last_recorded_at: Timestamp,
+    total_bytes: i64,
+}
+
+/// One record on its way into the books.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) record_id: RecordId,
+    pub(super) line: RecordLine,
+    pub(super) producer: Option<String>,
+    pub(super) submission_digest: Option<[u8; 32]>,
+}
+
+#[derive(sqlx::FromRow)]
+struct OrganizationRow {
+    id: String,
+    name: String,
+    plan: String,
+    external_id: String,
+    last_sequence: i64,
+    last_recorded_at: i64,
+    total_bytes: i64,
+}
+
+impl Transaction {
+    /// Takes the organization's row for the rest of the transaction. Whoever takes several does so in id order.
+    pub(super) async fn lock_organization(
+        &mut self,
+        id: OrganizationId,
+    ) -> Result<Option<LockedOrganization>, StoreError> {
+        let row = fetch_optional!(
+            self,
+            OrganizationRow,
+            "SELECT id, name, plan, external_id, last_sequence, last_recorded_at, total_bytes
+             FROM organizations WHERE id = $1",
+            id.to_string()
+        )?;
+        row.map(LockedOrganization::try_from).transpose()
+    }
+
+    /// Appends what `caller` did. Gives the record's sequence.
+    pub(super) async fn append_event(
+        &mut self,
+        locked: &mut LockedOrganization,
+        caller: &Caller,
+        event: EventDraft,
+    ) -> Result<Sequence, StoreError> {
+        let record_id = RecordId::generate(&self.clock, &self.entropy);
+        let Organization { id, name, .. } = &locked.organization;
+        let record = event.into_record(record_id, *id, name, caller, self.clock.now());
+        let entry = Entry { record_id, line: record.to_line(), producer: None, submission_digest: None };
+        self.append(locked, entry).await
+    }
+
+    /// Appends one record under the next sequence.
+    pub(super) async fn append(
+        &mut self,
+        locked: &mut LockedOrganization,
+        entry: Entry,
+    ) -> Result<Sequence, StoreError> {
+        let organization_id = locked.organization.id.to_string();
+        let bytes = i64::try_from(entry.line.len()).unwrap_or(i64::MAX);
+        locked.last_sequence += 1;
+        locked.last_recorded_at = self.clock.now().max(locked.last_recorded_at);
+        locked.total_bytes += bytes;
+        execute!(
+            self,
+            "INSERT INTO records (organization_id, sequence, record_id, recorded_at, bytes, running_bytes,
+                                  producer, submission_digest, line)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+            &organization_id,
+            locked.last_sequence,
+            entry.record_id.to_string(),
+            locked.last_recorded_at.as_millis(),
+            bytes,
+            locked.total_bytes,
+            entry.producer,
+            entry.submission_digest.map(Vec::from),
+            entry.line.as_str(),
+        )?;
+        execute!(
+            self,
+            "UPDATE organizations SET last_sequence = $2, last_recorded_at = $3, total_bytes = $4 WHERE id = $1",
+            &organization_id,
+            locked.last_sequence,
+            locked.last_recorded_at.as_millis(),
+            locked.total_bytes,
+        )?;
+        sequence("organizations.last_sequence", locked.last_sequence)
+    }
+}
+
+impl TryFrom<OrganizationRow> for LockedOrganization {
+    type Error = StoreError;
+
+    fn try_from(row: OrganizationRow) -> Result<LockedOrganization, StoreError> {
+        Ok(LockedOrganization {
+            organization: Organization {
+                id: parse("organizations.id", &row.id)?,
+                name: parse::<OrganizationName>("organizations.name", &row.name)?,
+                plan: parse("organizations.plan", &row.plan)?,
+                external_id: parse("organizations.external_id", &row.external_id)?,
+            },
+            last_sequence: row.last_sequence,
+            last_recorded_at: Timestamp::from_millis(row.last_recorded_at),
+            total_bytes: row.total_bytes,
+        })
+    }
+}
+
+/// A sequence out of a column.
+pub(super) fn sequence(column: &'static str, number: i64) -> Result<Sequence, StoreError> {
+    Sequence::new(number)
+        .ok_or_else(|| StoreError::Corrupt { column, reason: format!("{number} is not a sequence") })
+}

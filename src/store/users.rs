@@ -1,0 +1,152 @@
+//! Users, and the sign-ins and sign-outs that are recorded in every organization of theirs.
+
+use futures::FutureExt;
+
+use super::database::{execute, fetch_all, fetch_optional, parse};
+use super::transaction::Transaction;
+use super::{Store, StoreError};
+use crate::domain::caller::Caller;
+use crate::domain::event_catalog::{self, EventDraft};
+use crate::domain::id::{OrganizationId, UserId};
+use crate::domain::user::{DisplayName, EmailAddress, User};
+
+/// What a sign-in is checked against.
+#[derive(Clone, Debug)]
+pub struct SignIn {
+    /// The account.
+    pub user: User,
+    /// Its password as a PHC string.
+    pub password_hash: String,
+}
+
+#[derive(sqlx::FromRow)]
+struct UserRow {
+    id: String,
+    email: String,
+    display_name: String,
+    password_hash: String,
+}
+
+impl TryFrom<UserRow> for SignIn {
+    type Error = StoreError;
+
+    fn try_from(row: UserRow) -> Result<SignIn, StoreError> {
+        Ok(SignIn {
+            user: User {
+                id: parse("users.id", &row.id)?,
+                email: parse("users.email", &row.email)?,
+                display_name: parse("users.display_name", &row.display_name)?,
+            },
+            password_hash: row.password_hash,
+        })
+    }
+}
+
+impl Store {
+    /// Makes an account. `password_hash` is a PHC string.
+    pub async fn create_user(
+        &self,
+        email: EmailAddress,
+        display_name: DisplayName,
+        password_hash: String,
+    ) -> Result<User, StoreError> {
+        self.write(move |tx| {
+            async move {
+                let id = UserId::generate(&tx.clock, &tx.entropy);
+                execute!(
+                    tx,
+                    "INSERT INTO users (id, email, display_name, password_hash, created_at)
+                     VALUES ($1, $2, $3, $4, $5)",
+                    id.to_string(),
+                    email.as_str(),
+                    display_name.as_str(),
+                    password_hash,
+                    tx.clock.now().as_millis(),
+                )?;
+                Ok(User { id, email, display_name })
+            }
+            .boxed()
+        })
+        .await
+    }
+
+    /// The account with this e-mail address and what its password is checked against.
+    pub async fn sign_in(&self, email: EmailAddress) -> Result<Option<SignIn>, StoreError> {
+        self.read(move |tx| {
+            async move {
+                fetch_optional!(
+                    tx,
+                    UserRow,
+                    "SELECT id, email, display_name, password_hash FROM users WHERE email = $1",
+                    email.as_str()
+                )?
+                .map(SignIn::try_from)
+                .transpose()
+            }
+            .boxed()
+        })
+        .await
+    }
+
+    /// The account with this id.
+    pub async fn user(&self, id: UserId) -> Result<Option<User>, StoreError> {
+        self.read(move |tx| {
+            async move {
+                let row = fetch_optional!(
+                    tx,
+                    UserRow,
+                    "SELECT id, email, display_name, password_hash FROM users WHERE id = $1",
+                    id.to_string()
+                )?;
+                Ok(row.map(SignIn::try_from).transpose()?.map(|found| found.user))
+            }
+            .boxed()
+        })
+        .await
+    }
+
+    /// Records that a user signed in, in every organization of theirs.
+    pub async fn record_login(&self, caller: Caller, user: User) -> Result<(), StoreError> {
+        let event = event_catalog::login(&user);
+        self.record_in_every_organization(caller, user.id, event).await
+    }
+
+    /// Records that a user signed out, in every organization of theirs.
+    pub async fn record_logout(&self, caller: Caller, user: User) -> Result<(), StoreError> {
+        let event = event_catalog::logout(&user);
+        self.record_in_every_organization(caller, user.id, event).await
+    }
+
+    async fn record_in_every_organization(
+        &self,
+        caller: Caller,
+        user: UserId,
+        event: EventDraft,
+    ) -> Result<(), StoreError> {
+        self.write(move |tx| {
+            async move {
+                for organization in tx.organizations_of(user).await? {
+                    if let Some(mut locked) = tx.lock_organization(organization).await? {
+                        tx.append_event(&mut locked, &caller, event.clone()).await?;
+                    }
+                }
+                Ok(())
+            }
+            .boxed()
+        })
+        .await
+    }
+}
+
+impl Transaction {
+    /// In id order, as locks are taken.
+    async fn organizations_of(&mut self, user: UserId) -> Result<Vec<OrganizationId>, StoreError> {
+        let rows = fetch_all!(
+            self,
+            (String,),
+            "SELECT organization_id FROM memberships WHERE user_id = $1 ORDER BY organization_id",
+            user.to_string()
+        )?;
+        rows.iter().map(|(id,)| parse("memberships.organization_id", id)).collect()
+    }
+}

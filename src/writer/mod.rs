@@ -1,0 +1,53 @@
+//! Background work: running access checks, sealing ended windows into batches, delivering them.
+//!
+//! Everything here is an idempotent step that finds its own work in the store, so it may be woken as often as one
+//! likes, by the doorbell or by the tick, in any number of processes. No transaction is open while AWS is asked.
+
+mod checker;
+mod deliverer;
+mod driver;
+mod encode;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::aws::Aws;
+use crate::domain::clock::{Clock, Entropy};
+use crate::store::Store;
+
+/// How often work is looked for when nobody rings.
+const TICK: Duration = Duration::from_secs(1);
+
+/// The background work of one process. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Writer {
+    store: Store,
+    aws: Arc<Aws>,
+    clock: Clock,
+    entropy: Entropy,
+    /// Names this process in leases.
+    owner: String,
+}
+
+impl Writer {
+    /// A writer over a store and an identity of AWS.
+    pub fn new(store: Store, aws: Arc<Aws>, clock: Clock, entropy: Entropy) -> Writer {
+        let owner = format!("writer-{}", hex::encode(entropy.bytes::<8>()));
+        Writer { store, aws, clock, entropy, owner }
+    }
+
+    /// Works until told to stop; what is in flight then is finished first.
+    pub async fn run(self, stop: CancellationToken) {
+        let checks = driver::drive("access checks", &self.store, TICK, &stop, || self.run_checks());
+        let deliveries = driver::drive("deliveries", &self.store, TICK, &stop, || self.deliver());
+        let upkeep = driver::drive("upkeep", &self.store, TICK * 60, &stop, || self.tidy());
+        tokio::join!(checks, deliveries, upkeep);
+    }
+
+    /// Forgets the sessions that have ended.
+    async fn tidy(&self) -> Result<(), crate::store::StoreError> {
+        self.store.delete_expired_sessions(self.clock.now()).await.map(drop)
+    }
+}
