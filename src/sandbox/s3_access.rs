@@ -1,0 +1,333 @@
+//! Who may do what in S3: everything between a good signature and the operation.
+//!
+//! In S3's order: the signature's service and signed headers, the session token and its
+//! expiry, the bucket and its region, the expected owner, then the policies. A refusal inside
+//! one account says which policy refused; across accounts it is a bare "Access Denied", as S3
+//! answers callers outside the bucket owner's organization (S3 user guide, "Troubleshoot
+//! access denied errors").
+//!
+//! A request signed for another region than the bucket's gets 301 PermanentRedirect with the
+//! region in `x-amz-bucket-region`. The SDKs address `s3.<signing region>.amazonaws.com`, and
+//! that is what a regional endpoint says about a bucket elsewhere (error code: S3 user guide,
+//! "Billing for Amazon S3 error responses"; recorded answers: yanganto/s3rs#18,
+//! JuliaCloud/AWSS3.jl#25, path-style transloadit/uppy#713). AuthorizationHeaderMalformed is
+//! the bucket's own endpoint's answer to a foreign signature (aws/aws-sdk-cpp#1339); with one
+//! port for all endpoints the sandbox can't tell that case apart. S3 redirects before it looks
+//! at the signature; here a bad signature is refused first.
+
+use std::sync::Arc;
+
+use http::{HeaderMap, HeaderValue};
+use s3s::access::{S3Access, S3AccessContext};
+use s3s::auth::{S3Auth, SecretKey};
+use s3s::path::S3Path;
+use s3s::{S3Error, S3ErrorCode, S3Result, s3_error};
+
+use super::account::{Accounts, BadCredentials, Caller, LoadedBucket};
+use super::policy_eval::{Denial, Policies, Question, decide};
+use super::signature_scope::SignatureScope;
+
+/// GetBucketLocation answers from here for a bucket anywhere, as `us-east-1` does in AWS.
+const EVERYWHERE: &str = "us-east-1";
+
+/// Gives s3s the secrets to verify signatures with.
+pub(super) struct Keys {
+    pub(super) accounts: Arc<Accounts>,
+}
+
+#[async_trait::async_trait]
+impl S3Auth for Keys {
+    async fn get_secret_key(&self, access_key: &str) -> S3Result<SecretKey> {
+        self.accounts
+            .secret_of(access_key)
+            .map(SecretKey::from)
+            .ok_or_else(|| s3_error!(InvalidAccessKeyId))
+    }
+}
+
+/// The access check of every S3 operation.
+pub(super) struct Access {
+    pub(super) accounts: Arc<Accounts>,
+}
+
+/// Operations the sandbox serves, with the permission each needs.
+fn permission(operation: &str) -> Option<&'static str> {
+    match operation {
+        "PutObject" => Some("s3:PutObject"),
+        "GetObject" | "HeadObject" => Some("s3:GetObject"),
+        "DeleteObject" => Some("s3:DeleteObject"),
+        "ListObjects" | "ListObjectsV2" | "HeadBucket" => Some("s3:ListBucket"),
+        "GetBucketLocation" => Some("s3:GetBucketLocation"),
+        "ListBuckets" => Some("s3:ListAllMyBuckets"),
+        _ => None,
+    }
+}
+
+#[async_trait::async_trait]
+impl S3Access for Access {
+    async fn check(&self, context: &mut S3AccessContext<'_>) -> S3Result<()> {
+        let action = permission(context.s3_op().name()).ok_or_else(|| s3_error!(NotImplemented))?;
+        let caller = match context.s3_path().get_bucket_name().map(str::to_owned) {
+            None => self.check_service(context, action)?,
+            Some(name) => self.check_bucket(context, action, &name)?,
+        };
+        context.extensions_mut().insert(caller);
+        Ok(())
+    }
+}
+
+impl Access {
+    fn check_service(&self, context: &S3AccessContext<'_>, action: &str) -> S3Result<Caller> {
+        let (caller, _) = self.identify(context)?;
+        let question = Question {
+            principal: &caller.principal,
+            action,
+            resource: "*",
+            keys: &[],
+        };
+        let policies = Policies {
+            identity: &caller.identity,
+            session: caller.session.as_deref(),
+            resource: None,
+            resource_account: &caller.principal.account,
+            resource_must_allow: false,
+        };
+        // S3 names no resource for ListAllMyBuckets.
+        decide(&question, &policies).map_err(|denial| {
+            let (user, reason) = (&caller.principal.arn, denial.because(action));
+            s3_error!(
+                AccessDenied,
+                "User: {user} is not authorized to perform: {action} {reason}"
+            )
+        })?;
+        Ok(caller)
+    }
+
+    fn check_bucket(
+        &self,
+        context: &S3AccessContext<'_>,
+        action: &str,
+        name: &str,
+    ) -> S3Result<Caller> {
+        let bucket = self.accounts.bucket(name);
+        let result = self.identify(context).and_then(|(caller, signed_region)| {
+            let bucket = bucket.as_ref().ok_or_else(|| s3_error!(NoSuchBucket))?;
+            check_region(context, bucket, &signed_region)?;
+            check_owner(context.headers(), bucket)?;
+            check_policies(context, &caller, bucket, action)?;
+            Ok(caller)
+        });
+        result.map_err(|error| match &bucket {
+            Some(bucket) if tells_region(context, &error) => with_region(error, &bucket.region),
+            _ => error,
+        })
+    }
+
+    /// The caller, and the region it signed for.
+    fn identify(&self, context: &S3AccessContext<'_>) -> S3Result<(Caller, String)> {
+        let credentials = context
+            .credentials()
+            .ok_or_else(|| s3_error!(AccessDenied))?;
+        let scope = SignatureScope::read(context.headers(), context.uri()).ok_or_else(|| {
+            s3_error!(
+                InvalidRequest,
+                "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256."
+            )
+        })?;
+        if scope.service != "s3" {
+            return Err(s3_error!(
+                AuthorizationHeaderMalformed,
+                "The authorization header is malformed; incorrect service \"{}\". This endpoint belongs to \"s3\".",
+                scope.service
+            ));
+        }
+        if scope.unsigned_header(context.headers()).is_some() {
+            return Err(s3_error!(
+                AccessDenied,
+                "There were headers present in the request which were not signed"
+            ));
+        }
+        let caller = self
+            .accounts
+            .caller(&credentials.access_key, scope.session_token.as_deref());
+        let caller = caller.map_err(|bad| match bad {
+            BadCredentials::UnknownKey => s3_error!(InvalidAccessKeyId),
+            BadCredentials::BadToken => s3_error!(InvalidToken),
+            BadCredentials::Expired => s3_error!(ExpiredToken),
+        })?;
+        Ok((caller, scope.region))
+    }
+}
+
+fn check_region(
+    context: &S3AccessContext<'_>,
+    bucket: &LoadedBucket,
+    signed_region: &str,
+) -> S3Result<()> {
+    let anywhere = context.s3_op().name() == "GetBucketLocation" && signed_region == EVERYWHERE;
+    if bucket.region == signed_region || anywhere {
+        Ok(())
+    } else {
+        Err(s3_error!(PermanentRedirect))
+    }
+}
+
+fn check_owner(headers: &HeaderMap, bucket: &LoadedBucket) -> S3Result<()> {
+    match headers.get("x-amz-expected-bucket-owner") {
+        Some(expected) if expected.as_bytes() != bucket.owner_account.as_bytes() => {
+            Err(s3_error!(AccessDenied))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_policies(
+    context: &S3AccessContext<'_>,
+    caller: &Caller,
+    bucket: &LoadedBucket,
+    action: &str,
+) -> S3Result<()> {
+    let bucket_arn = format!("arn:{}:s3:::{}", caller.partition, bucket.name);
+    let resource = match context.s3_path() {
+        S3Path::Object { key, .. } => format!("{bucket_arn}/{key}"),
+        S3Path::Root | S3Path::Bucket { .. } => bucket_arn,
+    };
+    may(
+        caller,
+        bucket,
+        action,
+        &resource,
+        &condition_keys(context.headers()),
+    )?;
+    match kms_key(context, caller, bucket) {
+        Some(key) => may_use_key(caller, bucket, &key),
+        None => Ok(()),
+    }
+}
+
+/// The request's headers that policies can ask about.
+fn condition_keys(headers: &HeaderMap) -> Vec<(&'static str, String)> {
+    [
+        (
+            "s3:x-amz-server-side-encryption",
+            "x-amz-server-side-encryption",
+        ),
+        (
+            "s3:x-amz-server-side-encryption-aws-kms-key-id",
+            "x-amz-server-side-encryption-aws-kms-key-id",
+        ),
+        ("s3:x-amz-acl", "x-amz-acl"),
+    ]
+    .into_iter()
+    .filter_map(|(key, header)| Some((key, headers.get(header)?.to_str().ok()?.to_owned())))
+    .collect()
+}
+
+/// Whether the caller may do this to a resource of the bucket, with S3's words if not.
+pub(super) fn may(
+    caller: &Caller,
+    bucket: &LoadedBucket,
+    action: &str,
+    resource: &str,
+    keys: &[(&str, String)],
+) -> S3Result<()> {
+    let question = Question {
+        principal: &caller.principal,
+        action,
+        resource,
+        keys,
+    };
+    let policies = Policies {
+        identity: &caller.identity,
+        session: caller.session.as_deref(),
+        resource: bucket.policy.as_deref(),
+        resource_account: &bucket.owner_account,
+        resource_must_allow: false,
+    };
+    let denied = |denial: Denial| {
+        if caller.principal.account != bucket.owner_account {
+            return s3_error!(AccessDenied);
+        }
+        let (user, reason) = (&caller.principal.arn, denial.because(action));
+        s3_error!(
+            AccessDenied,
+            "User: {user} is not authorized to perform: {action} on resource: \"{resource}\" {reason}"
+        )
+    };
+    decide(&question, &policies).map_err(denied)
+}
+
+/// The customer's KMS key that a put names. AWS's own key (`aws/s3`) needs no permission.
+fn kms_key(
+    context: &S3AccessContext<'_>,
+    caller: &Caller,
+    bucket: &LoadedBucket,
+) -> Option<String> {
+    let header = |name: &str| context.headers().get(name)?.to_str().ok();
+    let encryption = header("x-amz-server-side-encryption")?;
+    let key = header("x-amz-server-side-encryption-aws-kms-key-id")?;
+    if !encryption.starts_with("aws:kms") {
+        return None;
+    }
+    if key.starts_with("arn:") {
+        return Some(key.to_owned());
+    }
+    let kind = if key.starts_with("alias/") {
+        ""
+    } else {
+        "key/"
+    };
+    let (partition, account) = (&caller.partition, &caller.principal.account);
+    Some(format!(
+        "arn:{partition}:kms:{}:{account}:{kind}{key}",
+        bucket.region
+    ))
+}
+
+/// KMS keys are not modelled: every key exists, and its key policy leaves the decision to
+/// IAM, as AWS's default key policy does.
+fn may_use_key(caller: &Caller, bucket: &LoadedBucket, key: &str) -> S3Result<()> {
+    let action = "kms:GenerateDataKey";
+    let keys = [(
+        "kms:ViaService",
+        format!("s3.{}.amazonaws.com", bucket.region),
+    )];
+    let question = Question {
+        principal: &caller.principal,
+        action,
+        resource: key,
+        keys: &keys,
+    };
+    let policies = Policies {
+        identity: &caller.identity,
+        session: caller.session.as_deref(),
+        resource: None,
+        resource_account: &caller.principal.account,
+        resource_must_allow: false,
+    };
+    decide(&question, &policies).map_err(|denial| {
+        let (user, reason) = (&caller.principal.arn, denial.because(action));
+        s3_error!(
+            AccessDenied,
+            "User: {user} is not authorized to perform: {action} on resource: {key} {reason}"
+        )
+    })
+}
+
+/// S3 names the bucket's region in redirects, and in any answer about the bucket itself.
+fn tells_region(context: &S3AccessContext<'_>, error: &S3Error) -> bool {
+    *error.code() == S3ErrorCode::PermanentRedirect
+        || matches!(
+            context.s3_op().name(),
+            "HeadBucket" | "ListObjects" | "ListObjectsV2"
+        )
+}
+
+fn with_region(mut error: S3Error, region: &str) -> S3Error {
+    if let Ok(value) = HeaderValue::from_str(region) {
+        let mut headers = HeaderMap::new();
+        headers.insert("x-amz-bucket-region", value);
+        error.set_headers(headers);
+    }
+    error
+}
