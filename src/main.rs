@@ -1,3 +1,8 @@
 //! The `trailpost` command.
 
-fn main() {}
+use std::process::ExitCode;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    trailpost::cli::run().await
+}

@@ -31,10 +31,7 @@ pub struct IamUser {
 impl fmt::Debug for IamUser {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = formatter.debug_struct("IamUser");
-        shown
-            .field("arn", &self.arn)
-            .field("access_key_id", &self.access_key_id)
-            .finish_non_exhaustive()
+        shown.field("arn", &self.arn).field("access_key_id", &self.access_key_id).finish_non_exhaustive()
     }
 }
 
@@ -149,15 +146,9 @@ impl IamArn {
         let ["arn", partition, "iam", "", account, resource] = parts.as_slice() else {
             return None;
         };
-        let name = resource
-            .strip_prefix(kind)?
-            .strip_prefix('/')?
-            .rsplit('/')
-            .next()?;
+        let name = resource.strip_prefix(kind)?.strip_prefix('/')?.rsplit('/').next()?;
         let named = !name.is_empty()
-            && name
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || b"_+=,.@-".contains(&byte));
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_+=,.@-".contains(&byte));
         (partition.starts_with("aws") && is_account(account) && named).then(|| Self {
             partition: (*partition).to_owned(),
             account: (*account).to_owned(),
@@ -191,35 +182,24 @@ impl Accounts {
     }
 
     pub(super) fn put_user(&self, user: IamUser) -> Result<(), AccountError> {
-        let place = IamArn::parse(&user.arn, "user").ok_or_else(|| AccountError::Arn {
-            arn: user.arn.clone(),
-            kind: "user",
-        })?;
+        let place = IamArn::parse(&user.arn, "user")
+            .ok_or_else(|| AccountError::Arn { arn: user.arn.clone(), kind: "user" })?;
         let identity = parse_all(&user.policies, &user.arn)?;
         let caller = Caller {
             unique_id: unique_id("AIDA", &user.arn),
-            principal: Principal {
-                arn: user.arn,
-                role_arn: None,
-                account: place.account,
-            },
+            principal: Principal { arn: user.arn, role_arn: None, account: place.account },
             partition: place.partition,
             identity,
             session: None,
         };
-        let loaded = LoadedUser {
-            caller,
-            secret: user.secret_access_key,
-        };
+        let loaded = LoadedUser { caller, secret: user.secret_access_key };
         write(&self.users).insert(user.access_key_id, loaded);
         Ok(())
     }
 
     pub(super) fn put_role(&self, role: IamRole) -> Result<(), AccountError> {
-        let place = IamArn::parse(&role.arn, "role").ok_or_else(|| AccountError::Arn {
-            arn: role.arn.clone(),
-            kind: "role",
-        })?;
+        let place = IamArn::parse(&role.arn, "role")
+            .ok_or_else(|| AccountError::Arn { arn: role.arn.clone(), kind: "role" })?;
         let loaded = LoadedRole {
             trust: parse(&role.trust_policy, PolicyKind::Trust, &role.arn)?,
             permissions: parse_all(&role.permission_policies, &role.arn)?,
@@ -237,19 +217,11 @@ impl Accounts {
 
     pub(super) fn put_bucket(&self, bucket: Bucket) -> Result<(), AccountError> {
         if let Some(problem) = bucket_problem(&bucket) {
-            return Err(AccountError::Bucket {
-                name: bucket.name,
-                problem,
-            });
+            return Err(AccountError::Bucket { name: bucket.name, problem });
         }
-        let policy = bucket
-            .policy
-            .map(|text| parse(&text, PolicyKind::Bucket, &bucket.name))
-            .transpose()?;
+        let policy = bucket.policy.map(|text| parse(&text, PolicyKind::Bucket, &bucket.name)).transpose()?;
         let mut buckets = write(&self.buckets);
-        let created_ms = buckets
-            .get(&bucket.name)
-            .map_or_else(|| self.now_ms(), |known| known.created_ms);
+        let created_ms = buckets.get(&bucket.name).map_or_else(|| self.now_ms(), |known| known.created_ms);
         let loaded = LoadedBucket {
             name: bucket.name.clone(),
             region: bucket.region,
@@ -274,41 +246,24 @@ impl Accounts {
     }
 
     pub(super) fn buckets_of(&self, account: &str) -> Vec<LoadedBucket> {
-        read(&self.buckets)
-            .values()
-            .filter(|bucket| bucket.owner_account == account)
-            .cloned()
-            .collect()
+        read(&self.buckets).values().filter(|bucket| bucket.owner_account == account).cloned().collect()
     }
 
     /// The secret to check a signature with.
     pub(super) fn secret_of(&self, access_key_id: &str) -> Option<String> {
-        let of_user = read(&self.users)
-            .get(access_key_id)
-            .map(|user| user.secret.clone());
-        of_user.or_else(|| {
-            self.sessions
-                .get(access_key_id)
-                .map(|session| session.secret_access_key.clone())
-        })
+        let of_user = read(&self.users).get(access_key_id).map(|user| user.secret.clone());
+        of_user.or_else(|| self.sessions.get(access_key_id).map(|session| session.secret_access_key.clone()))
     }
 
     /// The caller behind a key whose signature was good.
-    pub(super) fn caller(
-        &self,
-        access_key_id: &str,
-        token: Option<&str>,
-    ) -> Result<Caller, BadCredentials> {
+    pub(super) fn caller(&self, access_key_id: &str, token: Option<&str>) -> Result<Caller, BadCredentials> {
         if let Some(user) = read(&self.users).get(access_key_id) {
             return match token {
                 None => Ok(user.caller.clone()),
                 Some(_) => Err(BadCredentials::BadToken),
             };
         }
-        let session = self
-            .sessions
-            .get(access_key_id)
-            .ok_or(BadCredentials::UnknownKey)?;
+        let session = self.sessions.get(access_key_id).ok_or(BadCredentials::UnknownKey)?;
         // AWS knows a temporary key only together with its token.
         let token = token.ok_or(BadCredentials::UnknownKey)?;
         if token != session.session_token {
@@ -334,10 +289,7 @@ impl Accounts {
             partition: session.partition.clone(),
             unique_id: session.assumed_role_id.clone(),
             // A role that is gone allows nothing.
-            identity: self
-                .role(&session.role_arn)
-                .map(|role| role.permissions)
-                .unwrap_or_default(),
+            identity: self.role(&session.role_arn).map(|role| role.permissions).unwrap_or_default(),
             session: session.policy.clone(),
         }
     }
@@ -361,18 +313,12 @@ fn is_account(id: &str) -> bool {
 }
 
 fn parse_all(texts: &[String], owner: &str) -> Result<Vec<Arc<Policy>>, AccountError> {
-    texts
-        .iter()
-        .map(|text| parse(text, PolicyKind::Identity, owner))
-        .collect()
+    texts.iter().map(|text| parse(text, PolicyKind::Identity, owner)).collect()
 }
 
 fn parse(text: &str, kind: PolicyKind, owner: &str) -> Result<Arc<Policy>, AccountError> {
     let policy = Policy::parse(text, kind);
-    policy.map(Arc::new).map_err(|source| AccountError::Policy {
-        owner: owner.to_owned(),
-        source,
-    })
+    policy.map(Arc::new).map_err(|source| AccountError::Policy { owner: owner.to_owned(), source })
 }
 
 /// A panic elsewhere can't leave these maps half-changed, so a poisoned lock is still good.

@@ -34,11 +34,7 @@ struct Plain {
 }
 
 /// Adds the request ids, and rewrites the body if the answer is an error.
-pub(super) async fn finish(
-    mut response: HttpResponse,
-    service: &Service,
-    ids: &RequestIds,
-) -> HttpResponse {
+pub(super) async fn finish(mut response: HttpResponse, service: &Service, ids: &RequestIds) -> HttpResponse {
     if let Some(plain) = read_error(&mut response).await {
         let text = match service {
             Service::S3 { bucket } => s3_error(&plain, bucket, &response, ids),
@@ -49,9 +45,7 @@ pub(super) async fn finish(
             Service::S3 { .. } => "application/xml",
             Service::Sts => "text/xml",
         };
-        response
-            .headers_mut()
-            .insert(CONTENT_TYPE, HeaderValue::from_static(xml));
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(xml));
         *response.body_mut() = Body::from(text);
     }
     let named = match service {
@@ -71,32 +65,17 @@ async fn read_error(response: &mut HttpResponse) -> Option<Plain> {
     if status.is_success() || status == StatusCode::NOT_MODIFIED {
         return None;
     }
-    let body = response
-        .body_mut()
-        .store_all_limited(MAX_ERROR_BYTES)
-        .await
-        .ok()?;
+    let body = response.body_mut().store_all_limited(MAX_ERROR_BYTES).await.ok()?;
     quick_xml::de::from_str(std::str::from_utf8(&body).ok()?).ok()
 }
 
 fn s3_error(plain: &Plain, bucket: &str, response: &HttpResponse, ids: &RequestIds) -> String {
-    let message = if plain.message.is_empty() {
-        s3_message(&plain.code)
-    } else {
-        &plain.message
-    };
-    let region = response
-        .headers()
-        .get("x-amz-bucket-region")
-        .and_then(|region| region.to_str().ok());
+    let message = if plain.message.is_empty() { s3_message(&plain.code) } else { &plain.message };
+    let region = response.headers().get("x-amz-bucket-region").and_then(|region| region.to_str().ok());
     let mut details = String::new();
     match (plain.code.as_str(), region) {
         ("PermanentRedirect", Some(region)) => {
-            element(
-                &mut details,
-                "Endpoint",
-                &format!("s3.{region}.amazonaws.com"),
-            );
+            element(&mut details, "Endpoint", &format!("s3.{region}.amazonaws.com"));
             element(&mut details, "Bucket", bucket);
         }
         ("AuthorizationHeaderMalformed", Some(region)) => element(&mut details, "Region", region),
@@ -117,17 +96,8 @@ fn s3_error(plain: &Plain, bucket: &str, response: &HttpResponse, ids: &RequestI
 fn sts_error(plain: Plain, response: &mut HttpResponse, ids: &RequestIds) -> String {
     let (status, code, message) = sts_wording(plain, response.status());
     *response.status_mut() = status;
-    let mut text =
-        String::from("<ErrorResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><Error>");
-    element(
-        &mut text,
-        "Type",
-        if status.is_server_error() {
-            "Receiver"
-        } else {
-            "Sender"
-        },
-    );
+    let mut text = String::from("<ErrorResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><Error>");
+    element(&mut text, "Type", if status.is_server_error() { "Receiver" } else { "Sender" });
     element(&mut text, "Code", &code);
     element(&mut text, "Message", &message);
     text.push_str("</Error>");
@@ -138,13 +108,11 @@ fn sts_error(plain: Plain, response: &mut HttpResponse, ids: &RequestIds) -> Str
 
 /// STS's code and words where s3s refused in S3's.
 fn sts_wording(plain: Plain, status: StatusCode) -> (StatusCode, String, String) {
-    let forbidden =
-        |code: &str, message: &str| (StatusCode::FORBIDDEN, code.to_owned(), message.to_owned());
+    let forbidden = |code: &str, message: &str| (StatusCode::FORBIDDEN, code.to_owned(), message.to_owned());
     match plain.code.as_str() {
-        "InvalidAccessKeyId" => forbidden(
-            "InvalidClientTokenId",
-            "The security token included in the request is invalid.",
-        ),
+        "InvalidAccessKeyId" => {
+            forbidden("InvalidClientTokenId", "The security token included in the request is invalid.")
+        }
         "SignatureDoesNotMatch" if plain.message.is_empty() => forbidden(
             "SignatureDoesNotMatch",
             "The request signature we calculated does not match the signature you provided. Check your AWS Secret \

@@ -58,10 +58,7 @@ impl Front {
             }
         }
         drop(listener);
-        if tokio::time::timeout(STOP_WAIT, connections.shutdown())
-            .await
-            .is_err()
-        {
+        if tokio::time::timeout(STOP_WAIT, connections.shutdown()).await.is_err() {
             tracing::warn!("sandbox: requests still under way were cut off");
         }
     }
@@ -72,9 +69,8 @@ impl Front {
             let front = Arc::clone(&front);
             async move { Ok::<_, Infallible>(front.answer(request).await) }
         });
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .serve_connection(TokioIo::new(stream), service);
+        let connection =
+            http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service);
         let connection = connections.watch(connection);
         tokio::spawn(async move {
             if let Err(error) = connection.await {
@@ -108,9 +104,7 @@ fn service_of<B>(request: &Request<B>) -> Service {
         return Service::Sts;
     }
     let bucket = request.uri().path().split('/').nth(1).unwrap_or_default();
-    Service::S3 {
-        bucket: bucket.to_owned(),
-    }
+    Service::S3 { bucket: bucket.to_owned() }
 }
 
 fn internal_error() -> HttpResponse {
@@ -134,10 +128,7 @@ struct WholeBody {
 
 impl WholeBody {
     fn new(body: Incoming, client_waits: bool) -> Self {
-        Self {
-            body: Some(body),
-            client_waits,
-        }
+        Self { body: Some(body), client_waits }
     }
 }
 
@@ -160,10 +151,7 @@ impl HttpBody for WholeBody {
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body
-            .as_ref()
-            .map(HttpBody::size_hint)
-            .unwrap_or_default()
+        self.body.as_ref().map(HttpBody::size_hint).unwrap_or_default()
     }
 }
 

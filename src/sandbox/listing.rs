@@ -44,12 +44,7 @@ pub(super) fn page(objects: Vec<StoredObject>, query: &Query<'_>) -> Page {
         };
         let rolled_up = rolled_up(query, rest);
         let entry = rolled_up.as_deref().unwrap_or(&object.key);
-        if entry <= query.after
-            || page
-                .common_prefixes
-                .last()
-                .is_some_and(|known| known == entry)
-        {
+        if entry <= query.after || page.common_prefixes.last().is_some_and(|known| known == entry) {
             continue;
         }
         if page.entries() == query.max_entries {
@@ -78,29 +73,14 @@ mod tests {
     use super::*;
 
     fn objects(keys: &[&str]) -> Vec<StoredObject> {
-        keys.iter()
-            .map(|key| StoredObject::named(key, BTreeMap::new()))
-            .collect()
+        keys.iter().map(|key| StoredObject::named(key, BTreeMap::new())).collect()
     }
 
-    fn all_pages(
-        keys: &[&str],
-        prefix: &str,
-        delimiter: Option<&str>,
-        max_entries: usize,
-    ) -> Vec<String> {
+    fn all_pages(keys: &[&str], prefix: &str, delimiter: Option<&str>, max_entries: usize) -> Vec<String> {
         let mut seen = Vec::new();
         let mut after = String::new();
         loop {
-            let page = page(
-                objects(keys),
-                &Query {
-                    prefix,
-                    delimiter,
-                    after: &after,
-                    max_entries,
-                },
-            );
+            let page = page(objects(keys), &Query { prefix, delimiter, after: &after, max_entries });
             seen.extend(page.objects.iter().map(|object| object.key.clone()));
             seen.extend(page.common_prefixes.iter().cloned());
             match page.next_after {

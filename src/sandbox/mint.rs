@@ -32,10 +32,7 @@ pub(super) struct RequestIds {
 
 impl Mint {
     pub(super) fn new(seed: [u8; 32]) -> Self {
-        Self {
-            seed,
-            drawn: AtomicU64::new(0),
-        }
+        Self { seed, drawn: AtomicU64::new(0) }
     }
 
     pub(super) fn request_ids(&self) -> RequestIds {
@@ -69,10 +66,7 @@ impl Mint {
 
 /// One letter or digit a byte.
 pub(super) fn letters(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .map(|byte| char::from(KEY_ALPHABET[usize::from(byte % 32)]))
-        .collect()
+    bytes.iter().map(|byte| char::from(KEY_ALPHABET[usize::from(byte % 32)])).collect()
 }
 
 /// IAM's unique id of a user or role (`AIDA…`, `AROA…`), always the same for the same ARN.

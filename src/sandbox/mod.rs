@@ -113,31 +113,16 @@ impl Sandbox {
         let address = listener.local_addr().map_err(SandboxError::Listener)?;
         let mint = Arc::new(Mint::new(config.seed));
         let accounts = Arc::new(Accounts::new(config.now, Arc::clone(&mint)));
-        config
-            .users
-            .into_iter()
-            .try_for_each(|user| accounts.put_user(user))?;
-        config
-            .roles
-            .into_iter()
-            .try_for_each(|role| accounts.put_role(role))?;
-        config
-            .buckets
-            .into_iter()
-            .try_for_each(|bucket| accounts.put_bucket(bucket))?;
+        config.users.into_iter().try_for_each(|user| accounts.put_user(user))?;
+        config.roles.into_iter().try_for_each(|role| accounts.put_role(role))?;
+        config.buckets.into_iter().try_for_each(|bucket| accounts.put_bucket(bucket))?;
         let files = Arc::new(blocking(move || ObjectFiles::open(&config.folder)).await?);
 
         let serving = TaskTracker::new();
         let front = Front::new(service(&accounts, &files), mint);
         serving.spawn(front.serve(listener, shutdown.clone()));
         serving.close();
-        Ok(Self {
-            address,
-            accounts,
-            files,
-            shutdown,
-            serving,
-        })
+        Ok(Self { address, accounts, files, shutdown, serving })
     }
 
     /// Where it listens.
@@ -225,11 +210,10 @@ impl Sandbox {
                 return Ok(None);
             };
             let mut body = Vec::new();
-            file.read_to_end(&mut body)
-                .map_err(|source| ObjectFilesError::Io {
-                    path: PathBuf::from(format!("{bucket}/{key}")),
-                    source,
-                })?;
+            file.read_to_end(&mut body).map_err(|source| ObjectFilesError::Io {
+                path: PathBuf::from(format!("{bucket}/{key}")),
+                source,
+            })?;
             Ok(Some((stored, body)))
         };
         Ok(blocking(read).await?)
@@ -241,39 +225,24 @@ impl Sandbox {
     /// A file can't be deleted; those before it are gone.
     pub async fn empty_bucket(&self, bucket: &str) -> Result<(), SandboxError> {
         let (files, bucket) = (Arc::clone(&self.files), bucket.to_owned());
-        let empty = move || {
-            files
-                .list(&bucket)
-                .iter()
-                .try_for_each(|object| files.delete(&bucket, &object.key))
-        };
+        let empty =
+            move || files.list(&bucket).iter().try_for_each(|object| files.delete(&bucket, &object.key));
         Ok(blocking(empty).await?)
     }
 }
 
 impl fmt::Debug for Sandbox {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("Sandbox")
-            .field("address", &self.address)
-            .finish_non_exhaustive()
+        formatter.debug_struct("Sandbox").field("address", &self.address).finish_non_exhaustive()
     }
 }
 
 fn service(accounts: &Arc<Accounts>, files: &Arc<ObjectFiles>) -> s3s::service::S3Service {
-    let mut builder = S3ServiceBuilder::new(FileS3 {
-        accounts: Arc::clone(accounts),
-        files: Arc::clone(files),
-    });
-    builder.set_auth(Keys {
-        accounts: Arc::clone(accounts),
-    });
-    builder.set_access(Access {
-        accounts: Arc::clone(accounts),
-    });
-    builder.set_route(Sts {
-        accounts: Arc::clone(accounts),
-    });
+    let mut builder =
+        S3ServiceBuilder::new(FileS3 { accounts: Arc::clone(accounts), files: Arc::clone(files) });
+    builder.set_auth(Keys { accounts: Arc::clone(accounts) });
+    builder.set_access(Access { accounts: Arc::clone(accounts) });
+    builder.set_route(Sts { accounts: Arc::clone(accounts) });
     builder.build()
 }
 
@@ -283,9 +252,6 @@ async fn blocking<T: Send + 'static>(
 ) -> Result<T, ObjectFilesError> {
     let done = tokio::task::spawn_blocking(work).await;
     done.unwrap_or_else(|error| {
-        Err(ObjectFilesError::Io {
-            path: PathBuf::new(),
-            source: std::io::Error::other(error),
-        })
+        Err(ObjectFilesError::Io { path: PathBuf::new(), source: std::io::Error::other(error) })
     })
 }

@@ -80,9 +80,7 @@ pub enum ObjectFilesError {
         source: io::Error,
     },
     /// A sidecar does not read as one.
-    #[error(
-        "{path} is damaged ({source}); delete it to lose that one object, or the folder to start afresh"
-    )]
+    #[error("{path} is damaged ({source}); delete it to lose that one object, or the folder to start afresh")]
     Damaged {
         /// The sidecar.
         path: PathBuf,
@@ -113,21 +111,14 @@ impl ObjectFiles {
                 buckets.insert(name.to_owned(), read_bucket(&path)?);
             }
         }
-        Ok(Self {
-            folder: folder.to_owned(),
-            buckets: Mutex::new(buckets),
-        })
+        Ok(Self { folder: folder.to_owned(), buckets: Mutex::new(buckets) })
     }
 
     /// Starts receiving a body. Dropping the upload removes it.
     pub(super) fn receive(&self, bucket: &str) -> Result<Upload, ObjectFilesError> {
         let bodies = self.folder.join(bucket).join("bodies");
         fs::create_dir_all(&bodies).map_err(at(&bodies))?;
-        let file = tempfile::Builder::new()
-            .prefix("")
-            .suffix(".body")
-            .rand_bytes(16)
-            .tempfile_in(&bodies);
+        let file = tempfile::Builder::new().prefix("").suffix(".body").rand_bytes(16).tempfile_in(&bodies);
         file.map(Upload::new).map_err(at(&bodies))
     }
 
@@ -162,15 +153,12 @@ impl ObjectFiles {
         let mut buckets = self.lock();
         publish(sidecar, &objects.join(sidecar_name(key)), rule)?;
         // From here on the sidecar names the body, so the body stays.
-        received.file.keep().map_err(|error| ObjectFilesError::Io {
-            path: body_path,
-            source: error.error,
-        })?;
+        received
+            .file
+            .keep()
+            .map_err(|error| ObjectFilesError::Io { path: body_path, source: error.error })?;
         let synced = sync_folder(&objects);
-        let replaced = buckets
-            .entry(bucket.to_owned())
-            .or_default()
-            .insert(key.to_owned(), stored.clone());
+        let replaced = buckets.entry(bucket.to_owned()).or_default().insert(key.to_owned(), stored.clone());
         drop(buckets);
         synced?;
         if let Some(replaced) = replaced {
@@ -200,20 +188,14 @@ impl ObjectFiles {
 
     /// All objects of a bucket, in key order.
     pub(super) fn list(&self, bucket: &str) -> Vec<StoredObject> {
-        self.lock()
-            .get(bucket)
-            .map(|objects| objects.values().cloned().collect())
-            .unwrap_or_default()
+        self.lock().get(bucket).map(|objects| objects.values().cloned().collect()).unwrap_or_default()
     }
 
     /// Deletes an object; one that isn't there is no error, as in S3.
     pub(super) fn delete(&self, bucket: &str, key: &str) -> Result<(), ObjectFilesError> {
         let place = self.folder.join(bucket);
         let mut buckets = self.lock();
-        let Some(stored) = buckets
-            .get_mut(bucket)
-            .and_then(|objects| objects.remove(key))
-        else {
+        let Some(stored) = buckets.get_mut(bucket).and_then(|objects| objects.remove(key)) else {
             return Ok(());
         };
         remove(&place.join("objects").join(sidecar_name(key)))?;
@@ -232,16 +214,10 @@ fn read_bucket(place: &Path) -> Result<Objects, ObjectFilesError> {
     let mut objects = Objects::new();
     for entry in fs::read_dir(&objects_folder).map_err(at(&objects_folder))? {
         let path = entry.map_err(at(&objects_folder))?.path();
-        if path
-            .extension()
-            .is_some_and(|extension| extension == "json")
-        {
+        if path.extension().is_some_and(|extension| extension == "json") {
             let text = fs::read(&path).map_err(at(&path))?;
-            let stored: StoredObject =
-                serde_json::from_slice(&text).map_err(|source| ObjectFilesError::Damaged {
-                    path: path.clone(),
-                    source,
-                })?;
+            let stored: StoredObject = serde_json::from_slice(&text)
+                .map_err(|source| ObjectFilesError::Damaged { path: path.clone(), source })?;
             objects.insert(stored.key.clone(), stored);
         } else {
             remove(&path)?;
@@ -253,10 +229,8 @@ fn read_bucket(place: &Path) -> Result<Objects, ObjectFilesError> {
 
 fn sweep_bodies(bodies: &Path, objects: &Objects) -> Result<(), ObjectFilesError> {
     fs::create_dir_all(bodies).map_err(at(bodies))?;
-    let named: std::collections::HashSet<&str> = objects
-        .values()
-        .map(|object| object.body.as_str())
-        .collect();
+    let named: std::collections::HashSet<&str> =
+        objects.values().map(|object| object.body.as_str()).collect();
     for entry in fs::read_dir(bodies).map_err(at(bodies))? {
         let path = entry.map_err(at(bodies))?.path();
         if !named.contains(file_name(&path).as_str()) {
@@ -288,10 +262,7 @@ fn publish(sidecar: NamedTempFile, name: &Path, rule: PutRule) -> Result<(), Obj
     };
     published.map_err(|error| match error.kind() {
         io::ErrorKind::AlreadyExists => ObjectFilesError::Exists,
-        _ => ObjectFilesError::Io {
-            path: name.to_owned(),
-            source: error,
-        },
+        _ => ObjectFilesError::Io { path: name.to_owned(), source: error },
     })
 }
 
@@ -300,15 +271,11 @@ fn sidecar_name(key: &str) -> String {
 }
 
 fn file_name(path: &Path) -> String {
-    path.file_name()
-        .map(|name| name.to_string_lossy().into_owned())
-        .unwrap_or_default()
+    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
 fn sync_folder(folder: &Path) -> Result<(), ObjectFilesError> {
-    File::open(folder)
-        .and_then(|folder| folder.sync_all())
-        .map_err(at(folder))
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(at(folder))
 }
 
 fn remove(path: &Path) -> Result<(), ObjectFilesError> {
@@ -319,10 +286,7 @@ fn remove(path: &Path) -> Result<(), ObjectFilesError> {
 }
 
 fn at(path: &Path) -> impl FnOnce(io::Error) -> ObjectFilesError + '_ {
-    move |source| ObjectFilesError::Io {
-        path: path.to_owned(),
-        source,
-    }
+    move |source| ObjectFilesError::Io { path: path.to_owned(), source }
 }
 
 #[cfg(test)]

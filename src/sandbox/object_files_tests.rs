@@ -19,19 +19,11 @@ impl StoredObject {
     }
 }
 
-fn put(
-    files: &ObjectFiles,
-    key: &str,
-    body: &[u8],
-    rule: PutRule,
-) -> Result<StoredObject, ObjectFilesError> {
+fn put(files: &ObjectFiles, key: &str, body: &[u8], rule: PutRule) -> Result<StoredObject, ObjectFilesError> {
     let mut upload = files.receive("bucket").unwrap();
     upload.expect(["sha256"].into_iter());
     upload.write(body).unwrap();
-    let received = upload
-        .finish(&Claims::default())
-        .map_err(|_| "claims")
-        .unwrap();
+    let received = upload.finish(&Claims::default()).map_err(|_| "claims").unwrap();
     files.commit("bucket", key, received, Attributes::default(), 1, rule)
 }
 
@@ -56,33 +48,22 @@ fn of_32_conditional_puts_at_once_exactly_one_wins() {
             let (files, start) = (Arc::clone(&files), Arc::clone(&start));
             std::thread::spawn(move || {
                 start.wait();
-                put(&files, "one/key", &[number], PutRule::OnlyIfAbsent)
-                    .is_ok()
-                    .then_some(number)
+                put(&files, "one/key", &[number], PutRule::OnlyIfAbsent).is_ok().then_some(number)
             })
         })
         .collect();
-    let winners: Vec<u8> = racers
-        .into_iter()
-        .filter_map(|racer| racer.join().unwrap())
-        .collect();
+    let winners: Vec<u8> = racers.into_iter().filter_map(|racer| racer.join().unwrap()).collect();
     assert_eq!(winners.len(), 1);
     assert_eq!(body_of(&files, "one/key"), Some(winners));
-    assert_eq!(
-        count(&folder.path().join("bucket/bodies")),
-        1,
-        "the losers leave nothing"
-    );
+    assert_eq!(count(&folder.path().join("bucket/bodies")), 1, "the losers leave nothing");
     assert_eq!(count(&folder.path().join("bucket/objects")), 1);
 }
 
 #[test]
 fn two_stores_on_one_folder_still_have_one_winner() {
     let folder = tempfile::tempdir().unwrap();
-    let (first, second) = (
-        ObjectFiles::open(folder.path()).unwrap(),
-        ObjectFiles::open(folder.path()).unwrap(),
-    );
+    let (first, second) =
+        (ObjectFiles::open(folder.path()).unwrap(), ObjectFiles::open(folder.path()).unwrap());
     assert!(put(&first, "key", b"first", PutRule::OnlyIfAbsent).is_ok());
     let late = put(&second, "key", b"second", PutRule::OnlyIfAbsent);
     assert!(matches!(late, Err(ObjectFilesError::Exists)), "{late:?}");
@@ -105,12 +86,7 @@ fn a_restart_finds_everything_and_sweeps_what_a_crash_left() {
     assert_eq!(count(&folder.path().join("bucket/bodies")), 1);
     files.delete("bucket", "kept").unwrap();
     files.delete("bucket", "kept").unwrap();
-    assert!(
-        ObjectFiles::open(folder.path())
-            .unwrap()
-            .list("bucket")
-            .is_empty()
-    );
+    assert!(ObjectFiles::open(folder.path()).unwrap().list("bucket").is_empty());
     assert_eq!(count(&folder.path().join("bucket/bodies")), 0);
 }
 
@@ -119,18 +95,7 @@ fn keys_never_become_paths() {
     let folder = tempfile::tempdir().unwrap();
     let files = ObjectFiles::open(&folder.path().join("data")).unwrap();
     let long = "x".repeat(1024);
-    let keys = [
-        "../../escape",
-        "/etc/passwd",
-        "a//b",
-        ".",
-        "..",
-        "a\0b",
-        "ü/😀",
-        "A",
-        "a",
-        long.as_str(),
-    ];
+    let keys = ["../../escape", "/etc/passwd", "a//b", ".", "..", "a\0b", "ü/😀", "A", "a", long.as_str()];
     for key in keys {
         put(&files, key, key.as_bytes(), PutRule::OnlyIfAbsent).unwrap();
     }
@@ -144,16 +109,8 @@ fn keys_never_become_paths() {
 #[test]
 fn a_damaged_sidecar_is_named() {
     let folder = tempfile::tempdir().unwrap();
-    drop(put(
-        &ObjectFiles::open(folder.path()).unwrap(),
-        "key",
-        b"",
-        PutRule::Replace,
-    ));
-    let sidecar = folder
-        .path()
-        .join("bucket/objects")
-        .join(sidecar_name("key"));
+    drop(put(&ObjectFiles::open(folder.path()).unwrap(), "key", b"", PutRule::Replace));
+    let sidecar = folder.path().join("bucket/objects").join(sidecar_name("key"));
     fs::write(&sidecar, b"{").unwrap();
     let error = ObjectFiles::open(folder.path()).err().unwrap().to_string();
     assert!(error.contains(sidecar.to_str().unwrap()), "{error}");

@@ -94,27 +94,19 @@ impl Policy {
         let document = object(&document, "the document")?;
         only(document, "the document", &["Version", "Id", "Statement"])?;
         if document.get("Version").and_then(Value::as_str) != Some("2012-10-17") {
-            return Err(refused(
-                "Version",
-                r#"write "2012-10-17", the only version known here"#,
-            ));
+            return Err(refused("Version", r#"write "2012-10-17", the only version known here"#));
         }
         let statements = match document.get("Statement") {
             Some(Value::Array(statements)) if !statements.is_empty() => statements.iter().collect(),
             Some(statement @ Value::Object(_)) => vec![statement],
             _ => {
-                return Err(refused(
-                    "Statement",
-                    "give one statement, or a list of them",
-                ));
+                return Err(refused("Statement", "give one statement, or a list of them"));
             }
         };
         let statements = statements
             .into_iter()
             .enumerate()
-            .map(|(index, statement)| {
-                parse_statement(statement, kind, &format!("Statement[{index}]"))
-            })
+            .map(|(index, statement)| parse_statement(statement, kind, &format!("Statement[{index}]")))
             .collect::<Result<_, _>>()?;
         Ok(Self { statements })
     }
@@ -122,16 +114,7 @@ impl Policy {
 
 fn parse_statement(value: &Value, kind: PolicyKind, place: &str) -> Result<Statement, PolicyError> {
     let statement = object(value, place)?;
-    let known = [
-        "Sid",
-        "Effect",
-        "Principal",
-        "Action",
-        "NotAction",
-        "Resource",
-        "NotResource",
-        "Condition",
-    ];
+    let known = ["Sid", "Effect", "Principal", "Action", "NotAction", "Resource", "NotResource", "Condition"];
     only(statement, place, &known)?;
     Ok(Statement {
         effect: parse_effect(statement, place)?,
@@ -146,10 +129,7 @@ fn parse_effect(statement: &Map<String, Value>, place: &str) -> Result<Effect, P
     match statement.get("Effect").and_then(Value::as_str) {
         Some("Allow") => Ok(Effect::Allow),
         Some("Deny") => Ok(Effect::Deny),
-        _ => Err(refused(
-            format!("{place}.Effect"),
-            r#"write "Allow" or "Deny""#,
-        )),
+        _ => Err(refused(format!("{place}.Effect"), r#"write "Allow" or "Deny""#)),
     }
 }
 
@@ -157,14 +137,10 @@ fn parse_actions(statement: &Map<String, Value>, place: &str) -> Result<Patterns
     let patterns = one_of(statement, "Action", "NotAction", place)?
         .ok_or_else(|| refused(place, "it has neither Action nor NotAction"))?;
     let (Patterns::Any(actions) | Patterns::NoneOf(actions)) = &patterns;
-    match actions
-        .iter()
-        .find(|action| *action != "*" && !action.contains(':'))
-    {
-        Some(action) => Err(refused(
-            place,
-            format!("the action {action:?} has no service, as in s3:PutObject"),
-        )),
+    match actions.iter().find(|action| *action != "*" && !action.contains(':')) {
+        Some(action) => {
+            Err(refused(place, format!("the action {action:?} has no service, as in s3:PutObject")))
+        }
         None => Ok(patterns),
     }
 }
@@ -177,21 +153,14 @@ fn parse_resources(
     let patterns = one_of(statement, "Resource", "NotResource", place)?;
     match (kind, patterns) {
         (PolicyKind::Trust, None) => Ok(None),
-        (PolicyKind::Trust, Some(_)) => Err(refused(
-            place,
-            "a trust policy has no Resource: the role is it",
-        )),
+        (PolicyKind::Trust, Some(_)) => Err(refused(place, "a trust policy has no Resource: the role is it")),
         (_, None) => Err(refused(place, "it has neither Resource nor NotResource")),
         (_, Some(patterns)) => {
             let (Patterns::Any(resources) | Patterns::NoneOf(resources)) = &patterns;
-            match resources
-                .iter()
-                .find(|resource| *resource != "*" && !resource.starts_with("arn:"))
-            {
-                Some(resource) => Err(refused(
-                    place,
-                    format!("the resource {resource:?} is neither an ARN nor *"),
-                )),
+            match resources.iter().find(|resource| *resource != "*" && !resource.starts_with("arn:")) {
+                Some(resource) => {
+                    Err(refused(place, format!("the resource {resource:?} is neither an ARN nor *")))
+                }
                 None => Ok(Some(patterns)),
             }
         }
@@ -206,14 +175,10 @@ fn parse_principals(
     let place = format!("{place}.Principal");
     match (kind, statement.get("Principal")) {
         (PolicyKind::Identity, None) => Ok(None),
-        (PolicyKind::Identity, Some(_)) => Err(refused(
-            place,
-            "an identity or session policy has no Principal: its holder is it",
-        )),
-        (_, None) => Err(refused(
-            place,
-            "it is missing; name who the statement is about",
-        )),
+        (PolicyKind::Identity, Some(_)) => {
+            Err(refused(place, "an identity or session policy has no Principal: its holder is it"))
+        }
+        (_, None) => Err(refused(place, "it is missing; name who the statement is about")),
         (_, Some(Value::String(everyone))) if everyone == "*" => Ok(Some(Principals::Everyone)),
         (_, Some(value)) => parse_principal_map(object(value, &place)?, &place).map(Some),
     }
@@ -229,10 +194,7 @@ fn parse_principal_map(map: &Map<String, Value>, place: &str) -> Result<Principa
         return Ok(Principals::Everyone);
     }
     match names.iter().find(|name| !is_principal(name)) {
-        Some(name) => Err(refused(
-            place,
-            format!("{name:?} is no account, user, role or session"),
-        )),
+        Some(name) => Err(refused(place, format!("{name:?} is no account, user, role or session"))),
         None => Ok(Principals::Aws(names)),
     }
 }
@@ -258,10 +220,7 @@ fn is_principal(name: &str) -> bool {
         }
 }
 
-fn parse_conditions(
-    statement: &Map<String, Value>,
-    place: &str,
-) -> Result<Vec<Condition>, PolicyError> {
+fn parse_conditions(statement: &Map<String, Value>, place: &str) -> Result<Vec<Condition>, PolicyError> {
     let Some(value) = statement.get("Condition") else {
         return Ok(Vec::new());
     };
@@ -271,18 +230,10 @@ fn parse_conditions(
         let operator = parse_operator(name, &place)?;
         for (key, values) in object(keys, &place)? {
             let values = strings(values, &place)?;
-            if operator == Operator::Null
-                && values
-                    .iter()
-                    .any(|value| value != "true" && value != "false")
-            {
+            if operator == Operator::Null && values.iter().any(|value| value != "true" && value != "false") {
                 return Err(refused(place, r#"Null takes "true" or "false""#));
             }
-            conditions.push(Condition {
-                operator,
-                key: key.to_ascii_lowercase(),
-                values,
-            });
+            conditions.push(Condition { operator, key: key.to_ascii_lowercase(), values });
         }
     }
     Ok(conditions)
@@ -312,10 +263,7 @@ fn one_of(
     place: &str,
 ) -> Result<Option<Patterns>, PolicyError> {
     match (statement.get(positive), statement.get(negative)) {
-        (Some(_), Some(_)) => Err(refused(
-            place,
-            format!("it has both {positive} and {negative}; keep one"),
-        )),
+        (Some(_), Some(_)) => Err(refused(place, format!("it has both {positive} and {negative}; keep one"))),
         (Some(value), None) => strings(value, place).map(|list| Some(Patterns::Any(list))),
         (None, Some(value)) => strings(value, place).map(|list| Some(Patterns::NoneOf(list))),
         (None, None) => Ok(None),
@@ -330,41 +278,28 @@ fn strings(value: &Value, place: &str) -> Result<Vec<String>, PolicyError> {
     };
     list.into_iter()
         .map(|item| match item {
-            Value::String(text) if text.contains("${") => Err(refused(
-                place,
-                format!("{text:?} holds a policy variable; write the value itself"),
-            )),
+            Value::String(text) if text.contains("${") => {
+                Err(refused(place, format!("{text:?} holds a policy variable; write the value itself")))
+            }
             Value::String(text) => Ok(text.clone()),
-            _ => Err(refused(
-                place,
-                "a string, or a list of strings, belongs here",
-            )),
+            _ => Err(refused(place, "a string, or a list of strings, belongs here")),
         })
         .collect()
 }
 
 fn object<'a>(value: &'a Value, place: &str) -> Result<&'a Map<String, Value>, PolicyError> {
-    value
-        .as_object()
-        .ok_or_else(|| refused(place, "a JSON object belongs here"))
+    value.as_object().ok_or_else(|| refused(place, "a JSON object belongs here"))
 }
 
 fn only(map: &Map<String, Value>, place: &str, known: &[&str]) -> Result<(), PolicyError> {
     match map.keys().find(|key| !known.contains(&key.as_str())) {
-        Some(key) => Err(refused(
-            place,
-            format!(
-                "{key:?} isn't known here; leave it out or use {}",
-                known.join(", ")
-            ),
-        )),
+        Some(key) => {
+            Err(refused(place, format!("{key:?} isn't known here; leave it out or use {}", known.join(", "))))
+        }
         None => Ok(()),
     }
 }
 
 fn refused(place: impl Into<String>, problem: impl Into<String>) -> PolicyError {
-    PolicyError {
-        place: place.into(),
-        problem: problem.into(),
-    }
+    PolicyError { place: place.into(), problem: problem.into() }
 }

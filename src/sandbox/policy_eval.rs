@@ -8,9 +8,7 @@
 
 use std::sync::Arc;
 
-use super::policy_document::{
-    Condition, Effect, Operator, Patterns, Policy, Principals, Statement,
-};
+use super::policy_document::{Condition, Effect, Operator, Patterns, Policy, Principals, Statement};
 
 /// Who asks, as policies name them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,12 +78,8 @@ impl Denial {
             Self::Explicit(PolicyType::Identity) => {
                 "with an explicit deny in an identity-based policy".into()
             }
-            Self::Explicit(PolicyType::Session) => {
-                "with an explicit deny in a session policy".into()
-            }
-            Self::Explicit(PolicyType::Resource) => {
-                "with an explicit deny in a resource-based policy".into()
-            }
+            Self::Explicit(PolicyType::Session) => "with an explicit deny in a session policy".into(),
+            Self::Explicit(PolicyType::Resource) => "with an explicit deny in a resource-based policy".into(),
             Self::Implicit(PolicyType::Identity) => {
                 format!("because no identity-based policy allows the {action} action")
             }
@@ -117,21 +111,14 @@ pub fn decide(question: &Question<'_>, policies: &Policies<'_>) -> Result<(), De
         return Err(Denial::Explicit(policy_type));
     }
     let same_account = question.principal.account == policies.resource_account;
-    let reach = policies
-        .resource
-        .and_then(|policy| resource_reach(question, policy));
+    let reach = policies.resource.and_then(|policy| resource_reach(question, policy));
     let granted_at_home = |least: Reach| same_account && reach >= Some(least);
 
-    let by_identity = policies
-        .identity
-        .iter()
-        .any(|policy| has(question, policy, Effect::Allow));
+    let by_identity = policies.identity.iter().any(|policy| has(question, policy, Effect::Allow));
     if !by_identity && !granted_at_home(Reach::RoleOrEveryone) {
         return Err(Denial::Implicit(PolicyType::Identity));
     }
-    let by_session = policies
-        .session
-        .is_none_or(|policy| has(question, policy, Effect::Allow));
+    let by_session = policies.session.is_none_or(|policy| has(question, policy, Effect::Allow));
     if !by_session && !granted_at_home(Reach::Exact) {
         return Err(Denial::Implicit(PolicyType::Session));
     }
@@ -162,38 +149,26 @@ fn has(question: &Question<'_>, policy: &Policy, effect: Effect) -> bool {
 }
 
 fn resource_reach(question: &Question<'_>, policy: &Policy) -> Option<Reach> {
-    let allows = policy
-        .statements
-        .iter()
-        .filter(|statement| statement.effect == Effect::Allow);
-    allows
-        .filter_map(|statement| applies(question, statement))
-        .max()
+    let allows = policy.statements.iter().filter(|statement| statement.effect == Effect::Allow);
+    allows.filter_map(|statement| applies(question, statement)).max()
 }
 
 /// Whether the statement is about this question; in a resource-based policy, how directly.
 fn applies(question: &Question<'_>, statement: &Statement) -> Option<Reach> {
     let action = question.action.to_ascii_lowercase();
-    let about = statement
-        .actions
-        .covers(|pattern| wildcard(&pattern.to_ascii_lowercase(), &action))
-        && statement.resources.as_ref().is_none_or(|resources| {
-            resources.covers(|pattern| wildcard(pattern, question.resource))
-        })
+    let about = statement.actions.covers(|pattern| wildcard(&pattern.to_ascii_lowercase(), &action))
         && statement
-            .conditions
-            .iter()
-            .all(|condition| holds(question, condition));
+            .resources
+            .as_ref()
+            .is_none_or(|resources| resources.covers(|pattern| wildcard(pattern, question.resource)))
+        && statement.conditions.iter().all(|condition| holds(question, condition));
     if !about {
         return None;
     }
     match &statement.principals {
         None => Some(Reach::Exact),
         Some(Principals::Everyone) => Some(Reach::RoleOrEveryone),
-        Some(Principals::Aws(names)) => names
-            .iter()
-            .filter_map(|name| named(question.principal, name))
-            .max(),
+        Some(Principals::Aws(names)) => names.iter().filter_map(|name| named(question.principal, name)).max(),
     }
 }
 
@@ -202,9 +177,7 @@ fn named(principal: &Principal, name: &str) -> Option<Reach> {
         Some(Reach::Exact)
     } else if Some(name) == principal.role_arn.as_deref() {
         Some(Reach::RoleOrEveryone)
-    } else if name == principal.account
-        || name.ends_with(&format!(":iam::{}:root", principal.account))
-    {
+    } else if name == principal.account || name.ends_with(&format!(":iam::{}:root", principal.account)) {
         Some(Reach::Account)
     } else {
         None
@@ -214,12 +187,7 @@ fn named(principal: &Principal, name: &str) -> Option<Reach> {
 fn holds(question: &Question<'_>, condition: &Condition) -> bool {
     let value = key_value(question, &condition.key);
     let equals = |value: &str| condition.values.iter().any(|wanted| wanted == value);
-    let like = |value: &str| {
-        condition
-            .values
-            .iter()
-            .any(|pattern| wildcard(pattern, value))
-    };
+    let like = |value: &str| condition.values.iter().any(|pattern| wildcard(pattern, value));
     match condition.operator {
         Operator::StringEquals => value.is_some_and(equals),
         Operator::StringLike => value.is_some_and(like),

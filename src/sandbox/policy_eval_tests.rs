@@ -38,15 +38,7 @@ impl Case {
     /// A role's session in its own account, with nothing attached.
     fn new(name: &'static str, expected: Result<(), Denial>) -> Self {
         let (identity, session, bucket) = (Value::Null, Value::Null, Value::Null);
-        Self {
-            name,
-            identity,
-            session,
-            bucket,
-            owner: "111122223333",
-            keys: Vec::new(),
-            expected,
-        }
+        Self { name, identity, session, bucket, owner: "111122223333", keys: Vec::new(), expected }
     }
     fn identity(mut self, statements: Value) -> Self {
         self.identity = statements;
@@ -70,22 +62,13 @@ impl Case {
     }
     fn check(&self) {
         let parsed = |kind, value: &Value| (!value.is_null()).then(|| policy(kind, value));
-        let identity: Vec<_> = parsed(PolicyKind::Identity, &self.identity)
-            .into_iter()
-            .collect();
+        let identity: Vec<_> = parsed(PolicyKind::Identity, &self.identity).into_iter().collect();
         let session = parsed(PolicyKind::Identity, &self.session);
         let bucket = parsed(PolicyKind::Bucket, &self.bucket);
-        let principal = Principal {
-            arn: SESSION.into(),
-            role_arn: Some(ROLE.into()),
-            account: "111122223333".into(),
-        };
-        let question = Question {
-            principal: &principal,
-            action: "s3:PutObject",
-            resource: OBJECT,
-            keys: &self.keys,
-        };
+        let principal =
+            Principal { arn: SESSION.into(), role_arn: Some(ROLE.into()), account: "111122223333".into() };
+        let question =
+            Question { principal: &principal, action: "s3:PutObject", resource: OBJECT, keys: &self.keys };
         let policies = Policies {
             identity: &identity,
             session: session.as_deref(),
@@ -153,16 +136,9 @@ fn a_trust_policy_must_allow_even_at_home() {
         role_arn: None,
         account: "111122223333".into(),
     };
-    let question = Question {
-        principal: &principal,
-        action: "sts:AssumeRole",
-        resource: ROLE,
-        keys: &[],
-    };
-    let identity = [policy(
-        PolicyKind::Identity,
-        &json!({"Effect": "Allow", "Action": "sts:*", "Resource": "*"}),
-    )];
+    let question = Question { principal: &principal, action: "sts:AssumeRole", resource: ROLE, keys: &[] };
+    let identity =
+        [policy(PolicyKind::Identity, &json!({"Effect": "Allow", "Action": "sts:*", "Resource": "*"}))];
     let trust = |principal: Value| {
         policy(
             PolicyKind::Trust,
@@ -182,25 +158,10 @@ fn a_trust_policy_must_allow_even_at_home() {
             },
         )
     };
-    assert_eq!(
-        ask(&identity, &trust(json!({"AWS": "444455556666"}))),
-        Err(Implicit(Resource))
-    );
-    assert_eq!(
-        ask(&identity, &trust(json!({"AWS": "111122223333"}))),
-        Ok(())
-    );
-    assert_eq!(
-        ask(&[], &trust(json!({"AWS": "111122223333"}))),
-        Err(Implicit(Identity))
-    );
-    assert_eq!(
-        ask(
-            &[],
-            &trust(json!({"AWS": "arn:aws:iam::111122223333:user/u"}))
-        ),
-        Ok(())
-    );
+    assert_eq!(ask(&identity, &trust(json!({"AWS": "444455556666"}))), Err(Implicit(Resource)));
+    assert_eq!(ask(&identity, &trust(json!({"AWS": "111122223333"}))), Ok(()));
+    assert_eq!(ask(&[], &trust(json!({"AWS": "111122223333"}))), Err(Implicit(Identity)));
+    assert_eq!(ask(&[], &trust(json!({"AWS": "arn:aws:iam::111122223333:user/u"}))), Ok(()));
 }
 
 #[test]
@@ -215,44 +176,20 @@ fn what_cannot_be_honoured_is_refused() {
     };
     let trusting = |principal: Value| json!({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}});
     let cases = [
-        (
-            Identity,
-            json!({"Version": "2008-10-17", "Statement": put_on("*")}),
-            "Version",
-        ),
+        (Identity, json!({"Version": "2008-10-17", "Statement": put_on("*")}), "Version"),
         (Identity, json!({"Version": "2012-10-17"}), "Statement"),
-        (
-            Identity,
-            allow(json!({"Condition": {"Bool": {"aws:SecureTransport": "true"}}})),
-            "Bool",
-        ),
-        (
-            Identity,
-            allow(json!({"Condition": {"StringEqualsIfExists": {"a": "b"}}})),
-            "StringEqualsIfExists",
-        ),
-        (
-            Identity,
-            allow(json!({"Condition": {"Null": {"a": "maybe"}}})),
-            "Null",
-        ),
+        (Identity, allow(json!({"Condition": {"Bool": {"aws:SecureTransport": "true"}}})), "Bool"),
+        (Identity, allow(json!({"Condition": {"StringEqualsIfExists": {"a": "b"}}})), "StringEqualsIfExists"),
+        (Identity, allow(json!({"Condition": {"Null": {"a": "maybe"}}})), "Null"),
         (Identity, allow(json!({"Efect": "Allow"})), "Efect"),
         (Identity, allow(json!({"Effect": "allow"})), "Effect"),
         (Identity, allow(json!({"Action": "PutObject"})), "PutObject"),
         (Identity, allow(json!({"NotAction": "s3:*"})), "NotAction"),
         (Identity, allow(json!({"Resource": "acme/*"})), "acme"),
-        (
-            Identity,
-            allow(json!({"Resource": "arn:aws:s3:::${aws:username}/*"})),
-            "variable",
-        ),
+        (Identity, allow(json!({"Resource": "arn:aws:s3:::${aws:username}/*"})), "variable"),
         (Identity, allow(json!({"Principal": "*"})), "Principal"),
         (Bucket, allow(json!({})), "Principal"),
-        (
-            Bucket,
-            allow(json!({"Principal": {"AWS": "arn:aws:iam::111122223333:role/*"}})),
-            "role/*",
-        ),
+        (Bucket, allow(json!({"Principal": {"AWS": "arn:aws:iam::111122223333:role/*"}})), "role/*"),
         (Trust, trusting(json!({"AWS": "1234"})), "1234"),
         (Trust, trusting(json!({"Canonical": "x"})), "Canonical"),
         (Trust, trusting(json!([])), "Principal"),

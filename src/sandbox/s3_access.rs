@@ -38,10 +38,7 @@ pub(super) struct Keys {
 #[async_trait::async_trait]
 impl S3Auth for Keys {
     async fn get_secret_key(&self, access_key: &str) -> S3Result<SecretKey> {
-        self.accounts
-            .secret_of(access_key)
-            .map(SecretKey::from)
-            .ok_or_else(|| s3_error!(InvalidAccessKeyId))
+        self.accounts.secret_of(access_key).map(SecretKey::from).ok_or_else(|| s3_error!(InvalidAccessKeyId))
     }
 }
 
@@ -79,12 +76,7 @@ impl S3Access for Access {
 impl Access {
     fn check_service(&self, context: &S3AccessContext<'_>, action: &str) -> S3Result<Caller> {
         let (caller, _) = self.identify(context)?;
-        let question = Question {
-            principal: &caller.principal,
-            action,
-            resource: "*",
-            keys: &[],
-        };
+        let question = Question { principal: &caller.principal, action, resource: "*", keys: &[] };
         let policies = Policies {
             identity: &caller.identity,
             session: caller.session.as_deref(),
@@ -95,20 +87,12 @@ impl Access {
         // S3 names no resource for ListAllMyBuckets.
         decide(&question, &policies).map_err(|denial| {
             let (user, reason) = (&caller.principal.arn, denial.because(action));
-            s3_error!(
-                AccessDenied,
-                "User: {user} is not authorized to perform: {action} {reason}"
-            )
+            s3_error!(AccessDenied, "User: {user} is not authorized to perform: {action} {reason}")
         })?;
         Ok(caller)
     }
 
-    fn check_bucket(
-        &self,
-        context: &S3AccessContext<'_>,
-        action: &str,
-        name: &str,
-    ) -> S3Result<Caller> {
+    fn check_bucket(&self, context: &S3AccessContext<'_>, action: &str, name: &str) -> S3Result<Caller> {
         let bucket = self.accounts.bucket(name);
         let result = self.identify(context).and_then(|(caller, signed_region)| {
             let bucket = bucket.as_ref().ok_or_else(|| s3_error!(NoSuchBucket))?;
@@ -125,9 +109,7 @@ impl Access {
 
     /// The caller, and the region it signed for.
     fn identify(&self, context: &S3AccessContext<'_>) -> S3Result<(Caller, String)> {
-        let credentials = context
-            .credentials()
-            .ok_or_else(|| s3_error!(AccessDenied))?;
+        let credentials = context.credentials().ok_or_else(|| s3_error!(AccessDenied))?;
         let scope = SignatureScope::read(context.headers(), context.uri()).ok_or_else(|| {
             s3_error!(
                 InvalidRequest,
@@ -147,9 +129,7 @@ impl Access {
                 "There were headers present in the request which were not signed"
             ));
         }
-        let caller = self
-            .accounts
-            .caller(&credentials.access_key, scope.session_token.as_deref());
+        let caller = self.accounts.caller(&credentials.access_key, scope.session_token.as_deref());
         let caller = caller.map_err(|bad| match bad {
             BadCredentials::UnknownKey => s3_error!(InvalidAccessKeyId),
             BadCredentials::BadToken => s3_error!(InvalidToken),
@@ -159,17 +139,9 @@ impl Access {
     }
 }
 
-fn check_region(
-    context: &S3AccessContext<'_>,
-    bucket: &LoadedBucket,
-    signed_region: &str,
-) -> S3Result<()> {
+fn check_region(context: &S3AccessContext<'_>, bucket: &LoadedBucket, signed_region: &str) -> S3Result<()> {
     let anywhere = context.s3_op().name() == "GetBucketLocation" && signed_region == EVERYWHERE;
-    if bucket.region == signed_region || anywhere {
-        Ok(())
-    } else {
-        Err(s3_error!(PermanentRedirect))
-    }
+    if bucket.region == signed_region || anywhere { Ok(()) } else { Err(s3_error!(PermanentRedirect)) }
 }
 
 fn check_owner(headers: &HeaderMap, bucket: &LoadedBucket) -> S3Result<()> {
@@ -192,13 +164,7 @@ fn check_policies(
         S3Path::Object { key, .. } => format!("{bucket_arn}/{key}"),
         S3Path::Root | S3Path::Bucket { .. } => bucket_arn,
     };
-    may(
-        caller,
-        bucket,
-        action,
-        &resource,
-        &condition_keys(context.headers()),
-    )?;
+    may(caller, bucket, action, &resource, &condition_keys(context.headers()))?;
     match kms_key(context, caller, bucket) {
         Some(key) => may_use_key(caller, bucket, &key),
         None => Ok(()),
@@ -208,14 +174,8 @@ fn check_policies(
 /// The request's headers that policies can ask about.
 fn condition_keys(headers: &HeaderMap) -> Vec<(&'static str, String)> {
     [
-        (
-            "s3:x-amz-server-side-encryption",
-            "x-amz-server-side-encryption",
-        ),
-        (
-            "s3:x-amz-server-side-encryption-aws-kms-key-id",
-            "x-amz-server-side-encryption-aws-kms-key-id",
-        ),
+        ("s3:x-amz-server-side-encryption", "x-amz-server-side-encryption"),
+        ("s3:x-amz-server-side-encryption-aws-kms-key-id", "x-amz-server-side-encryption-aws-kms-key-id"),
         ("s3:x-amz-acl", "x-amz-acl"),
     ]
     .into_iter()
@@ -231,12 +191,7 @@ pub(super) fn may(
     resource: &str,
     keys: &[(&str, String)],
 ) -> S3Result<()> {
-    let question = Question {
-        principal: &caller.principal,
-        action,
-        resource,
-        keys,
-    };
+    let question = Question { principal: &caller.principal, action, resource, keys };
     let policies = Policies {
         identity: &caller.identity,
         session: caller.session.as_deref(),
@@ -258,11 +213,7 @@ pub(super) fn may(
 }
 
 /// The customer's KMS key that a put names. AWS's own key (`aws/s3`) needs no permission.
-fn kms_key(
-    context: &S3AccessContext<'_>,
-    caller: &Caller,
-    bucket: &LoadedBucket,
-) -> Option<String> {
+fn kms_key(context: &S3AccessContext<'_>, caller: &Caller, bucket: &LoadedBucket) -> Option<String> {
     let header = |name: &str| context.headers().get(name)?.to_str().ok();
     let encryption = header("x-amz-server-side-encryption")?;
     let key = header("x-amz-server-side-encryption-aws-kms-key-id")?;
@@ -272,32 +223,17 @@ fn kms_key(
     if key.starts_with("arn:") {
         return Some(key.to_owned());
     }
-    let kind = if key.starts_with("alias/") {
-        ""
-    } else {
-        "key/"
-    };
+    let kind = if key.starts_with("alias/") { "" } else { "key/" };
     let (partition, account) = (&caller.partition, &caller.principal.account);
-    Some(format!(
-        "arn:{partition}:kms:{}:{account}:{kind}{key}",
-        bucket.region
-    ))
+    Some(format!("arn:{partition}:kms:{}:{account}:{kind}{key}", bucket.region))
 }
 
 /// KMS keys are not modelled: every key exists, and its key policy leaves the decision to
 /// IAM, as AWS's default key policy does.
 fn may_use_key(caller: &Caller, bucket: &LoadedBucket, key: &str) -> S3Result<()> {
     let action = "kms:GenerateDataKey";
-    let keys = [(
-        "kms:ViaService",
-        format!("s3.{}.amazonaws.com", bucket.region),
-    )];
-    let question = Question {
-        principal: &caller.principal,
-        action,
-        resource: key,
-        keys: &keys,
-    };
+    let keys = [("kms:ViaService", format!("s3.{}.amazonaws.com", bucket.region))];
+    let question = Question { principal: &caller.principal, action, resource: key, keys: &keys };
     let policies = Policies {
         identity: &caller.identity,
         session: caller.session.as_deref(),
@@ -317,10 +253,7 @@ fn may_use_key(caller: &Caller, bucket: &LoadedBucket, key: &str) -> S3Result<()
 /// S3 names the bucket's region in redirects, and in any answer about the bucket itself.
 fn tells_region(context: &S3AccessContext<'_>, error: &S3Error) -> bool {
     *error.code() == S3ErrorCode::PermanentRedirect
-        || matches!(
-            context.s3_op().name(),
-            "HeadBucket" | "ListObjects" | "ListObjectsV2"
-        )
+        || matches!(context.s3_op().name(), "HeadBucket" | "ListObjects" | "ListObjectsV2")
 }
 
 fn with_region(mut error: S3Error, region: &str) -> S3Error {

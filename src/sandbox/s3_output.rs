@@ -38,11 +38,7 @@ pub(super) fn put_output(stored: &StoredObject) -> PutObjectOutput {
 }
 
 pub(super) fn head_output(stored: StoredObject, with_checksums: bool) -> HeadObjectOutput {
-    let checksums = if with_checksums {
-        stored.checksums
-    } else {
-        BTreeMap::new()
-    };
+    let checksums = if with_checksums { stored.checksums } else { BTreeMap::new() };
     let checksum = |name: &str| checksums.get(name).cloned();
     HeadObjectOutput {
         accept_ranges: Some("bytes".to_owned()),
@@ -87,13 +83,8 @@ pub(super) fn get_output(
         checksum_sha256: head.checksum_sha256,
         checksum_type: head.checksum_type,
         content_length: i64::try_from(range.end - range.start).ok(),
-        content_range: wanted.map(|range| {
-            format!(
-                "bytes {}-{}/{size}",
-                range.start,
-                range.end.saturating_sub(1)
-            )
-        }),
+        content_range: wanted
+            .map(|range| format!("bytes {}-{}/{size}", range.start, range.end.saturating_sub(1))),
         content_type: head.content_type,
         content_encoding: head.content_encoding,
         content_disposition: head.content_disposition,
@@ -113,21 +104,14 @@ pub(super) fn contents(page: Page, name: fn(&str) -> String) -> Vec<Object> {
         size: i64::try_from(stored.size).ok(),
         e_tag: Some(ETag::Strong(stored.etag)),
         last_modified: Some(timestamp(stored.last_modified_ms)),
-        storage_class: Some(ObjectStorageClass::from_static(
-            ObjectStorageClass::STANDARD,
-        )),
+        storage_class: Some(ObjectStorageClass::from_static(ObjectStorageClass::STANDARD)),
         ..Object::default()
     });
     objects.collect()
 }
 
 pub(super) fn common_prefixes(page: &Page, name: fn(&str) -> String) -> Vec<CommonPrefix> {
-    page.common_prefixes
-        .iter()
-        .map(|prefix| CommonPrefix {
-            prefix: Some(name(prefix)),
-        })
-        .collect()
+    page.common_prefixes.iter().map(|prefix| CommonPrefix { prefix: Some(name(prefix)) }).collect()
 }
 
 /// With `encoding-type=url` names are percent-encoded, as XML can't carry every character.
@@ -140,15 +124,14 @@ pub(super) fn encoder(encoding: Option<&EncodingType>) -> fn(&str) -> String {
 }
 
 fn percent_encode(text: &str) -> String {
-    text.bytes()
-        .fold(String::with_capacity(text.len()), |mut encoded, byte| {
-            if byte.is_ascii_alphanumeric() || b"-_.~/*".contains(&byte) {
-                encoded.push(char::from(byte));
-            } else {
-                encoded.push_str(&format!("%{byte:02X}"));
-            }
-            encoded
-        })
+    text.bytes().fold(String::with_capacity(text.len()), |mut encoded, byte| {
+        if byte.is_ascii_alphanumeric() || b"-_.~/*".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+        encoded
+    })
 }
 
 /// A continuation token is the Base64 of the last entry of the page before.
@@ -156,23 +139,18 @@ pub(super) fn read_token(token: &str) -> S3Result<String> {
     let bytes = aws_smithy_types::base64::decode(token).ok();
     bytes
         .and_then(|bytes| String::from_utf8(bytes).ok())
-        .ok_or_else(|| {
-            s3_error!(
-                InvalidArgument,
-                "The continuation token provided is incorrect"
-            )
-        })
+        .ok_or_else(|| s3_error!(InvalidArgument, "The continuation token provided is incorrect"))
 }
 
 pub(super) fn region_header(bucket: &LoadedBucket) -> HeaderMap {
     let value = HeaderValue::from_str(&bucket.region).ok();
-    value
-        .map(|value| ("x-amz-bucket-region", value))
-        .into_iter()
-        .fold(HeaderMap::new(), |mut headers, (name, value)| {
+    value.map(|value| ("x-amz-bucket-region", value)).into_iter().fold(
+        HeaderMap::new(),
+        |mut headers, (name, value)| {
             headers.insert(name, value);
             headers
-        })
+        },
+    )
 }
 
 pub(super) fn timestamp(ms: i64) -> Timestamp {
@@ -185,20 +163,12 @@ fn full_object() -> ChecksumType {
 }
 
 fn content_type(attributes: &Attributes) -> String {
-    attributes
-        .content_type
-        .clone()
-        .unwrap_or_else(|| "binary/octet-stream".to_owned())
+    attributes.content_type.clone().unwrap_or_else(|| "binary/octet-stream".to_owned())
 }
 
 /// S3 encrypts every object, by its own keys if nothing else was asked for.
 fn encryption(attributes: &Attributes) -> ServerSideEncryption {
-    ServerSideEncryption::from(
-        attributes
-            .encryption
-            .clone()
-            .unwrap_or_else(|| "AES256".to_owned()),
-    )
+    ServerSideEncryption::from(attributes.encryption.clone().unwrap_or_else(|| "AES256".to_owned()))
 }
 
 /// The bytes of a range, read piece by piece on the threads for blocking work.
@@ -215,12 +185,7 @@ fn read_range(
 }
 
 fn read_piece(mut file: io::Take<File>) -> io::Result<Option<(Bytes, io::Take<File>)>> {
-    let mut piece = vec![
-        0;
-        usize::try_from(file.limit())
-            .unwrap_or(READ_BYTES)
-            .min(READ_BYTES)
-    ];
+    let mut piece = vec![0; usize::try_from(file.limit()).unwrap_or(READ_BYTES).min(READ_BYTES)];
     let read = file.read(&mut piece)?;
     piece.truncate(read);
     Ok((read > 0).then(|| (Bytes::from(piece), file)))

@@ -28,14 +28,10 @@ pub(super) async fn put(
     let headers = request.headers;
     let attributes = attributes(&headers, request.input.metadata);
     let (bucket, key) = (request.input.bucket, request.input.key);
-    let body = request
-        .input
-        .body
-        .ok_or_else(|| s3_error!(IncompleteBody))?;
+    let body = request.input.body.ok_or_else(|| s3_error!(IncompleteBody))?;
     let received = receive(files, &bucket, body, &headers, request.trailing_headers).await?;
     let now_ms = accounts.now_ms();
-    let commit =
-        move |files: &ObjectFiles| files.commit(&bucket, &key, received, attributes, now_ms, rule);
+    let commit = move |files: &ObjectFiles| files.commit(&bucket, &key, received, attributes, now_ms, rule);
     on_files(files, commit).await
 }
 
@@ -48,24 +44,15 @@ async fn receive(
 ) -> S3Result<ReceivedBody> {
     let mut claims = claims(headers);
     let mut expected: Vec<String> = claims.checksums.keys().cloned().collect();
-    let trailer = headers
-        .get("x-amz-trailer")
-        .and_then(|name| name.to_str().ok());
-    expected.extend(
-        trailer
-            .and_then(|name| name.strip_prefix(CHECKSUM_HEADER))
-            .map(str::to_owned),
-    );
+    let trailer = headers.get("x-amz-trailer").and_then(|name| name.to_str().ok());
+    expected.extend(trailer.and_then(|name| name.strip_prefix(CHECKSUM_HEADER)).map(str::to_owned));
     let bucket = bucket.to_owned();
     let mut upload = on_files(files, move |files| files.receive(&bucket)).await?;
     upload.expect(expected.iter().map(String::as_str));
     while let Some(chunk) = body.next().await {
         let chunk = chunk.map_err(|error| bad_body(&*error))?;
-        let written =
-            tokio::task::spawn_blocking(move || upload.write(&chunk).map(|()| upload)).await;
-        upload = written
-            .map_err(S3Error::internal_error)?
-            .map_err(S3Error::internal_error)?;
+        let written = tokio::task::spawn_blocking(move || upload.write(&chunk).map(|()| upload)).await;
+        upload = written.map_err(S3Error::internal_error)?.map_err(S3Error::internal_error)?;
     }
     if let Some(trailers) = trailers.and_then(|trailers| trailers.take()) {
         claims.checksums.extend(checksum_claims(&trailers));
@@ -84,52 +71,25 @@ fn put_rule(input: &PutObjectInput) -> S3Result<PutRule> {
 fn refuse_unsupported(request: &S3Request<PutObjectInput>) -> S3Result<()> {
     let input = &request.input;
     // New buckets have ACLs disabled; only the one that says nothing new is let through.
-    if input
-        .acl
-        .as_ref()
-        .is_some_and(|acl| acl.as_str() != "bucket-owner-full-control")
-    {
+    if input.acl.as_ref().is_some_and(|acl| acl.as_str() != "bucket-owner-full-control") {
         let code = S3ErrorCode::AccessControlListNotSupported;
-        return Err(S3Error::with_message(
-            code,
-            "The bucket does not allow ACLs",
-        ));
+        return Err(S3Error::with_message(code, "The bucket does not allow ACLs"));
     }
-    let prefixes = [
-        "x-amz-object-lock-",
-        "x-amz-grant-",
-        "x-amz-server-side-encryption-customer-",
-    ];
+    let prefixes = ["x-amz-object-lock-", "x-amz-grant-", "x-amz-server-side-encryption-customer-"];
     let unsupported = |name: &str| {
         prefixes.iter().any(|prefix| name.starts_with(prefix))
             || matches!(
                 name,
-                "if-match"
-                    | "x-amz-tagging"
-                    | "x-amz-website-redirect-location"
-                    | "x-amz-write-offset-bytes"
+                "if-match" | "x-amz-tagging" | "x-amz-website-redirect-location" | "x-amz-write-offset-bytes"
             )
     };
-    refuse_if(
-        request
-            .headers
-            .keys()
-            .any(|name| unsupported(name.as_str())),
-    )
+    refuse_if(request.headers.keys().any(|name| unsupported(name.as_str())))
 }
 
 fn attributes(headers: &HeaderMap, metadata: Option<Metadata>) -> Attributes {
-    let text = |name: &str| {
-        headers
-            .get(name)
-            .and_then(|value| value.to_str().ok())
-            .map(str::to_owned)
-    };
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let coding = text("content-encoding").map(|codings| {
-        let kept = codings
-            .split(',')
-            .map(str::trim)
-            .filter(|coding| *coding != "aws-chunked");
+        let kept = codings.split(',').map(str::trim).filter(|coding| *coding != "aws-chunked");
         kept.collect::<Vec<_>>().join(",")
     });
     Attributes {
@@ -144,42 +104,25 @@ fn attributes(headers: &HeaderMap, metadata: Option<Metadata>) -> Attributes {
 }
 
 fn claims(headers: &HeaderMap) -> Claims {
-    let md5 = headers
-        .get("content-md5")
-        .and_then(|value| value.to_str().ok())
-        .map(str::to_owned);
-    Claims {
-        md5,
-        checksums: checksum_claims(headers).collect(),
-    }
+    let md5 = headers.get("content-md5").and_then(|value| value.to_str().ok()).map(str::to_owned);
+    Claims { md5, checksums: checksum_claims(headers).collect() }
 }
 
 fn checksum_claims(headers: &HeaderMap) -> impl Iterator<Item = (String, String)> + '_ {
     headers.iter().filter_map(|(name, value)| {
         let algorithm = name.as_str().strip_prefix(CHECKSUM_HEADER)?;
         let claim = !matches!(algorithm, "mode" | "type" | "algorithm");
-        claim.then(|| {
-            (
-                algorithm.to_owned(),
-                String::from_utf8_lossy(value.as_bytes()).into_owned(),
-            )
-        })
+        claim.then(|| (algorithm.to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
     })
 }
 
 fn bad_claim(claim: BadClaim) -> S3Error {
     match claim {
         BadClaim::Md5Differs => {
-            s3_error!(
-                BadDigest,
-                "The Content-MD5 you specified did not match what we received."
-            )
+            s3_error!(BadDigest, "The Content-MD5 you specified did not match what we received.")
         }
         BadClaim::ChecksumDiffers(algorithm) => {
-            s3_error!(
-                BadDigest,
-                "The {algorithm} you specified did not match the calculated checksum."
-            )
+            s3_error!(BadDigest, "The {algorithm} you specified did not match the calculated checksum.")
         }
         BadClaim::NotAChecksum(header) => {
             s3_error!(InvalidRequest, "Value for {header} header is invalid.")
@@ -191,8 +134,7 @@ fn bad_claim(claim: BadClaim) -> S3Error {
 fn bad_body(error: &(dyn std::error::Error + Send + Sync)) -> S3Error {
     let text = error.to_string();
     if text.contains("Sha256Mismatch") {
-        let code =
-            S3ErrorCode::from_bytes(b"XAmzContentSHA256Mismatch").unwrap_or(S3ErrorCode::BadDigest);
+        let code = S3ErrorCode::from_bytes(b"XAmzContentSHA256Mismatch").unwrap_or(S3ErrorCode::BadDigest);
         let mut error = S3Error::new(code);
         error.set_status_code(http::StatusCode::BAD_REQUEST);
         error

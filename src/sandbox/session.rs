@@ -46,23 +46,14 @@ pub(super) struct Sessions {
 
 impl Sessions {
     pub(super) fn new(mint: Arc<Mint>) -> Self {
-        Self {
-            mint,
-            opened: AtomicU64::new(0),
-            by_key: RwLock::default(),
-        }
+        Self { mint, opened: AtomicU64::new(0), by_key: RwLock::default() }
     }
 
     pub(super) fn get(&self, access_key_id: &str) -> Option<Arc<Session>> {
         read(&self.by_key).get(access_key_id).cloned()
     }
 
-    pub(super) fn open(
-        &self,
-        role: &LoadedRole,
-        request: SessionRequest,
-        now_ms: i64,
-    ) -> Arc<Session> {
+    pub(super) fn open(&self, role: &LoadedRole, request: SessionRequest, now_ms: i64) -> Arc<Session> {
         let session = Arc::new(self.make(role, request, now_ms));
         let mut by_key = write(&self.by_key);
         by_key.retain(|_, known| known.expires_ms.saturating_add(REMEMBERED_MS) > now_ms);
@@ -82,17 +73,8 @@ impl Sessions {
         );
         let count = self.opened.fetch_add(1, Ordering::Relaxed);
         // The role is in it too, so that no two roles ever share credentials across restarts.
-        let input = [
-            count.to_string().as_bytes(),
-            role.arn.as_bytes(),
-            arn.as_bytes(),
-        ]
-        .join(&0);
-        let token = [
-            self.mint.draw("token 1", &input),
-            self.mint.draw("token 2", &input),
-        ]
-        .concat();
+        let input = [count.to_string().as_bytes(), role.arn.as_bytes(), arn.as_bytes()].join(&0);
+        let token = [self.mint.draw("token 1", &input), self.mint.draw("token 2", &input)].concat();
         Session {
             access_key_id: format!("ASIA{}", letters(&self.mint.draw("key", &input)[..16])),
             secret_access_key: base64::encode(&self.mint.draw("secret", &input)[..30]),
@@ -100,11 +82,7 @@ impl Sessions {
             expires_ms: now_ms.saturating_add(request.seconds.saturating_mul(1000)),
             role_arn: role.arn.clone(),
             assumed_role_id: format!("{}:{}", unique_id("AROA", &role.arn), request.session_name),
-            principal: Principal {
-                arn,
-                role_arn: Some(role.arn.clone()),
-                account: place.account.clone(),
-            },
+            principal: Principal { arn, role_arn: Some(role.arn.clone()), account: place.account.clone() },
             partition: place.partition.clone(),
             policy: request.policy,
         }

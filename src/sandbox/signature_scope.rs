@@ -36,19 +36,9 @@ impl SignatureScope {
 
     fn from_header(value: &str, headers: &HeaderMap) -> Option<Self> {
         let fields = value.strip_prefix("AWS4-HMAC-SHA256")?;
-        let field = |name: &str| {
-            fields
-                .split(',')
-                .find_map(|field| field.trim().strip_prefix(name))
-        };
-        let token = headers
-            .get("x-amz-security-token")
-            .and_then(|token| token.to_str().ok());
-        Self::new(
-            field("Credential=")?,
-            field("SignedHeaders=")?,
-            token.map(str::to_owned),
-        )
+        let field = |name: &str| fields.split(',').find_map(|field| field.trim().strip_prefix(name));
+        let token = headers.get("x-amz-security-token").and_then(|token| token.to_str().ok());
+        Self::new(field("Credential=")?, field("SignedHeaders=")?, token.map(str::to_owned))
     }
 
     fn from_query(query: &str) -> Option<Self> {
@@ -57,11 +47,7 @@ impl SignatureScope {
                 .find(|(name, _)| name == wanted)
                 .map(|(_, value)| value.into_owned())
         };
-        Self::new(
-            &field("X-Amz-Credential")?,
-            &field("X-Amz-SignedHeaders")?,
-            field("X-Amz-Security-Token"),
-        )
+        Self::new(&field("X-Amz-Credential")?, &field("X-Amz-SignedHeaders")?, field("X-Amz-Security-Token"))
     }
 
     fn new(credential: &str, signed_headers: &str, session_token: Option<String>) -> Option<Self> {
@@ -72,10 +58,7 @@ impl SignatureScope {
             region: region.to_owned(),
             service: service.to_owned(),
             session_token,
-            signed_headers: signed_headers
-                .split(';')
-                .map(str::to_ascii_lowercase)
-                .collect(),
+            signed_headers: signed_headers.split(';').map(str::to_ascii_lowercase).collect(),
         })
     }
 }

@@ -63,18 +63,11 @@ impl S3Route for Sts {
             )
         })?;
         let form = Form(form_urlencoded::parse(&body).into_owned().collect());
-        let request_id = request
-            .extensions
-            .get::<RequestIds>()
-            .map(|ids| ids.sts.clone())
-            .unwrap_or_default();
+        let request_id =
+            request.extensions.get::<RequestIds>().map(|ids| ids.sts.clone()).unwrap_or_default();
         let result = match (form.get("Action"), form.get("Version")) {
-            ("AssumeRole", "2011-06-15") => self
-                .assume_role(&caller, &form)
-                .map(|xml| ("AssumeRole", xml)),
-            ("GetCallerIdentity", "2011-06-15") => {
-                Ok(("GetCallerIdentity", caller_identity(&caller)))
-            }
+            ("AssumeRole", "2011-06-15") => self.assume_role(&caller, &form).map(|xml| ("AssumeRole", xml)),
+            ("GetCallerIdentity", "2011-06-15") => Ok(("GetCallerIdentity", caller_identity(&caller))),
             (action, version) => Err(refuse(
                 StatusCode::BAD_REQUEST,
                 "InvalidAction",
@@ -98,15 +91,9 @@ impl Sts {
         let scope = SignatureScope::read(&request.headers, &request.uri).ok_or_else(missing)?;
         if scope.service != "sts" {
             let message = "Credential should be scoped to correct service: 'sts'. ";
-            return Err(refuse(
-                StatusCode::FORBIDDEN,
-                "SignatureDoesNotMatch",
-                message,
-            ));
+            return Err(refuse(StatusCode::FORBIDDEN, "SignatureDoesNotMatch", message));
         }
-        let caller = self
-            .accounts
-            .caller(&credentials.access_key, scope.session_token.as_deref());
+        let caller = self.accounts.caller(&credentials.access_key, scope.session_token.as_deref());
         caller.map_err(|bad| match bad {
             BadCredentials::Expired => {
                 let message = "The security token included in the request is expired";
@@ -129,9 +116,8 @@ impl Sts {
         let external_id = form.external_id()?;
         let denied = || {
             let user = &caller.principal.arn;
-            let message = format!(
-                "User: {user} is not authorized to perform: sts:AssumeRole on resource: {role_arn}"
-            );
+            let message =
+                format!("User: {user} is not authorized to perform: sts:AssumeRole on resource: {role_arn}");
             refuse(StatusCode::FORBIDDEN, "AccessDenied", message)
         };
         let role = self.accounts.role(&role_arn).ok_or_else(denied)?;
@@ -139,8 +125,7 @@ impl Sts {
             return Err(denied());
         }
         if request.seconds > role.max_session_seconds {
-            let message =
-                "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.";
+            let message = "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.";
             return Err(validation(message));
         }
         if caller.principal.role_arn.is_some() && request.seconds > CHAINED_SECONDS {
@@ -154,16 +139,9 @@ impl Sts {
 }
 
 fn may_assume(caller: &Caller, role: &LoadedRole, external_id: Option<String>) -> bool {
-    let keys: Vec<(&str, String)> = external_id
-        .map(|id| ("sts:ExternalId", id))
-        .into_iter()
-        .collect();
-    let question = Question {
-        principal: &caller.principal,
-        action: "sts:AssumeRole",
-        resource: &role.arn,
-        keys: &keys,
-    };
+    let keys: Vec<(&str, String)> = external_id.map(|id| ("sts:ExternalId", id)).into_iter().collect();
+    let question =
+        Question { principal: &caller.principal, action: "sts:AssumeRole", resource: &role.arn, keys: &keys };
     let policies = Policies {
         identity: &caller.identity,
         session: caller.session.as_deref(),
@@ -184,18 +162,13 @@ impl Form {
     }
 
     fn required(&self, name: &str, field: &str) -> S3Result<&str> {
-        self.optional(name)
-            .ok_or_else(|| constraint("null", field, "Member must not be null"))
+        self.optional(name).ok_or_else(|| constraint("null", field, "Member must not be null"))
     }
 
     fn role_arn(&self) -> S3Result<String> {
         let arn = self.required("RoleArn", "roleArn")?;
         if arn.chars().count() < 20 {
-            return Err(constraint(
-                arn,
-                "roleArn",
-                "Member must have length greater than or equal to 20",
-            ));
+            return Err(constraint(arn, "roleArn", "Member must have length greater than or equal to 20"));
         }
         match IamArn::parse(arn, "role") {
             Some(_) => Ok(arn.to_owned()),
@@ -227,11 +200,9 @@ impl Form {
                 "durationSeconds",
                 "Member must have value greater than or equal to 900",
             )),
-            Ok(seconds) if seconds > 43200 => Err(constraint(
-                text,
-                "durationSeconds",
-                "Member must have value less than or equal to 43200",
-            )),
+            Ok(seconds) if seconds > 43200 => {
+                Err(constraint(text, "durationSeconds", "Member must have value less than or equal to 43200"))
+            }
             Ok(seconds) => Ok(seconds),
             Err(_) => Err(refuse(StatusCode::BAD_REQUEST, "MalformedInput", "")),
         }
@@ -242,39 +213,19 @@ impl Form {
             return Ok(None);
         };
         if text.chars().count() > MAX_POLICY_CHARACTERS {
-            return Err(constraint(
-                text,
-                "policy",
-                "Member must have length less than or equal to 2048",
-            ));
+            return Err(constraint(text, "policy", "Member must have length less than or equal to 2048"));
         }
         let policy = Policy::parse(text, PolicyKind::Identity);
-        policy
-            .map(|policy| Some(Arc::new(policy)))
-            .map_err(|error| {
-                // The reason is the sandbox's own: AWS says less, and a test would be stuck.
-                refuse(
-                    StatusCode::BAD_REQUEST,
-                    "MalformedPolicyDocument",
-                    error.to_string(),
-                )
-            })
+        policy.map(|policy| Some(Arc::new(policy))).map_err(|error| {
+            // The reason is the sandbox's own: AWS says less, and a test would be stuck.
+            refuse(StatusCode::BAD_REQUEST, "MalformedPolicyDocument", error.to_string())
+        })
     }
 }
 
-fn within(
-    value: &str,
-    field: &str,
-    least: usize,
-    most: usize,
-    also: &[u8],
-    pattern: &str,
-) -> S3Result<()> {
+fn within(value: &str, field: &str, least: usize, most: usize, also: &[u8], pattern: &str) -> S3Result<()> {
     let length = value.chars().count();
-    if !value
-        .bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || also.contains(&byte))
-    {
+    if !value.bytes().all(|byte| byte.is_ascii_alphanumeric() || also.contains(&byte)) {
         return Err(constraint(
             value,
             field,
@@ -300,11 +251,7 @@ fn within(
 
 fn constraint(value: &str, field: &str, rule: &str) -> S3Error {
     // STS prints no quotes around a value that is missing.
-    let value = if value == "null" {
-        "null".to_owned()
-    } else {
-        format!("'{value}'")
-    };
+    let value = if value == "null" { "null".to_owned() } else { format!("'{value}'") };
     validation(format!(
         "1 validation error detected: Value {value} at '{field}' failed to satisfy constraint: {rule}"
     ))
@@ -324,27 +271,20 @@ fn refuse(status: StatusCode, code: &str, message: impl Into<String>) -> S3Error
 fn assumed_role(session: &Session, policy_characters: Option<usize>) -> String {
     let mut credentials = String::new();
     element(&mut credentials, "AccessKeyId", &session.access_key_id);
-    element(
-        &mut credentials,
-        "SecretAccessKey",
-        &session.secret_access_key,
-    );
+    element(&mut credentials, "SecretAccessKey", &session.secret_access_key);
     element(&mut credentials, "SessionToken", &session.session_token);
     element(&mut credentials, "Expiration", &instant(session.expires_ms));
     let mut user = String::new();
     element(&mut user, "AssumedRoleId", &session.assumed_role_id);
     element(&mut user, "Arn", &session.principal.arn);
-    let mut xml = format!(
-        "<AssumedRoleUser>{user}</AssumedRoleUser><Credentials>{credentials}</Credentials>"
-    );
+    let mut xml =
+        format!("<AssumedRoleUser>{user}</AssumedRoleUser><Credentials>{credentials}</Credentials>");
     if let Some(characters) = policy_characters {
         // Per cent of the packed size's limit; AWS's packing is its own.
         element(
             &mut xml,
             "PackedPolicySize",
-            &(characters * 100)
-                .div_ceil(MAX_POLICY_CHARACTERS)
-                .to_string(),
+            &(characters * 100).div_ceil(MAX_POLICY_CHARACTERS).to_string(),
         );
     }
     xml
@@ -366,10 +306,7 @@ fn success(action: &str, result: &str, request_id: &str) -> S3Response<Body> {
          <ResponseMetadata>{metadata}</ResponseMetadata></{action}Response>"
     );
     let mut response = S3Response::new(Body::from(xml));
-    response.headers.insert(
-        http::header::CONTENT_TYPE,
-        http::HeaderValue::from_static("text/xml"),
-    );
+    response.headers.insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("text/xml"));
     response
 }
 

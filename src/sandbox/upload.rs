@@ -13,13 +13,8 @@ use s3s::crypto::{Checksum as _, Crc32, Crc32c, Crc64Nvme, Md5, Sha1, Sha256};
 use tempfile::NamedTempFile;
 
 /// Checksum names with the length of their Base64 text.
-const CHECKSUMS: [(&str, usize); 5] = [
-    ("crc32", 8),
-    ("crc32c", 8),
-    ("crc64nvme", 12),
-    ("sha1", 28),
-    ("sha256", 44),
-];
+const CHECKSUMS: [(&str, usize); 5] =
+    [("crc32", 8), ("crc32c", 8), ("crc64nvme", 12), ("sha1", 28), ("sha256", 44)];
 
 /// What the client says the body is.
 #[derive(Debug, Clone, Default)]
@@ -58,12 +53,7 @@ pub(super) struct ReceivedBody {
 
 impl Upload {
     pub(super) fn new(file: NamedTempFile) -> Self {
-        Self {
-            file,
-            size: 0,
-            md5: Md5::new(),
-            checksums: ChecksumHasher::default(),
-        }
+        Self { file, size: 0, md5: Md5::new(), checksums: ChecksumHasher::default() }
     }
 
     /// Computes these checksums; with none, CRC64NVME, as S3 does.
@@ -96,11 +86,7 @@ impl Upload {
     /// Ends the body and holds it against what the client said.
     pub(super) fn finish(self, claims: &Claims) -> Result<ReceivedBody, BadClaim> {
         let md5 = self.md5.finalize();
-        if claims
-            .md5
-            .as_ref()
-            .is_some_and(|claim| *claim != base64::encode(md5))
-        {
+        if claims.md5.as_ref().is_some_and(|claim| *claim != base64::encode(md5)) {
             return Err(BadClaim::Md5Differs);
         }
         let computed = self.checksums.finalize();
@@ -122,11 +108,6 @@ impl Upload {
                 return Err(BadClaim::ChecksumDiffers(name.to_ascii_uppercase()));
             }
         }
-        Ok(ReceivedBody {
-            file: self.file,
-            size: self.size,
-            md5_hex: hex::encode(md5),
-            checksums,
-        })
+        Ok(ReceivedBody { file: self.file, size: self.size, md5_hex: hex::encode(md5), checksums })
     }
 }

@@ -18,8 +18,10 @@ mod users;
 
 use std::path::Path;
 
+use futures::FutureExt;
+
 use crate::domain::clock::{Clock, Entropy};
-use database::Database;
+use database::{Database, fetch_one};
 use doorbell::Bell;
 
 pub use access_checks::{AccessCheck, CheckVerdict, ClaimedCheck, NewCheck, OpenedCheck};
@@ -65,6 +67,11 @@ impl Store {
     /// The clock that stamps the rows.
     pub fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    /// Asks the database for a sign of life.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.read(|tx| async move { fetch_one!(tx, (i64,), "SELECT 1").map(drop) }.boxed()).await
     }
 
     /// Closes every connection. What was committed stays.

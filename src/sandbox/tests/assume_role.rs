@@ -15,43 +15,20 @@ async fn assume_role_is_denied_in_one_way_only() {
         (missing, trial.assume(missing).external_id("ext-1")),
     ];
     for (role, request) in requests {
-        let message = format!(
-            "User: {OURS} is not authorized to perform: sts:AssumeRole on resource: {role}"
-        );
-        assert_eq!(
-            refusal(request.send().await),
-            (403, "AccessDenied".into(), message)
-        );
+        let message =
+            format!("User: {OURS} is not authorized to perform: sts:AssumeRole on resource: {role}");
+        assert_eq!(refusal(request.send().await), (403, "AccessDenied".into(), message));
     }
     let cases = [
+        (trial.assume("arn:aws:iam::1:role/x"), "ValidationError", "is invalid"),
+        (trial.assume(ROLE).duration_seconds(60), "ValidationError", "'60' at 'durationSeconds'"),
+        (trial.assume(ROLE).role_session_name("a b"), "ValidationError", r"[\w+=,.@-]*"),
         (
-            trial.assume("arn:aws:iam::1:role/x"),
-            "ValidationError",
-            "is invalid",
-        ),
-        (
-            trial.assume(ROLE).duration_seconds(60),
-            "ValidationError",
-            "'60' at 'durationSeconds'",
-        ),
-        (
-            trial.assume(ROLE).role_session_name("a b"),
-            "ValidationError",
-            r"[\w+=,.@-]*",
-        ),
-        (
-            trial
-                .assume(ROLE)
-                .external_id("ext-1")
-                .duration_seconds(7200),
+            trial.assume(ROLE).external_id("ext-1").duration_seconds(7200),
             "ValidationError",
             "MaxSessionDuration",
         ),
-        (
-            trial.assume(ROLE).external_id("ext-1").policy("{"),
-            "MalformedPolicyDocument",
-            "JSON",
-        ),
+        (trial.assume(ROLE).external_id("ext-1").policy("{"), "MalformedPolicyDocument", "JSON"),
     ];
     for (request, code, hint) in cases {
         let (status, answered, message) = refusal(request.send().await);
@@ -64,28 +41,12 @@ async fn assume_role_is_denied_in_one_way_only() {
 async fn bad_keys_and_signatures_are_told_apart() {
     let folder = tempfile::tempdir().unwrap();
     let trial = Trial::start(&folder).await;
-    let who = trial
-        .sts("AKIAOURS", "secret-of-AKIAOURS")
-        .get_caller_identity()
-        .send()
-        .await
-        .unwrap();
-    assert_eq!(
-        (who.arn(), who.account()),
-        (Some(OURS), Some("999988887777"))
-    );
+    let who = trial.sts("AKIAOURS", "secret-of-AKIAOURS").get_caller_identity().send().await.unwrap();
+    assert_eq!((who.arn(), who.account()), (Some(OURS), Some("999988887777")));
     let code = |(status, code, _): (u16, String, String)| (status, code);
-    let wrong = trial
-        .sts("AKIAOURS", "wrong")
-        .get_caller_identity()
-        .send()
-        .await;
+    let wrong = trial.sts("AKIAOURS", "wrong").get_caller_identity().send().await;
     assert_eq!(code(refusal(wrong)), (403, "SignatureDoesNotMatch".into()));
-    let unknown = trial
-        .sts("AKIANOBODY", "x")
-        .get_caller_identity()
-        .send()
-        .await;
+    let unknown = trial.sts("AKIANOBODY", "x").get_caller_identity().send().await;
     assert_eq!(code(refusal(unknown)), (403, "InvalidClientTokenId".into()));
 
     let list = |key, secret| {
@@ -94,28 +55,15 @@ async fn bad_keys_and_signatures_are_told_apart() {
     };
     let (status, name, message) = refusal(list("AKIATHEIRS", "wrong").await);
     assert_eq!((status, name.as_str()), (403, "SignatureDoesNotMatch"));
-    assert!(
-        message.starts_with("The request signature we calculated does not match"),
-        "{message}"
-    );
-    assert_eq!(
-        code(refusal(list("AKIANOBODY", "x").await)),
-        (403, "InvalidAccessKeyId".into())
-    );
+    assert!(message.starts_with("The request signature we calculated does not match"), "{message}");
+    assert_eq!(code(refusal(list("AKIANOBODY", "x").await)), (403, "InvalidAccessKeyId".into()));
 }
 
 #[tokio::test]
 async fn a_session_ends_by_the_clock_and_needs_its_token() {
     let folder = tempfile::tempdir().unwrap();
     let trial = Trial::start(&folder).await;
-    let given = trial
-        .assume(ROLE)
-        .external_id("ext-1")
-        .send()
-        .await
-        .unwrap()
-        .credentials
-        .unwrap();
+    let given = trial.assume(ROLE).external_id("ext-1").send().await.unwrap().credentials.unwrap();
     let client = |token: Option<&str>| {
         trial.s3(Credentials::from_keys(
             given.access_key_id(),
@@ -131,10 +79,6 @@ async fn a_session_ends_by_the_clock_and_needs_its_token() {
     trial.clock.fetch_add(3_599_999, Ordering::Relaxed);
     put(&good, BUCKET, "a", b"").await.unwrap();
     trial.clock.fetch_add(1, Ordering::Relaxed);
-    let expired = (
-        400,
-        "ExpiredToken".to_owned(),
-        "The provided token has expired.".to_owned(),
-    );
+    let expired = (400, "ExpiredToken".to_owned(), "The provided token has expired.".to_owned());
     assert_eq!(refusal(put(&good, BUCKET, "b", b"").await), expired);
 }

@@ -36,8 +36,7 @@ fn document(statements: &Value) -> String {
 }
 
 fn role(name: &str, trusted: &str, external_id: Option<&str>, may_put_on: &str) -> IamRole {
-    let mut trust =
-        json!({"Effect": "Allow", "Principal": {"AWS": trusted}, "Action": "sts:AssumeRole"});
+    let mut trust = json!({"Effect": "Allow", "Principal": {"AWS": trusted}, "Action": "sts:AssumeRole"});
     if let Some(id) = external_id {
         trust["Condition"] = json!({"StringEquals": {"sts:ExternalId": id}});
     }
@@ -53,12 +52,7 @@ fn role(name: &str, trusted: &str, external_id: Option<&str>, may_put_on: &str) 
 
 fn bucket(name: &str, region: &str, owner: &str, policy: Option<Value>) -> Bucket {
     let policy = policy.map(|statements| document(&statements));
-    Bucket {
-        name: name.into(),
-        region: region.into(),
-        owner_account: owner.into(),
-        policy,
-    }
+    Bucket { name: name.into(), region: region.into(), owner_account: owner.into(), policy }
 }
 
 fn user(arn: &str, key: &str, allowed: &str) -> IamUser {
@@ -66,9 +60,7 @@ fn user(arn: &str, key: &str, allowed: &str) -> IamUser {
         arn: arn.into(),
         access_key_id: key.into(),
         secret_access_key: format!("secret-of-{key}"),
-        policies: vec![document(
-            &json!({"Effect": "Allow", "Action": allowed, "Resource": "*"}),
-        )],
+        policies: vec![document(&json!({"Effect": "Allow", "Action": allowed, "Resource": "*"}))],
     }
 }
 
@@ -110,9 +102,7 @@ impl Trial {
         let clock = Arc::new(AtomicI64::new(1_795_000_000_000));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let config = config(folder.path().to_owned(), &clock);
-        let sandbox = Sandbox::start(config, listener, CancellationToken::new())
-            .await
-            .unwrap();
+        let sandbox = Sandbox::start(config, listener, CancellationToken::new()).await.unwrap();
         Self { sandbox, clock }
     }
 
@@ -142,18 +132,11 @@ impl Trial {
     }
 
     fn customer(&self) -> aws_sdk_s3::Client {
-        self.s3(Credentials::from_keys(
-            "AKIATHEIRS",
-            "secret-of-AKIATHEIRS",
-            None,
-        ))
+        self.s3(Credentials::from_keys("AKIATHEIRS", "secret-of-AKIATHEIRS", None))
     }
 
     fn assume(&self, role: &str) -> AssumeRoleFluentBuilder {
-        self.sts("AKIAOURS", "secret-of-AKIAOURS")
-            .assume_role()
-            .role_arn(role)
-            .role_session_name("org-1")
+        self.sts("AKIAOURS", "secret-of-AKIAOURS").assume_role().role_arn(role).role_session_name("org-1")
     }
 
     async fn session(&self, request: AssumeRoleFluentBuilder) -> aws_sdk_s3::Client {
@@ -171,28 +154,15 @@ impl Trial {
 }
 
 /// Status, code and message of a refusal; it must carry a request id.
-fn refusal<T: std::fmt::Debug, E>(
-    result: Result<T, SdkError<E, RawResponse>>,
-) -> (u16, String, String)
+fn refusal<T: std::fmt::Debug, E>(result: Result<T, SdkError<E, RawResponse>>) -> (u16, String, String)
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
     SdkError<E, RawResponse>: ProvideErrorMetadata + RequestId,
 {
     let error = result.expect_err("it should be refused");
-    let status = error
-        .raw_response()
-        .unwrap_or_else(|| panic!("no answer: {error:?}"))
-        .status()
-        .as_u16();
-    assert!(
-        error.request_id().is_some_and(|id| id.len() >= 16),
-        "{error:?}"
-    );
-    (
-        status,
-        error.code().unwrap_or_default().to_owned(),
-        error.message().unwrap_or_default().to_owned(),
-    )
+    let status = error.raw_response().unwrap_or_else(|| panic!("no answer: {error:?}")).status().as_u16();
+    assert!(error.request_id().is_some_and(|id| id.len() >= 16), "{error:?}");
+    (status, error.code().unwrap_or_default().to_owned(), error.message().unwrap_or_default().to_owned())
 }
 
 async fn put(
@@ -200,16 +170,9 @@ async fn put(
     bucket: &str,
     key: &str,
     body: &[u8],
-) -> Result<PutObjectOutput, SdkError<aws_sdk_s3::operation::put_object::PutObjectError, RawResponse>>
-{
-    let put = client
-        .put_object()
-        .bucket(bucket)
-        .key(key)
-        .if_none_match("*")
-        .expected_bucket_owner("111122223333");
-    let put = put
-        .checksum_algorithm(ChecksumAlgorithm::Sha256)
-        .content_type("application/json");
+) -> Result<PutObjectOutput, SdkError<aws_sdk_s3::operation::put_object::PutObjectError, RawResponse>> {
+    let put =
+        client.put_object().bucket(bucket).key(key).if_none_match("*").expected_bucket_owner("111122223333");
+    let put = put.checksum_algorithm(ChecksumAlgorithm::Sha256).content_type("application/json");
     put.body(ByteStream::from(body.to_vec())).send().await
 }

@@ -1,0 +1,247 @@
+//! Everything that the demo is made of, on loopback: sandbox, seeds, console, writer, activity.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::Serialize;
+use tokio_util::sync::CancellationToken;
+
+use super::{App, DataFolder, StartError, listen};
+use crate::aws::AwsIdentity;
+use crate::demo::seed::{PASSWORD, Seeded, seed};
+use crate::demo::{activity, world};
+use crate::domain::clock::{Clock, Entropy};
+use crate::domain::credential::Password;
+use crate::domain::membership::Role;
+use crate::domain::window::WindowLength;
+use crate::sandbox::{Sandbox, SandboxConfig};
+use crate::store::Store;
+use crate::web::{PublicUrl, SignInShortcut, WebConfig, hash_new_password};
+
+/// How the demo is to run.
+#[derive(Clone, Debug)]
+pub struct DemoOptions {
+    /// Where the console listens.
+    pub listen: SocketAddr,
+    /// Where the sandbox listens.
+    pub sandbox_listen: SocketAddr,
+    /// Where its data are kept; none for a folder that goes with the process.
+    pub data_folder: Option<PathBuf>,
+    /// The delivery window of a new integration.
+    pub window: WindowLength,
+    /// Whether records come in by themselves.
+    pub activity: bool,
+    /// What time it is.
+    pub clock: Clock,
+}
+
+impl DemoOptions {
+    /// Free ports, a folder that goes with the process, a window of one minute, no activity: for tests.
+    pub fn ephemeral() -> DemoOptions {
+        let free = SocketAddr::from(([127, 0, 0, 1], 0));
+        DemoOptions {
+            listen: free,
+            sandbox_listen: free,
+            data_folder: None,
+            window: WindowLength::new(1).expect("one minute divides the hour"),
+            activity: false,
+            clock: Clock::system(),
+        }
+    }
+}
+
+/// What `--json` prints: a contract, see PRODUCT.md section 9.
+#[derive(Clone, Debug, Serialize)]
+#[expect(missing_docs, reason = "the fields are documented where the contract is")]
+pub struct Announcement {
+    pub console_url: String,
+    pub sandbox_url: String,
+    pub region: String,
+    pub access_key_id: String,
+    pub secret_access_key: String,
+    pub producer_token: String,
+    pub accounts: Vec<Account>,
+}
+
+/// One account, as announced.
+#[derive(Clone, Debug, Serialize)]
+#[expect(missing_docs, reason = "the fields are documented where the contract is")]
+pub struct Account {
+    pub email: String,
+    pub password: String,
+    pub role: String,
+    pub organization_id: String,
+    pub organization: String,
+    pub plan: String,
+}
+
+/// The running demo.
+#[derive(Debug)]
+pub struct Demo {
+    app: App,
+    sandbox: Sandbox,
+    clock: Clock,
+    announcement: Announcement,
+    stop: CancellationToken,
+    _folder: Folder,
+}
+
+/// The data folder, and what removes it at the end if it is a temporary one.
+#[derive(Debug)]
+struct Folder {
+    data: DataFolder,
+    _temporary: Option<tempfile::TempDir>,
+}
+
+impl Folder {
+    fn open(path: Option<&Path>) -> Result<Folder, StartError> {
+        match path {
+            Some(path) => Ok(Folder { data: DataFolder::open(path)?, _temporary: None }),
+            None => {
+                let temporary =
+                    tempfile::Builder::new().prefix("trailpost-demo-").tempdir().map_err(|error| {
+                        StartError::DataFolder { folder: std::env::temp_dir(), error }
+                    })?;
+                Ok(Folder { data: DataFolder::open(temporary.path())?, _temporary: Some(temporary) })
+            }
+        }
+    }
+}
+
+impl Demo {
+    /// Starts everything. Both addresses are taken before anything is made.
+    ///
+    /// # Errors
+    /// A port or the data folder is taken, or the store or sandbox can't be opened.
+    pub async fn start(options: DemoOptions) -> Result<Demo, StartError> {
+        let console_listener = listen(options.listen).await?;
+        let sandbox_listener = listen(options.sandbox_listen).await?;
+        let console_port = port(&console_listener)?;
+        let folder = Folder::open(options.data_folder.as_deref())?;
+        let clock = options.clock.clone();
+        let entropy = Entropy::system();
+        let store = folder.data.open_store(&clock, &entropy).await?;
+        let seeded = seed_store(&store, &entropy).await?;
+        let stop = CancellationToken::new();
+        let sandbox =
+            start_sandbox(&folder, &seeded, &clock, &entropy, sandbox_listener, stop.child_token()).await?;
+        let public_url: PublicUrl =
+            format!("http://127.0.0.1:{console_port}").parse().expect("loopback is a public URL");
+        let announcement = announce(&public_url, &sandbox, &seeded);
+        if options.activity {
+            let organization = seeded.accounts[0].organization.id;
+            tokio::spawn(activity::trickle(store.clone(), entropy.clone(), organization, stop.child_token()));
+        }
+        let aws = AwsIdentity::Stated {
+            endpoint_url: announcement.sandbox_url.clone(),
+            region: world::REGION.to_owned(),
+            access_key_id: world::OUR_ACCESS_KEY_ID.to_owned(),
+            secret_access_key: world::OUR_SECRET_ACCESS_KEY.into(),
+        };
+        let web = WebConfig {
+            public_url,
+            principal_arn: world::OUR_PRINCIPAL.to_owned(),
+            default_window: options.window,
+            shortcuts: shortcuts(&seeded),
+        };
+        let app = App::start(store, clock.clone(), entropy, aws, web, console_listener).await;
+        Ok(Demo { app, sandbox, clock, announcement, stop, _folder: folder })
+    }
+
+    /// Addresses, keys and accounts.
+    pub fn announcement(&self) -> &Announcement {
+        &self.announcement
+    }
+
+    /// The clock that windows, leases and retries follow.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// The store.
+    pub fn store(&self) -> &Store {
+        self.app.store()
+    }
+
+    /// The small AWS.
+    pub fn sandbox(&self) -> &Sandbox {
+        &self.sandbox
+    }
+
+    /// Stops everything, the sandbox last, so that deliveries in flight can finish.
+    pub async fn stop(self) {
+        self.app.stop().await;
+        self.stop.cancel();
+        self.sandbox.stop().await;
+    }
+}
+
+fn port(listener: &tokio::net::TcpListener) -> Result<u16, StartError> {
+    listener.local_addr().map(|address| address.port()).map_err(|error| StartError::Other(error.to_string()))
+}
+
+async fn seed_store(store: &Store, entropy: &Entropy) -> Result<Seeded, StartError> {
+    let password = Password::new(PASSWORD).expect("the demo's password is long enough");
+    let hash = hash_new_password(password, entropy)
+        .await
+        .map_err(|error| StartError::Other(error.to_string()))?;
+    Ok(seed(store, entropy, &hash).await?)
+}
+
+async fn start_sandbox(
+    folder: &Folder,
+    seeded: &Seeded,
+    clock: &Clock,
+    entropy: &Entropy,
+    listener: tokio::net::TcpListener,
+    stop: CancellationToken,
+) -> Result<Sandbox, StartError> {
+    let acme = &seeded.accounts[0].organization;
+    let clock = clock.clone();
+    let config = SandboxConfig {
+        folder: folder.data.join("sandbox"),
+        users: world::users(),
+        roles: world::roles(&acme.external_id),
+        buckets: world::buckets(),
+        now: Arc::new(move || clock.now().as_millis()),
+        seed: entropy.bytes(),
+    };
+    Sandbox::start(config, listener, stop).await.map_err(|error| StartError::Other(error.to_string()))
+}
+
+fn announce(public_url: &PublicUrl, sandbox: &Sandbox, seeded: &Seeded) -> Announcement {
+    let accounts = seeded.accounts.iter().map(|account| Account {
+        email: account.email.to_string(),
+        password: PASSWORD.to_owned(),
+        role: account.role.as_str().to_owned(),
+        organization_id: account.organization.id.to_string(),
+        organization: account.organization.name.to_string(),
+        plan: account.organization.plan.as_str().to_owned(),
+    });
+    Announcement {
+        console_url: public_url.origin(),
+        sandbox_url: format!("http://127.0.0.1:{}", sandbox.address().port()),
+        region: world::REGION.to_owned(),
+        access_key_id: world::CUSTOMER_ACCESS_KEY_ID.to_owned(),
+        secret_access_key: world::CUSTOMER_SECRET_ACCESS_KEY.to_owned(),
+        producer_token: seeded.producer_token.expose().to_owned(),
+        accounts: accounts.collect(),
+    }
+}
+
+fn shortcuts(seeded: &Seeded) -> Vec<SignInShortcut> {
+    let shortcut = |account: &crate::demo::seed::Account| {
+        let role = match account.role {
+            Role::BillingAdmin => "Billing admin",
+            role => role.label(),
+        };
+        SignInShortcut {
+            label: format!("{role} of {}", account.organization.name),
+            detail: account.organization.plan.label().to_owned(),
+            email: account.email.to_string(),
+            password: PASSWORD.into(),
+        }
+    };
+    seeded.accounts.iter().map(shortcut).collect()
+}

@@ -1,0 +1,172 @@
+//! The composition root that the command and the tests share: a data folder, a store, AWS, the writer and the
+//! console, put together, started and stopped.
+
+#[cfg(feature = "demo")]
+pub mod demo;
+
+use std::fs::File;
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::aws::{Aws, AwsIdentity};
+use crate::domain::clock::{Clock, Entropy};
+use crate::store::{Store, StoreError};
+use crate::web::{Web, WebConfig};
+use crate::writer::Writer;
+
+/// What is in flight at a stop gets so long to finish. The store keeps what does not.
+const DRAIN: Duration = Duration::from_secs(20);
+
+/// Why the product could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Another process, or a missing permission, is in the way of an address.
+    #[error("can't listen on {address}: {}", listen_advice(.error))]
+    Listen {
+        /// Which address.
+        address: SocketAddr,
+        /// Why.
+        #[source]
+        error: io::Error,
+    },
+    /// The data folder can't be used.
+    #[error("can't use the data folder {}: {error}", .folder.display())]
+    DataFolder {
+        /// Which folder.
+        folder: PathBuf,
+        /// Why.
+        #[source]
+        error: io::Error,
+    },
+    /// Another process uses the data folder.
+    #[error("the data folder {} is in use by another Trailpost process; stop it or choose another --data-dir", .0.display())]
+    DataFolderInUse(PathBuf),
+    /// The store could not be opened.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Something else that only the operator can mend.
+    #[error("{0}")]
+    Other(String),
+}
+
+fn listen_advice(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            "another program uses this port; stop it, or choose another port (0 takes a free one)".to_owned()
+        }
+        io::ErrorKind::PermissionDenied => "this user may not use this port; choose one above 1023".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+/// Takes an address.
+///
+/// # Errors
+/// It is taken, or may not be used.
+pub async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address).await.map_err(|error| StartError::Listen { address, error })
+}
+
+/// A folder that belongs to this process until it is dropped.
+#[derive(Debug)]
+pub struct DataFolder {
+    path: PathBuf,
+    _lock: File,
+}
+
+impl DataFolder {
+    /// Makes the folder if need be, and locks it.
+    ///
+    /// # Errors
+    /// It can't be made or written, or another process has it.
+    pub fn open(path: &Path) -> Result<DataFolder, StartError> {
+        let failed = |error| StartError::DataFolder { folder: path.to_owned(), error };
+        std::fs::create_dir_all(path).map_err(failed)?;
+        let lock = File::create(path.join("trailpost.lock")).map_err(failed)?;
+        match lock.try_lock() {
+            Ok(()) => Ok(DataFolder { path: path.to_owned(), _lock: lock }),
+            Err(std::fs::TryLockError::WouldBlock) => Err(StartError::DataFolderInUse(path.to_owned())),
+            Err(std::fs::TryLockError::Error(error)) => Err(failed(error)),
+        }
+    }
+
+    /// Opens the database in the folder.
+    ///
+    /// # Errors
+    /// It can't be opened or migrated.
+    pub async fn open_store(&self, clock: &Clock, entropy: &Entropy) -> Result<Store, StartError> {
+        let file = self.path.join("trailpost.db");
+        Ok(Store::open_sqlite(&file, clock.clone(), entropy.clone()).await?)
+    }
+
+    /// A path in the folder.
+    pub fn join(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+}
+
+/// The running product: console and writer over one store.
+#[derive(Debug)]
+pub struct App {
+    store: Store,
+    stop: CancellationToken,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl App {
+    /// Starts the writer and serves the console on `listener`.
+    pub async fn start(
+        store: Store,
+        clock: Clock,
+        entropy: Entropy,
+        aws: AwsIdentity,
+        web: WebConfig,
+        listener: TcpListener,
+    ) -> App {
+        let stop = CancellationToken::new();
+        let aws = Arc::new(Aws::new(aws, clock.clone()).await);
+        let writer = Writer::new(store.clone(), aws, clock.clone(), entropy.clone());
+        let router = Web::new(store.clone(), clock, entropy, web).router();
+        let console = {
+            let stop = stop.clone();
+            let service = router.into_make_service_with_connect_info::<SocketAddr>();
+            async move {
+                let served =
+                    axum::serve(listener, service).with_graceful_shutdown(stop.cancelled_owned()).await;
+                if let Err(error) = served {
+                    tracing::error!(%error, "the console ended early");
+                }
+            }
+        };
+        let tasks = vec![tokio::spawn(writer.run(stop.clone())), tokio::spawn(console)];
+        App { store, stop, tasks }
+    }
+
+    /// The store that everything works on.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Stops taking requests and claims, lets what is in flight finish, and closes the store.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        let drained = async {
+            for task in self.tasks {
+                if let Err(error) = task.await {
+                    tracing::error!(%error, "a part of the product ended early");
+                }
+            }
+        };
+        if tokio::time::timeout(DRAIN, drained).await.is_err() {
+            tracing::warn!("stopped with work in flight; the store keeps it");
+        }
+        self.store.close().await;
+    }
+}

@@ -1,0 +1,152 @@
+//! The command line: what is typed, what is printed, how it exits (0 done, 1 failed, 2 used wrongly).
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+#[cfg(feature = "demo")]
+use crate::app::demo::{Announcement, Demo, DemoOptions};
+#[cfg(feature = "demo")]
+use crate::domain::clock::Clock;
+use crate::domain::window::WindowLength;
+
+/// Settings > Audit logs: audit records delivered to an organization's own Amazon S3 bucket.
+#[derive(Debug, Parser)]
+#[command(name = "trailpost", version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run everything on this machine, with a small AWS of its own
+    #[cfg(feature = "demo")]
+    Demo(DemoArguments),
+}
+
+#[cfg(feature = "demo")]
+#[derive(Debug, Args)]
+struct DemoArguments {
+    /// Where the console listens; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:3000")]
+    listen: SocketAddr,
+    /// Where the S3 and STS sandbox listens; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9000")]
+    sandbox_listen: SocketAddr,
+    /// Allow addresses other than loopback: the demo's passwords are public
+    #[arg(long)]
+    expose: bool,
+    /// Where its data are kept
+    #[arg(long, value_name = "FOLDER", default_value = "trailpost-data/demo")]
+    data_dir: PathBuf,
+    /// Keep its data in a folder that is removed at the end
+    #[arg(long, conflicts_with = "data_dir")]
+    ephemeral: bool,
+    /// The delivery window of a new integration, in minutes
+    #[arg(long, value_name = "MINUTES", default_value = "1")]
+    window: WindowLength,
+    /// No records come in by themselves
+    #[arg(long)]
+    no_activity: bool,
+    /// Print one line of JSON once ready
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the command that the process was started with.
+pub async fn run() -> ExitCode {
+    let cli = Cli::parse();
+    log_to_stderr();
+    match cli.command {
+        #[cfg(feature = "demo")]
+        Command::Demo(arguments) => demo(arguments).await,
+    }
+}
+
+/// `RUST_LOG` decides what is logged; without it, what somebody has to know.
+fn log_to_stderr() {
+    // s3s, the sandbox's ground, logs every refusal as an error; refusing is what a sandbox is for.
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,s3s=off"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+}
+
+#[cfg(feature = "demo")]
+async fn demo(arguments: DemoArguments) -> ExitCode {
+    for address in [arguments.listen, arguments.sandbox_listen] {
+        if !address.ip().is_loopback() && !arguments.expose {
+            eprintln!("error: {address} is not a loopback address, and the demo's passwords are public; add --expose to allow it");
+            return ExitCode::from(2);
+        }
+    }
+    let options = DemoOptions {
+        listen: arguments.listen,
+        sandbox_listen: arguments.sandbox_listen,
+        data_folder: (!arguments.ephemeral).then_some(arguments.data_dir),
+        window: arguments.window,
+        activity: !arguments.no_activity,
+        clock: Clock::system(),
+    };
+    // Listening for signals comes first, so that none is missed once the line is printed.
+    let stopped = match stop_signal() {
+        Ok(stopped) => stopped,
+        Err(error) => return failed(&error),
+    };
+    let running = match Demo::start(options).await {
+        Ok(running) => running,
+        Err(error) => return failed(&error),
+    };
+    if arguments.json {
+        println!("{}", serde_json::to_string(running.announcement()).expect("strings make JSON"));
+    } else {
+        print!("{}", welcome(running.announcement()));
+    }
+    stopped.await;
+    running.stop().await;
+    ExitCode::SUCCESS
+}
+
+fn failed(error: &dyn std::error::Error) -> ExitCode {
+    eprintln!("error: {error}");
+    ExitCode::FAILURE
+}
+
+/// Done at Ctrl+C or SIGTERM.
+fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}
+
+#[cfg(feature = "demo")]
+fn welcome(demo: &Announcement) -> String {
+    let width = demo.accounts.iter().map(|account| account.email.len()).max().unwrap_or_default();
+    let accounts: String = demo
+        .accounts
+        .iter()
+        .map(|account| {
+            format!(
+                "    {:width$}  {} of {} ({})\n",
+                account.email, account.role, account.organization, account.plan
+            )
+        })
+        .collect();
+    format!(
+        "\n  Trailpost demo\n\n  Open    {}\n  Bucket  s3://acme-audit-logs at {} (region {})\n  Key     {} / {}\n\n  Accounts, password trailpost-demo (one click on the sign-in page):\n{accounts}\n  Role ARN          arn:aws:iam::111122223333:role/trailpost-audit-logs\n  Amazon S3 bucket  acme-audit-logs\n\n  Producer token    {}\n\n  Ctrl+C stops it.\n\n",
+        demo.console_url,
+        demo.sandbox_url,
+        demo.region,
+        demo.access_key_id,
+        demo.secret_access_key,
+        demo.producer_token,
+    )
+}

@@ -1,0 +1,128 @@
+//! Access, enforced by the route table before any handler runs.
+
+use axum::RequestExt;
+use axum::extract::{FromRequestParts, Path, Request};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Redirect, Response};
+use http::request::Parts;
+use serde::Deserialize;
+
+use super::Web;
+use super::error::WebError;
+use super::visitor::Visitor;
+use crate::domain::id::OrganizationId;
+use crate::domain::membership::{Ability, Role};
+use crate::domain::organization::Organization;
+use crate::domain::user::User;
+
+/// Who may use a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Anyone.
+    Public,
+    /// Whoever is signed in.
+    SignedIn,
+    /// Members of the organization in the path whose role has the ability. Others who are members get 403,
+    /// everyone else 404.
+    Member(Ability),
+    /// As `Member`, and the organization's plan includes audit logs.
+    AuditLogsWrite,
+    /// The bearer of a producer token; the handler reads it.
+    Producer,
+}
+
+/// A signed-in user inside an organization of theirs.
+#[derive(Clone, Debug)]
+pub(super) struct Member {
+    pub(super) user: User,
+    pub(super) organization: Organization,
+    pub(super) role: Role,
+}
+
+#[derive(Deserialize)]
+struct OrganizationInPath {
+    organization_id: String,
+}
+
+/// Lets a request through to its handler, or answers in its place.
+pub(super) async fn enforce(web: Web, access: Access, mut request: Request, next: Next) -> Response {
+    let ability = match access {
+        Access::Public | Access::Producer => return next.run(request).await,
+        Access::SignedIn => None,
+        Access::Member(ability) => Some(ability),
+        Access::AuditLogsWrite => Some(Ability::ManageAuditLogs),
+    };
+    let Some(visitor) = request.extensions().get::<Visitor>().cloned() else {
+        return WebError::MissingExtension("Visitor").into_response();
+    };
+    let Some(user) = visitor.user.clone() else {
+        return Redirect::to(&sign_in_href(&visitor.path)).into_response();
+    };
+    let Some(ability) = ability else {
+        return next.run(request).await;
+    };
+    let member = match member(&web, &mut request, user, &visitor).await {
+        Ok(member) => member,
+        Err(error) => return error.into_response(),
+    };
+    let mut response = match refusal(&web, &member, access, ability).await {
+        Some(error) => error.into_response(),
+        None => {
+            request.extensions_mut().insert(member.clone());
+            next.run(request).await
+        }
+    };
+    // An error's page keeps the organization's sidebar.
+    response.extensions_mut().insert(member);
+    response
+}
+
+async fn member(web: &Web, request: &mut Request, user: User, visitor: &Visitor) -> Result<Member, WebError> {
+    let Path(path) =
+        request.extract_parts::<Path<OrganizationInPath>>().await.map_err(|_| WebError::NotFound)?;
+    let id: OrganizationId = path.organization_id.parse().map_err(|_| WebError::NotFound)?;
+    let memberships = web.store.memberships(user.id).await?;
+    let Some(found) = memberships.into_iter().find(|membership| membership.organization.id == id) else {
+        tracing::warn!(
+            target: "trailpost::security",
+            user = %user.id, organization = %id, path = visitor.path, request_id = visitor.request_id,
+            "a route of an organization that the user does not belong to"
+        );
+        return Err(WebError::NotFound);
+    };
+    Ok(Member { user, organization: found.organization, role: found.role })
+}
+
+async fn refusal(web: &Web, member: &Member, access: Access, ability: Ability) -> Option<WebError> {
+    if !member.role.may(ability) {
+        let owners = match ability {
+            Ability::ManageAuditLogs => web.store.owners(member.organization.id).await,
+            _ => Ok(Vec::new()),
+        };
+        return Some(match owners {
+            Ok(owners) => WebError::Forbidden {
+                role: member.role,
+                owners: owners.iter().map(ToString::to_string).collect(),
+            },
+            Err(error) => error.into(),
+        });
+    }
+    let too_low = access == Access::AuditLogsWrite && !member.organization.plan.includes_audit_logs();
+    too_low.then_some(WebError::PlanTooLow)
+}
+
+/// The sign-in page that comes back to a path.
+fn sign_in_href(path: &str) -> String {
+    match serde_urlencoded::to_string([("return_to", path)]) {
+        Ok(query) if path != "/" => format!("/sign-in?{query}"),
+        _ => "/sign-in".to_owned(),
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Member {
+    type Rejection = WebError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Member, WebError> {
+        parts.extensions.get::<Member>().cloned().ok_or(WebError::MissingExtension("Member"))
+    }
+}

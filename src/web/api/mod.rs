@@ -1,0 +1,4 @@
+//! HTTP for programs.
+
+pub(super) mod events;
+pub(super) mod schemas;

@@ -1,0 +1,328 @@
+//! One error type with two faces: a page for people, a problem document (RFC 9457) for programs. Both say what
+//! failed and what to do, and carry the request id; neither ever carries a source error's text, which goes to the
+//! log.
+
+use std::any::Any;
+
+use askama::Template;
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+use serde_json::json;
+
+use super::Web;
+use super::access::Member;
+use super::headers::RequestId;
+use super::render::{Shell, html};
+use super::visitor::Visitor;
+use crate::domain::membership::Role;
+use crate::store::StoreError;
+
+/// Why a request was not done.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum WebError {
+    #[error("there is nothing here")]
+    NotFound,
+    #[error("this address can't be used in this way")]
+    WrongMethod,
+    /// The form is not from a page that this browser was given.
+    #[error("the form’s token does not fit this browser’s session")]
+    ForeignForm,
+    /// The role may not; on the audit-logs pages, the owners to ask.
+    #[error("the role {} may not do this", .role.as_str())]
+    Forbidden { role: Role, owners: Vec<String> },
+    #[error("the plan does not include this")]
+    PlanTooLow,
+    #[error("the form can’t be read")]
+    BadForm,
+    #[error("what was sent is too large")]
+    TooLarge,
+    #[error("a producer token is needed")]
+    Unauthenticated,
+    #[error("{detail}")]
+    Unprocessable { detail: String, index: Option<usize>, field: Option<String> },
+    #[error("{detail}")]
+    Conflict { detail: String, index: Option<usize> },
+    #[error("the content type is not one of those that can be read")]
+    UnsupportedMediaType,
+    /// A layer is missing: our fault.
+    #[error("{0} is not in the request")]
+    MissingExtension(&'static str),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Session(#[from] tower_sessions::session::Error),
+    #[error(transparent)]
+    Password(#[from] super::password::HashError),
+    #[error(transparent)]
+    Template(#[from] askama::Error),
+}
+
+/// What an error says on its page.
+struct Words {
+    title: &'static str,
+    explanation: String,
+    what_next: &'static str,
+}
+
+/// A finished error, on its way to the face that the request wants.
+#[derive(Clone)]
+struct Faceless {
+    status: StatusCode,
+    title: &'static str,
+    explanation: String,
+    what_next: &'static str,
+    owners: Vec<String>,
+    index: Option<usize>,
+    field: Option<String>,
+}
+
+impl WebError {
+    fn status(&self) -> StatusCode {
+        match self {
+            WebError::NotFound => StatusCode::NOT_FOUND,
+            WebError::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
+            WebError::ForeignForm | WebError::Forbidden { .. } | WebError::PlanTooLow => {
+                StatusCode::FORBIDDEN
+            }
+            WebError::BadForm | WebError::Unprocessable { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+            WebError::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            WebError::Unauthenticated => StatusCode::UNAUTHORIZED,
+            WebError::Conflict { .. } => StatusCode::CONFLICT,
+            WebError::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            WebError::MissingExtension(_)
+            | WebError::Store(_)
+            | WebError::Session(_)
+            | WebError::Password(_)
+            | WebError::Template(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    fn words(&self) -> Words {
+        let (title, explanation, what_next) = match self {
+            WebError::NotFound => (
+                "Page not found",
+                "There is no page at this address, or it belongs to an organization that you are not a member of.",
+                "Check the address, or start from the overview.",
+            ),
+            WebError::WrongMethod => (
+                "That can’t be done here",
+                "This address doesn’t take requests of this kind.",
+                "Go back, reload the page, and try once more.",
+            ),
+            WebError::ForeignForm => (
+                "This form is out of date",
+                "It was made before you signed in or out, or by another site. Nothing was changed.",
+                "Go back, reload the page, and send the form again.",
+            ),
+            WebError::Forbidden { owners, .. } if !owners.is_empty() => (
+                "Only organization owners can manage audit logs",
+                "Your role in this organization doesn’t include audit logs.",
+                "Ask one of the owners:",
+            ),
+            WebError::Forbidden { .. } => (
+                "Your role doesn’t allow this",
+                "Only organization owners can do this.",
+                "Ask an owner of the organization to do it, or to change your role.",
+            ),
+            WebError::PlanTooLow => (
+                "Audit logs need the Enterprise plan",
+                "This organization’s plan doesn’t include audit logs. Nothing was changed.",
+                "See Settings > Plan.",
+            ),
+            WebError::BadForm => (
+                "This form can’t be read",
+                "A field is missing, is there twice, or is not text. Nothing was changed.",
+                "Go back, reload the page, and send the form again.",
+            ),
+            WebError::TooLarge => (
+                "That is too large",
+                "More was sent than this address takes. Nothing was changed.",
+                "Send less at once.",
+            ),
+            WebError::Unauthenticated => (
+                "Unauthenticated",
+                "A valid producer token is needed: Authorization: Bearer tp_…",
+                "Ask the operator for a token.",
+            ),
+            WebError::Unprocessable { detail, .. } | WebError::Conflict { detail, .. } => {
+                let title = match self {
+                    WebError::Conflict { .. } => "Conflict",
+                    _ => "Invalid record",
+                };
+                return Words {
+                    title,
+                    explanation: detail.clone(),
+                    what_next: "Nothing of this request was stored.",
+                };
+            }
+            WebError::UnsupportedMediaType => {
+                ("Unsupported content type", "Send application/json.", "Nothing of this request was stored.")
+            }
+            _ => (
+                "Something went wrong on our side",
+                "The request was not completed. What went wrong is in the log of this service.",
+                "Try again in a moment. If it stays, send the request ID below to the operator of this service.",
+            ),
+        };
+        Words { title, explanation: explanation.to_owned(), what_next }
+    }
+}
+
+impl IntoResponse for WebError {
+    fn into_response(self) -> Response {
+        let status = self.status();
+        if status.is_server_error() {
+            tracing::error!(error = ?self, "a request failed");
+        }
+        let Words { title, explanation, what_next } = self.words();
+        let (index, field) = match &self {
+            WebError::Unprocessable { index, field, .. } => (*index, field.clone()),
+            WebError::Conflict { index, .. } => (*index, None),
+            _ => (None, None),
+        };
+        let owners = match self {
+            WebError::Forbidden { owners, .. } => owners,
+            _ => Vec::new(),
+        };
+        let mut response = status.into_response();
+        response.extensions_mut().insert(Faceless {
+            status,
+            title,
+            explanation,
+            what_next,
+            owners,
+            index,
+            field,
+        });
+        response
+    }
+}
+
+/// Turns the error of a page request into a page.
+pub(super) async fn page_face(State(web): State<Web>, request: Request, next: Next) -> Response {
+    let visitor = request.extensions().get::<Visitor>().cloned();
+    let response = next.run(request).await;
+    let faceless = match (response.extensions().get::<Faceless>(), visitor.as_ref()) {
+        (Some(faceless), Some(_)) => faceless.clone(),
+        (None, Some(_)) if is_bare(&response) => bare(response.status()),
+        _ => return response,
+    };
+    let Some(visitor) = visitor else { return response };
+    let member = response.extensions().get::<Member>().cloned();
+    page(&web, &visitor, member, faceless).await.unwrap_or(response)
+}
+
+/// Turns the error of a program's request into a problem document.
+pub(super) async fn problem_face(request: Request, next: Next) -> Response {
+    let request_id = request.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
+    let response = next.run(request).await;
+    let faceless = match response.extensions().get::<Faceless>() {
+        Some(faceless) => faceless.clone(),
+        None if is_bare(&response) => bare(response.status()),
+        None => return response,
+    };
+    let mut problem = json!({
+        "type": "about:blank",
+        "title": faceless.title,
+        "status": faceless.status.as_u16(),
+        "detail": faceless.explanation,
+        "request_id": request_id,
+    });
+    if let Some(index) = faceless.index {
+        problem["index"] = json!(index);
+    }
+    if let Some(field) = &faceless.field {
+        problem["field"] = json!(field);
+    }
+    let mut answer = (faceless.status, problem.to_string()).into_response();
+    let headers = answer.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    if faceless.status == StatusCode::UNAUTHORIZED {
+        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    answer
+}
+
+/// An error that a layer or extractor of a library made, without a face of ours.
+fn is_bare(response: &Response) -> bool {
+    let status = response.status();
+    let is_html = response
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
+    (status.is_client_error() || status.is_server_error()) && !is_html
+}
+
+fn bare(status: StatusCode) -> Faceless {
+    let error = match status {
+        StatusCode::NOT_FOUND => WebError::NotFound,
+        StatusCode::METHOD_NOT_ALLOWED => WebError::WrongMethod,
+        StatusCode::FORBIDDEN => WebError::ForeignForm,
+        StatusCode::PAYLOAD_TOO_LARGE => WebError::TooLarge,
+        status if status.is_client_error() => WebError::BadForm,
+        _ => WebError::MissingExtension("a face for this error"),
+    };
+    let Words { title, explanation, what_next } = error.words();
+    Faceless { status, title, explanation, what_next, owners: Vec::new(), index: None, field: None }
+}
+
+/// Any error's page. With an organization in `shell` it keeps the sidebar.
+#[derive(Template)]
+#[template(path = "errors/show.html")]
+struct ErrorPage {
+    shell: Shell,
+    status: u16,
+    title: String,
+    explanation: String,
+    what_next: String,
+    request_id: String,
+    owners: Vec<String>,
+    home_href: String,
+    home_label: String,
+}
+
+async fn page(web: &Web, visitor: &Visitor, member: Option<Member>, faceless: Faceless) -> Option<Response> {
+    // Where the database itself is what failed, the page must do without it.
+    let shell = match member {
+        Some(member) => Shell::of_member(web, visitor, &member, faceless.title, None).await.ok(),
+        None => None,
+    };
+    let shell = shell.unwrap_or_else(|| Shell::alone(visitor, faceless.title));
+    let (home_href, home_label) = match &visitor.user {
+        Some(_) => ("/".to_owned(), "Go to the overview".to_owned()),
+        None => ("/sign-in".to_owned(), "Sign in".to_owned()),
+    };
+    let page = ErrorPage {
+        shell,
+        status: faceless.status.as_u16(),
+        title: faceless.title.to_owned(),
+        explanation: faceless.explanation,
+        what_next: faceless.what_next.to_owned(),
+        request_id: visitor.request_id.clone(),
+        owners: faceless.owners,
+        home_href,
+        home_label,
+    };
+    html(faceless.status, &page).ok()
+}
+
+pub(super) async fn unknown_page() -> WebError {
+    WebError::NotFound
+}
+
+pub(super) async fn wrong_method() -> WebError {
+    WebError::WrongMethod
+}
+
+/// What is left of a handler that panicked: logged, and answered without its words.
+pub(super) fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
+    let message = panic
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_default();
+    tracing::error!(message, "a request panicked");
+    (StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong on our side.\n").into_response()
+}

@@ -1,0 +1,63 @@
+//! What the last action did, told once on the next page. The cookie holds the name of a sentence, never a text.
+
+use tower_cookies::{Cookie, Cookies};
+
+use super::Web;
+use super::visitor::lasting_cookie;
+
+/// A toast, for a page.
+#[derive(Clone, Debug)]
+pub(super) struct Flash {
+    /// `success`, `warning` or `danger`.
+    pub(super) kind: &'static str,
+    /// The sentence.
+    pub(super) text: String,
+}
+
+/// The sentences that there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sentence {
+    Renamed,
+    Disabled,
+    Removed,
+    CheckCancelled,
+    CheckHadEnded,
+    CheckJoined,
+    Nothing,
+}
+
+const ALL: [(Sentence, &str, &str, &str); 7] = [
+    (Sentence::Renamed, "renamed", "success", "The organization was renamed."),
+    (Sentence::Disabled, "disabled", "success", "Audit logs are inactive. Nothing new is collected."),
+    (Sentence::Removed, "removed", "success", "The integration was removed. Files in your bucket stay."),
+    (
+        Sentence::CheckCancelled,
+        "cancelled",
+        "success",
+        "The access check was cancelled. Nothing was changed.",
+    ),
+    (Sentence::CheckHadEnded, "ended", "warning", "The access check had ended already."),
+    (Sentence::CheckJoined, "joined", "warning", "An access check was under way already: this is the one."),
+    (Sentence::Nothing, "nothing", "warning", "That was done already. Nothing was changed."),
+];
+
+fn cookie_name(web: &Web) -> String {
+    web.config.public_url.cookie_name("flash")
+}
+
+/// Leaves a sentence for the next page.
+pub(super) fn leave(web: &Web, cookies: &Cookies, sentence: Sentence) {
+    if let Some((_, name, ..)) = ALL.iter().find(|(known, ..)| *known == sentence) {
+        let mut cookie = lasting_cookie(web, cookie_name(web), (*name).to_owned());
+        cookie.set_max_age(tower_cookies::cookie::time::Duration::minutes(1));
+        cookies.add(cookie);
+    }
+}
+
+/// Takes the sentence that was left.
+pub(super) fn take(web: &Web, cookies: &Cookies) -> Option<Flash> {
+    let left = cookies.get(&cookie_name(web))?;
+    let (_, _, kind, text) = ALL.iter().find(|(_, name, ..)| *name == left.value())?;
+    cookies.remove(Cookie::build((cookie_name(web), "")).path("/").build());
+    Some(Flash { kind, text: (*text).to_owned() })
+}

@@ -1,0 +1,64 @@
+//! What every answer carries and every request must: a request id, the headers that confine a page, the Host.
+
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderName, HeaderValue, StatusCode, header};
+
+use super::Web;
+
+/// Names one request in answers, logs and error pages.
+#[derive(Clone, Debug)]
+pub(super) struct RequestId(pub(super) String);
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Nothing inline, nothing from elsewhere, no frames around us.
+const CONTENT_SECURITY_POLICY: &str = concat!(
+    // What is not named below is not loaded.
+    "default-src 'none'; ",
+    "style-src 'self'; ",
+    "script-src 'self'; ",
+    "img-src 'self' data:; ",
+    // Live parts ask their own server.
+    "connect-src 'self'; ",
+    "form-action 'self'; ",
+    "base-uri 'none'; ",
+    "frame-ancestors 'none'",
+);
+
+pub(super) async fn identify_and_protect(
+    State(web): State<Web>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let id = hex::encode(web.entropy.bytes::<8>());
+    request.extensions_mut().insert(RequestId(id.clone()));
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (header::REFERRER_POLICY, "same-origin"),
+        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    ] {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    // A page shows its reader's own organization: no cache may keep it, the browser's Back button included.
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        headers.insert(REQUEST_ID, value);
+    }
+    response
+}
+
+/// Refuses a request for another host: a name that was pointed at us (DNS rebinding) gets nothing.
+pub(super) async fn require_host(State(web): State<Web>, request: Request, next: Next) -> Response {
+    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    if web.config.public_url.is_reached_by(host) {
+        return next.run(request).await;
+    }
+    let answer = format!("This server answers only to {}.\n", web.config.public_url.authority());
+    (StatusCode::MISDIRECTED_REQUEST, answer).into_response()
+}

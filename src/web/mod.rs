@@ -1,0 +1,87 @@
+//! Console pages and the HTTP API. A request is parsed into domain values, handed to one store transaction, and
+//! answered; AWS is never asked from here. What needs AWS is a row that the writer picks up.
+
+mod access;
+mod api;
+mod assets;
+mod config;
+mod error;
+mod flash;
+mod form;
+mod headers;
+mod health;
+mod pages;
+mod password;
+mod render;
+pub mod route;
+mod session;
+mod visitor;
+mod wording;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::{from_fn, from_fn_with_state};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::csrf::CsrfLayer;
+use tower_sessions::cookie::SameSite;
+use tower_sessions::cookie::time::Duration as CookieAge;
+use tower_sessions::{Expiry, SessionManagerLayer};
+
+use crate::domain::clock::{Clock, Entropy};
+use crate::store::Store;
+use password::PasswordHasher;
+
+pub use config::{PublicUrl, PublicUrlError, SignInShortcut, WebConfig};
+pub use password::{HashError, hash_new_password};
+
+/// A form is small; ingestion has a bound of its own.
+const MOST_FORM_BYTES: usize = 64 * 1024;
+
+/// What every handler has at hand. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Web {
+    store: Store,
+    clock: Clock,
+    entropy: Entropy,
+    config: Arc<WebConfig>,
+    passwords: PasswordHasher,
+}
+
+impl Web {
+    /// A console over a store.
+    pub fn new(store: Store, clock: Clock, entropy: Entropy, config: WebConfig) -> Web {
+        Web { store, clock, entropy, config: Arc::new(config), passwords: PasswordHasher::default() }
+    }
+
+    /// Everything that answers HTTP.
+    pub fn router(self) -> Router {
+        let sessions =
+            SessionManagerLayer::new(session::Sessions::new(self.store.clone(), self.clock.clone()))
+                .with_name(self.config.public_url.cookie_name("session"))
+                .with_secure(self.config.public_url.is_https())
+                .with_same_site(SameSite::Lax)
+                .with_expiry(Expiry::OnInactivity(CookieAge::seconds(session::IDLE_SECONDS)));
+        let csrf = CsrfLayer::new()
+            .add_trusted_origin(self.config.public_url.origin())
+            .expect("a public URL's origin is an origin");
+        let pages = route::router(route::Face::Page, &self)
+            .fallback(error::unknown_page)
+            .method_not_allowed_fallback(error::wrong_method)
+            .layer(DefaultBodyLimit::max(MOST_FORM_BYTES))
+            .layer(csrf)
+            .layer(from_fn_with_state(self.clone(), error::page_face))
+            .layer(from_fn_with_state(self.clone(), visitor::recognise))
+            .layer(sessions);
+        let programs = route::router(route::Face::Problem, &self).layer(from_fn(error::problem_face));
+        Router::new()
+            .merge(programs)
+            .merge(assets::router())
+            .fallback_service(pages.with_state(self.clone()))
+            .layer(CatchPanicLayer::custom(error::panicked))
+            .layer(from_fn_with_state(self.clone(), headers::require_host))
+            .layer(from_fn_with_state(self.clone(), headers::identify_and_protect))
+            .with_state(self)
+    }
+}

@@ -1,0 +1,123 @@
+//! Composes the page for the situation that the integration is in.
+
+use super::form::{FormInput, labelled, submit_label};
+use super::view::{AuditLogsShow, Conflict, Situation as Shown};
+use super::{href, parts};
+use crate::domain::access_check::CheckState;
+use crate::domain::integration::{Situation, TypedSettings};
+use crate::store::{AccessCheck, Integration};
+use crate::web::Web;
+use crate::web::access::Member;
+use crate::web::error::WebError;
+use crate::web::render::{Place, Shell, organization_href};
+use crate::web::visitor::Visitor;
+use crate::web::wording::Moment;
+
+/// The delivery history on the page.
+const DELIVERIES_SHOWN: u32 = 20;
+
+pub(super) async fn page(
+    web: &Web,
+    visitor: &Visitor,
+    member: &Member,
+    integration: &Integration,
+    input: FormInput,
+) -> Result<AuditLogsShow, WebError> {
+    let base_href = href(member);
+    let shown = shown(integration);
+    let configured = integration.settings.is_some();
+    let status = web.store.delivery_status(member.organization.id).await?;
+    let history = if configured {
+        web.store.deliveries(member.organization.id, DELIVERIES_SHOWN).await?
+    } else {
+        Vec::new()
+    };
+    let has_form = matches!(shown, Shown::NotConfigured | Shown::Active | Shown::Inactive);
+    let (settings_heading, settings) = settings_list(shown, integration);
+    Ok(AuditLogsShow {
+        shell: Shell::of_member(web, visitor, member, "Audit logs", Some(Place::AuditLogs)).await?,
+        organization_name: member.organization.name.to_string(),
+        plan_href: format!("{}/settings/plan", organization_href(&member.organization)),
+        situation: shown,
+        revision: integration.revision.get(),
+        can_act: matches!(shown, Shown::Active | Shown::Inactive),
+        switch_sentence: switch_sentence(integration),
+        conflict: conflict(web, integration, &input),
+        failing: parts::failing(web, integration, &status),
+        check: visible_check(integration).map(|check| parts::check(web, visitor, integration, check)),
+        status: (shown != Shown::Checking).then(|| parts::status(web, integration, &status)).flatten(),
+        settings_heading,
+        settings,
+        setup: (shown != Shown::NeedsEnterprise).then(|| parts::setup(web, integration, &input.typed)),
+        form: has_form.then(|| input.view(&base_href, integration)),
+        deliveries: history.iter().map(|row| parts::delivery(web, integration, row)).collect(),
+        deliveries_live_url: None,
+        base_href,
+    })
+}
+
+fn shown(integration: &Integration) -> Shown {
+    if integration.check.as_ref().is_some_and(|check| check.state.is_open()) {
+        return Shown::Checking;
+    }
+    match integration.situation() {
+        Situation::NeedsEnterprise => Shown::NeedsEnterprise,
+        Situation::NotConfigured => Shown::NotConfigured,
+        Situation::Active => Shown::Active,
+        Situation::Inactive => Shown::Inactive,
+        Situation::Suspended => Shown::Suspended,
+    }
+}
+
+/// The check under way, or the last one if it says why nothing changed.
+fn visible_check(integration: &Integration) -> Option<&AccessCheck> {
+    let check = integration.check.as_ref()?;
+    let is_newest = integration.changed.as_ref().is_none_or(|(_, at)| *at < check.asked_at);
+    (check.state.is_open() || (is_newest && check.state != CheckState::Cancelled)).then_some(check)
+}
+
+fn settings_list(shown: Shown, integration: &Integration) -> (&'static str, Vec<(&'static str, String)>) {
+    let filled =
+        |typed: TypedSettings| labelled(&typed).into_iter().filter(|(_, value)| !value.is_empty()).collect();
+    match (shown, &integration.check, &integration.settings) {
+        (Shown::Checking, Some(check), _) => {
+            ("Settings being checked", filled(TypedSettings::from(&check.proposed)))
+        }
+        (Shown::Suspended, _, Some(settings)) => ("Settings", filled(TypedSettings::from(settings))),
+        _ => ("", Vec::new()),
+    }
+}
+
+fn switch_sentence(integration: &Integration) -> String {
+    let Some(settings) = &integration.settings else { return String::new() };
+    let place = settings.prefix.join("");
+    let target = format!("s3://{}/{place}", settings.bucket);
+    if integration.active {
+        format!("Records are collected and written to {target} every {}.", settings.window)
+    } else {
+        format!("Nothing is collected. Switched on, records go to {target} after an access check.")
+    }
+}
+
+/// The comparison after a 409. Against nothing saved (somebody removed the integration) it stays empty.
+fn conflict(web: &Web, integration: &Integration, input: &FormInput) -> Option<Conflict> {
+    if !input.conflict {
+        return None;
+    }
+    let (changed_by, changed_at) = match &integration.changed {
+        Some((who, at)) => (who.clone(), *at),
+        None => ("Somebody".to_owned(), web.clock.now()),
+    };
+    let saved = integration.settings.as_ref().map(TypedSettings::from).unwrap_or_default();
+    let differences = labelled(&saved)
+        .into_iter()
+        .zip(labelled(&input.typed))
+        .filter(|((_, theirs), (_, yours))| theirs != yours)
+        .map(|((label, theirs), (_, yours))| (label, theirs, yours));
+    Some(Conflict {
+        changed_by,
+        changed_at: Moment::new(changed_at, web.clock.now()),
+        submit_label: submit_label(integration.settings.is_some()),
+        differences: differences.collect(),
+    })
+}

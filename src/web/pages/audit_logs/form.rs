@@ -1,0 +1,155 @@
+//! The settings form: what it is filled with, and what is wrong with what was typed.
+
+use super::view::{Choice, Select, SettingsForm};
+use crate::domain::access_check::{CheckState, Purpose};
+use crate::domain::integration::{FieldError, SettingsField, TypedSettings};
+use crate::domain::object_key::{Compression, Format};
+use crate::domain::window::WindowLength;
+use crate::store::Integration;
+use crate::web::pages::FieldView;
+
+/// What the form is filled with.
+#[derive(Clone, Debug)]
+pub(super) struct FormInput {
+    /// As typed, or as stored.
+    pub(super) typed: TypedSettings,
+    /// After a 422.
+    pub(super) errors: Vec<FieldError>,
+    /// After a 409.
+    pub(super) conflict: bool,
+}
+
+impl FormInput {
+    /// The settings in force; what a check that did not pass was about, so that nothing has to be typed again; or
+    /// the defaults.
+    pub(super) fn as_stored(integration: &Integration, default_window: WindowLength) -> FormInput {
+        let proposed = integration.check.as_ref().filter(|check| {
+            let is_newest = integration.changed.as_ref().is_none_or(|(_, at)| *at < check.asked_at);
+            is_newest
+                && matches!(check.purpose, Purpose::Enable | Purpose::Update)
+                && check.state != CheckState::Passed
+        });
+        let typed = match (proposed, &integration.settings) {
+            (Some(check), _) => TypedSettings::from(&check.proposed),
+            (None, Some(settings)) => TypedSettings::from(settings),
+            (None, None) => TypedSettings {
+                format: Format::default().to_string(),
+                compression: Compression::default().to_string(),
+                window_minutes: default_window.minutes().to_string(),
+                ..TypedSettings::default()
+            },
+        };
+        FormInput { typed, errors: Vec::new(), conflict: false }
+    }
+
+    pub(super) fn invalid(typed: TypedSettings, errors: Vec<FieldError>) -> FormInput {
+        FormInput { typed, errors, conflict: false }
+    }
+
+    pub(super) fn conflicting(typed: TypedSettings) -> FormInput {
+        FormInput { typed, errors: Vec::new(), conflict: true }
+    }
+
+    fn error(&self, field: SettingsField) -> Option<String> {
+        self.errors.iter().find(|error| error.field == field).map(|error| error.message.clone())
+    }
+
+    fn text(&self, field: SettingsField, value: &str) -> FieldView {
+        FieldView { value: value.to_owned(), error: self.error(field) }
+    }
+
+    fn select(&self, field: SettingsField, chosen: &str, options: Vec<(String, String)>) -> Select {
+        let options = options
+            .into_iter()
+            .map(|(value, label)| Choice { selected: value == chosen, value, label })
+            .collect();
+        Select { options, error: self.error(field) }
+    }
+
+    /// The form, for an integration as it is now.
+    pub(super) fn view(&self, base_href: &str, integration: &Integration) -> SettingsForm {
+        let configured = integration.settings.is_some();
+        let typed = &self.typed;
+        let in_advanced =
+            |error: &FieldError| !matches!(error.field, SettingsField::RoleArn | SettingsField::Bucket);
+        SettingsForm {
+            action: format!("{base_href}/{}", if configured { "update" } else { "enable" }),
+            submit_label: submit_label(configured),
+            note: if configured {
+                "We check the access first. Until that passes, the settings above stay in force."
+            } else {
+                "We check the access first, by writing a test object named audit-log-access-test."
+            },
+            revision: integration.revision.get(),
+            role_arn: self.text(SettingsField::RoleArn, &typed.role_arn),
+            bucket: self.text(SettingsField::Bucket, &typed.bucket),
+            prefix: self.text(SettingsField::Prefix, &typed.prefix),
+            bucket_owner_account: self.text(SettingsField::BucketOwnerAccount, &typed.bucket_owner_account),
+            format: self.select(SettingsField::Format, &typed.format, format_options()),
+            compression: self.select(SettingsField::Compression, &typed.compression, compression_options()),
+            window: self.select(SettingsField::WindowMinutes, &typed.window_minutes, window_options()),
+            advanced_open: self.errors.iter().any(in_advanced),
+            summary: self
+                .errors
+                .iter()
+                .map(|error| (name(error.field), label(error.field), error.message.clone()))
+                .collect(),
+        }
+    }
+}
+
+pub(super) fn submit_label(configured: bool) -> &'static str {
+    if configured { "Update settings" } else { "Enable audit logging" }
+}
+
+fn format_options() -> Vec<(String, String)> {
+    Format::ALL.iter().map(|format| (format.to_string(), format.label().to_owned())).collect()
+}
+
+fn compression_options() -> Vec<(String, String)> {
+    Compression::ALL.iter().map(|value| (value.to_string(), value.label().to_owned())).collect()
+}
+
+fn window_options() -> Vec<(String, String)> {
+    WindowLength::ALL.iter().map(|length| (length.minutes().to_string(), length.to_string())).collect()
+}
+
+/// A field's name in the form, which is also its id on the page.
+fn name(field: SettingsField) -> &'static str {
+    match field {
+        SettingsField::RoleArn => "role_arn",
+        SettingsField::Bucket => "bucket",
+        SettingsField::Prefix => "prefix",
+        SettingsField::BucketOwnerAccount => "bucket_owner_account",
+        SettingsField::Format => "format",
+        SettingsField::Compression => "compression",
+        SettingsField::WindowMinutes => "window_minutes",
+    }
+}
+
+fn label(field: SettingsField) -> &'static str {
+    match field {
+        SettingsField::RoleArn => "Role ARN",
+        SettingsField::Bucket => "Amazon S3 bucket",
+        SettingsField::Prefix => "Prefix",
+        SettingsField::BucketOwnerAccount => "Bucket owner account",
+        SettingsField::Format => "Format",
+        SettingsField::Compression => "Compression",
+        SettingsField::WindowMinutes => "Delivery window",
+    }
+}
+
+/// Typed settings as label and value, for a list of them or a comparison.
+pub(super) fn labelled(typed: &TypedSettings) -> Vec<(&'static str, String)> {
+    [
+        (SettingsField::RoleArn, &typed.role_arn),
+        (SettingsField::Bucket, &typed.bucket),
+        (SettingsField::Prefix, &typed.prefix),
+        (SettingsField::BucketOwnerAccount, &typed.bucket_owner_account),
+        (SettingsField::Format, &typed.format),
+        (SettingsField::Compression, &typed.compression),
+        (SettingsField::WindowMinutes, &typed.window_minutes),
+    ]
+    .map(|(field, value)| (label(field), value.clone()))
+    .to_vec()
+}

@@ -1,0 +1,199 @@
+//! The parts of the page, each made of what the store knows.
+
+use super::view::{
+    AttemptView, CheckView, DeliveryRow, Failing, FailureView, LastDelivery, SetupGuide, StageView,
+    StatusCard,
+};
+use crate::domain::access_check::{CheckState, StageState};
+use crate::domain::bucket::Destination;
+use crate::domain::failure::{Failure, FixContext};
+use crate::domain::integration::{Health, Settings, TypedSettings};
+use crate::domain::policy;
+use crate::domain::role_arn::Partition;
+use crate::domain::window::{Window, seal_offset};
+use crate::store::{self, AccessCheck, BatchState, DeliveryStatus, Integration};
+use crate::web::Web;
+use crate::web::render::organization_href;
+use crate::web::visitor::Visitor;
+use crate::web::wording::{Moment, bytes, count, thousands};
+
+fn base_href(integration: &Integration) -> String {
+    format!("{}/settings/audit-logs", organization_href(&integration.organization))
+}
+
+/// One access check.
+pub(super) fn check(
+    web: &Web,
+    visitor: &Visitor,
+    integration: &Integration,
+    check: &AccessCheck,
+) -> CheckView {
+    let here = base_href(integration);
+    let stages = check.checklist.lines().iter().map(|line| StageView {
+        name: line.stage.label(),
+        state: match line.state {
+            StageState::Waiting if check.state.is_open() => "waiting",
+            StageState::Waiting => "skipped",
+            StageState::Running if check.state.is_open() => "running",
+            StageState::Running => "skipped",
+            StageState::Passed => "passed",
+            StageState::Failed => "failed",
+        },
+        detail: line.detail.clone(),
+    });
+    CheckView {
+        id: check.id.to_string(),
+        csrf: visitor.form_token.clone(),
+        state: match check.state {
+            CheckState::Waiting | CheckState::Running => "running",
+            CheckState::Passed => "passed",
+            CheckState::Failed => "failed",
+            CheckState::Cancelled => "cancelled",
+            CheckState::Superseded => "superseded",
+        },
+        stages: stages.collect(),
+        failure: check.failure.as_ref().map(|failed| failure(web, integration, failed, &check.proposed)),
+        asked_by: check.asked_by.clone(),
+        started: Moment::new(check.asked_at, web.clock.now()),
+        live_url: format!("{here}/checks/{}", check.id),
+        cancel_action: format!("{here}/checks/{}/cancel", check.id),
+        refresh_href: here,
+    }
+}
+
+/// One failure, with the fix filled in with the settings that failed.
+fn failure(web: &Web, integration: &Integration, failed: &Failure, settings: &Settings) -> FailureView {
+    let context = FixContext {
+        settings,
+        external_id: &integration.organization.external_id,
+        principal_arn: &web.config.principal_arn,
+    };
+    let fix = failed.fix(&context);
+    let said = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    let answer = failed.aws.as_ref();
+    FailureView {
+        title: failed.title().to_owned(),
+        cause: failed.explanation().to_owned(),
+        whose_turn: failed.turn().label().to_owned(),
+        aws_message: answer.and_then(|answer| said(&answer.message)),
+        aws_code: answer.and_then(|answer| said(&answer.code)),
+        request_id: answer.and_then(|answer| answer.request_id.clone()),
+        fix_intro: fix.as_ref().map(|fix| fix.intro.clone()).unwrap_or_default(),
+        fix: fix.and_then(|fix| fix.statement),
+        doc_url: failed.documentation().map(str::to_owned),
+    }
+}
+
+/// The banner over a failing integration.
+pub(super) fn failing(web: &Web, integration: &Integration, status: &DeliveryStatus) -> Option<Failing> {
+    let (failed, since) = integration.failure.as_ref()?;
+    let settings = integration.settings.as_ref()?;
+    let verb = if status.pending_records == 1 { "is" } else { "are" };
+    Some(Failing {
+        failure: failure(web, integration, failed, settings),
+        since: Moment::new(*since, web.clock.now()),
+        held: format!("{} {verb} held and will be delivered.", count(status.pending_records, "record")),
+    })
+}
+
+/// The status card of a configured integration.
+pub(super) fn status(web: &Web, integration: &Integration, status: &DeliveryStatus) -> Option<StatusCard> {
+    let now = web.clock.now();
+    let settings = integration.settings.as_ref()?;
+    let window = Window::containing(now, settings.window);
+    let due = window.end() + seal_offset(integration.organization.id, settings.window);
+    let last = status.last_delivery.as_ref().and_then(|delivered| {
+        Some(LastDelivery {
+            at: Moment::new(delivered.finished_at?, now),
+            key: delivered.object_key.clone()?,
+            records: count(delivered.records, "record"),
+        })
+    });
+    let (health, health_label) = match integration.health {
+        Health::Ok if integration.active => ("ok", "Delivering"),
+        Health::Ok => ("ok", "Nothing waiting"),
+        Health::Retrying => ("retrying", "Retrying"),
+        Health::ActionNeeded => ("action_needed", "Action needed"),
+    };
+    Some(StatusCard {
+        health,
+        health_label,
+        last_delivery: last,
+        next_window: Moment::new(due, now),
+        pending_records: count(status.pending_records, "record"),
+        pending_bytes: bytes(status.pending_bytes),
+        external_id: integration.organization.external_id.to_string(),
+        changed_by: integration.changed.as_ref().map(|(who, at)| (who.clone(), Moment::new(*at, now))),
+        live_url: format!("{}/status", base_href(integration)),
+    })
+}
+
+/// One row of the delivery history.
+pub(super) fn delivery(web: &Web, integration: &Integration, row: &store::DeliveryRow) -> DeliveryRow {
+    let now = web.clock.now();
+    let failed = row.attempts.last().is_some_and(|attempt| attempt.failure.is_some());
+    let (result, result_label) = match row.state {
+        BatchState::Delivered => ("delivered", "Delivered"),
+        BatchState::Sealed if failed => ("failed", "Will be tried again"),
+        BatchState::Sealed => ("waiting", "Waiting"),
+        BatchState::Discarded => ("discarded", "Discarded"),
+        BatchState::Expired => ("discarded", "Expired"),
+    };
+    let (start, end) = (row.window.start(), row.window.end());
+    DeliveryRow {
+        id: row.id.to_string(),
+        window: Moment::new(start, now),
+        window_label: format!("{}–{} UTC", start.hour_and_minute(), end.hour_and_minute()),
+        key: row.object_key.clone().unwrap_or_else(|| planned_key(integration, row)),
+        records: thousands(row.records),
+        bytes: bytes(row.bytes),
+        result,
+        result_label: result_label.to_owned(),
+        attempts_label: count(row.attempts.len() as u64, "attempt"),
+        attempts: row.attempts.iter().map(|tried| attempt(web, tried)).collect(),
+    }
+}
+
+/// What is not delivered yet has no key of its own: its prefix is decided when a try starts.
+fn planned_key(integration: &Integration, row: &store::DeliveryRow) -> String {
+    match (&row.state, &integration.settings) {
+        (BatchState::Sealed, Some(_)) => "Named when it is delivered".to_owned(),
+        _ => "Not delivered".to_owned(),
+    }
+}
+
+fn attempt(web: &Web, tried: &store::DeliveryAttempt) -> AttemptView {
+    let answer = tried.failure.as_ref().and_then(|failure| failure.aws.as_ref());
+    let result_label = match (&tried.failure, tried.finished_at) {
+        (Some(failure), _) => failure.title().to_owned(),
+        (None, None) => "No answer yet".to_owned(),
+        (None, Some(_)) if tried.already_there => "An earlier attempt had landed".to_owned(),
+        (None, Some(_)) => "Delivered".to_owned(),
+    };
+    AttemptView {
+        at: Moment::new(tried.started_at, web.clock.now()),
+        result_label,
+        code: answer.map(|answer| answer.code.clone()).filter(|code| !code.is_empty()),
+        request_id: tried.request_id.clone(),
+        message: answer.map(|answer| answer.message.clone()).filter(|message| !message.is_empty()),
+    }
+}
+
+/// The values and policies to put into AWS: filled in with the typed values as far as they can be used.
+pub(super) fn setup(web: &Web, integration: &Integration, typed: &TypedSettings) -> SetupGuide {
+    let destination = Destination::parse(&typed.bucket, &typed.prefix)
+        .or_else(|_| Destination::parse("your-bucket", ""))
+        .expect("the example is a destination");
+    let partition = typed
+        .role_arn
+        .parse()
+        .map_or(Partition::Aws, |role: crate::domain::role_arn::RoleArn| role.partition());
+    let external_id = &integration.organization.external_id;
+    let principal_arn = web.config.principal_arn.clone();
+    SetupGuide {
+        external_id: external_id.to_string(),
+        trust_policy: format!("{:#}", policy::trust_policy(&principal_arn, external_id)),
+        permissions_policy: format!("{:#}", policy::permissions_policy(&destination, partition)),
+        principal_arn,
+    }
+}

@@ -1,0 +1,283 @@
+//! The template structs of Settings > Audit logs.
+
+use askama::Template;
+
+use crate::web::flash::Flash;
+use crate::web::pages::FieldView;
+use crate::web::render::Shell;
+use crate::web::wording::Moment;
+
+/// A choice of a few, with what is wrong with it.
+#[derive(Clone)]
+pub(super) struct Select {
+    pub(super) options: Vec<Choice>,
+    pub(super) error: Option<String>,
+}
+
+/// One option of a `Select`.
+#[derive(Clone)]
+pub(super) struct Choice {
+    pub(super) value: String,
+    pub(super) label: String,
+    pub(super) selected: bool,
+}
+
+/// Settings > Audit logs, in any situation. A part that is `None` isn't shown.
+#[derive(Template)]
+#[template(path = "pages/audit_logs/show.html")]
+pub(super) struct AuditLogsShow {
+    pub(super) shell: Shell,
+    pub(super) organization_name: String,
+    /// `/organizations/{id}/settings/audit-logs`.
+    pub(super) base_href: String,
+    /// `/organizations/{id}/settings/plan`.
+    pub(super) plan_href: String,
+    pub(super) situation: Situation,
+    /// The revision this page saw; every form carries it.
+    pub(super) revision: i64,
+    /// Whether **More actions** is there: active or inactive, and allowed.
+    pub(super) can_act: bool,
+    /// Under the switch: what on or off means now.
+    pub(super) switch_sentence: String,
+    /// After a 409.
+    pub(super) conflict: Option<Conflict>,
+    /// Above the active page, when delivery fails.
+    pub(super) failing: Option<Failing>,
+    /// The check that runs, or one that ended and says why nothing changed.
+    pub(super) check: Option<CheckView>,
+    pub(super) status: Option<StatusCard>,
+    /// Settings without a form (suspended: what is kept; checking: what is proposed).
+    pub(super) settings_heading: &'static str,
+    pub(super) settings: Vec<(&'static str, String)>,
+    /// Not configured: the guide. Otherwise: the policies to look up, folded.
+    pub(super) setup: Option<SetupGuide>,
+    pub(super) form: Option<SettingsForm>,
+    /// Shown when active, inactive or suspended.
+    pub(super) deliveries: Vec<DeliveryRow>,
+    pub(super) deliveries_live_url: Option<String>,
+}
+
+impl AuditLogsShow {
+    /// The same page with what the last action did.
+    pub(super) fn with_flash(mut self, flash: Option<Flash>) -> AuditLogsShow {
+        self.shell = self.shell.with_flash(flash);
+        self
+    }
+}
+
+/// What the page is about now.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Situation {
+    NeedsEnterprise,
+    NotConfigured,
+    Checking,
+    Active,
+    Inactive,
+    Suspended,
+}
+
+/// Someone else saved first.
+pub(super) struct Conflict {
+    pub(super) changed_by: String,
+    pub(super) changed_at: Moment,
+    /// The form's button, to say what to press.
+    pub(super) submit_label: &'static str,
+    /// Label, the saved value, the typed value.
+    pub(super) differences: Vec<(&'static str, String, String)>,
+}
+
+/// Delivery fails and the customer can mend it.
+pub(super) struct Failing {
+    pub(super) failure: FailureView,
+    pub(super) since: Moment,
+    /// `132 records are held.`
+    pub(super) held: String,
+}
+
+/// The values and policies to put into AWS.
+#[derive(Clone)]
+pub(super) struct SetupGuide {
+    pub(super) external_id: String,
+    pub(super) principal_arn: String,
+    /// JSON, indented.
+    pub(super) trust_policy: String,
+    /// JSON, indented.
+    pub(super) permissions_policy: String,
+}
+
+/// The form. Its fields are the settings by name, `revision` and `csrf_token`.
+#[derive(Clone)]
+pub(super) struct SettingsForm {
+    /// `…/enable` or `…/update`.
+    pub(super) action: String,
+    /// **Enable audit logging** or **Update settings**.
+    pub(super) submit_label: &'static str,
+    /// Beside the button: what pressing will do.
+    pub(super) note: &'static str,
+    pub(super) revision: i64,
+    pub(super) role_arn: FieldView,
+    pub(super) bucket: FieldView,
+    pub(super) prefix: FieldView,
+    pub(super) bucket_owner_account: FieldView,
+    pub(super) format: Select,
+    pub(super) compression: Select,
+    pub(super) window: Select,
+    /// Open when a field in it has an error.
+    pub(super) advanced_open: bool,
+    /// Field id (its name), label, message: after a 422.
+    pub(super) summary: Vec<(&'static str, &'static str, String)>,
+}
+
+/// One access check.
+#[derive(Clone)]
+pub(super) struct CheckView {
+    /// The check's id, for the ids of its parts.
+    pub(super) id: String,
+    pub(super) csrf: String,
+    /// `running passed failed cancelled superseded`.
+    pub(super) state: &'static str,
+    pub(super) stages: Vec<StageView>,
+    pub(super) failure: Option<FailureView>,
+    pub(super) asked_by: String,
+    pub(super) started: Moment,
+    pub(super) live_url: String,
+    pub(super) cancel_action: String,
+    pub(super) refresh_href: String,
+}
+
+impl CheckView {
+    /// What a screen reader hears when the check moves on.
+    pub(super) fn announcement(&self) -> String {
+        let passed = self.stages.iter().filter(|stage| stage.state == "passed").count();
+        let current = self.stages.iter().find(|stage| matches!(stage.state, "running" | "failed"));
+        let tail = current.map_or(String::new(), |stage| {
+            format!(" {}: {}.", stage.name, if stage.state == "failed" { "failed" } else { "checking" })
+        });
+        format!("Access check: {passed} of {} stages passed.{tail}", self.stages.len())
+    }
+}
+
+/// A fragment: `GET …/audit-logs/checks/{check_id}`.
+#[derive(Template)]
+#[template(path = "partials/check.html")]
+pub(super) struct CheckFragment {
+    pub(super) check: CheckView,
+}
+
+/// One stage of a check. `state` is `waiting running passed failed skipped`.
+#[derive(Clone)]
+pub(super) struct StageView {
+    pub(super) name: &'static str,
+    pub(super) state: &'static str,
+    pub(super) detail: Option<String>,
+}
+
+/// What went wrong at AWS, and the way out.
+#[derive(Clone)]
+pub(super) struct FailureView {
+    pub(super) title: String,
+    pub(super) cause: String,
+    /// A short sentence: `Your turn, in AWS.`
+    pub(super) whose_turn: String,
+    pub(super) aws_message: Option<String>,
+    pub(super) aws_code: Option<String>,
+    pub(super) request_id: Option<String>,
+    /// What to do, before the block to paste.
+    pub(super) fix_intro: String,
+    pub(super) fix: Option<String>,
+    pub(super) doc_url: Option<String>,
+}
+
+/// How delivery goes.
+#[derive(Clone)]
+pub(super) struct StatusCard {
+    /// `ok retrying action_needed`.
+    pub(super) health: &'static str,
+    /// `Delivering`, `Retrying`, `Action needed`.
+    pub(super) health_label: &'static str,
+    pub(super) last_delivery: Option<LastDelivery>,
+    pub(super) next_window: Moment,
+    /// `132 records`.
+    pub(super) pending_records: String,
+    /// `48.2 KiB`.
+    pub(super) pending_bytes: String,
+    pub(super) external_id: String,
+    pub(super) changed_by: Option<(String, Moment)>,
+    pub(super) live_url: String,
+}
+
+/// The newest file in the bucket.
+#[derive(Clone)]
+pub(super) struct LastDelivery {
+    pub(super) at: Moment,
+    pub(super) key: String,
+    /// `132 records`.
+    pub(super) records: String,
+}
+
+/// A fragment: `GET …/audit-logs/status`.
+#[derive(Template)]
+#[template(path = "partials/status.html")]
+pub(super) struct StatusFragment {
+    pub(super) status: StatusCard,
+}
+
+/// One window's file.
+#[derive(Clone)]
+pub(super) struct DeliveryRow {
+    /// Unique on the page: the batch's id.
+    pub(super) id: String,
+    pub(super) window: Moment,
+    /// `09:30–10:00 UTC`.
+    pub(super) window_label: String,
+    pub(super) key: String,
+    /// The number alone: `132`.
+    pub(super) records: String,
+    pub(super) bytes: String,
+    /// `delivered waiting failed discarded`.
+    pub(super) result: &'static str,
+    pub(super) result_label: String,
+    /// `3 attempts`.
+    pub(super) attempts_label: String,
+    pub(super) attempts: Vec<AttemptView>,
+}
+
+/// One try of a delivery.
+#[derive(Clone)]
+pub(super) struct AttemptView {
+    pub(super) at: Moment,
+    pub(super) result_label: String,
+    pub(super) code: Option<String>,
+    pub(super) request_id: Option<String>,
+    pub(super) message: Option<String>,
+}
+
+/// The page behind the switch; its `[data-dialog-content]` is the dialog.
+#[derive(Template)]
+#[template(path = "pages/audit_logs/disable.html")]
+pub(super) struct AuditLogsDisable {
+    pub(super) shell: Shell,
+    /// `…/audit-logs/disable`.
+    pub(super) action: String,
+    pub(super) cancel_href: String,
+    pub(super) revision: i64,
+    /// `132 records are waiting`, or none.
+    pub(super) pending: Option<String>,
+    /// Whether **Deliver first, then disable** is offered (`pending=deliver_first`; Confirm sends `pending=discard`).
+    pub(super) deliver_first: bool,
+}
+
+/// The page behind **Remove integration**; its `[data-dialog-content]` is the dialog.
+#[derive(Template)]
+#[template(path = "pages/audit_logs/remove.html")]
+pub(super) struct AuditLogsRemove {
+    pub(super) shell: Shell,
+    /// `…/audit-logs/remove`.
+    pub(super) action: String,
+    pub(super) cancel_href: String,
+    pub(super) revision: i64,
+    /// `132 records are waiting`, or none.
+    pub(super) pending: Option<String>,
+    /// Whether **Deliver first, then remove** is offered.
+    pub(super) deliver_first: bool,
+}

@@ -1,0 +1,38 @@
+//! Console pages: a template's struct beside its handler, one file for each resource.
+
+pub(super) mod audit_logs;
+pub(super) mod organization;
+pub(super) mod plan;
+pub(super) mod session;
+pub(super) mod theme;
+
+/// A text field as typed, with what is wrong with it.
+#[derive(Clone, Default)]
+pub(super) struct FieldView {
+    pub(super) value: String,
+    pub(super) error: Option<String>,
+}
+
+/// The path of a return address, if it leads back to this console: one slash, and nothing that a browser would
+/// read as another host.
+pub(super) fn local_path(typed: &str) -> &str {
+    let local = typed.starts_with('/')
+        && !typed.starts_with("//")
+        && typed.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+    if local { typed } else { "/" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::local_path;
+
+    #[test]
+    fn a_return_address_never_leads_away() {
+        assert_eq!(local_path("/organizations/1?x=y"), "/organizations/1?x=y");
+        for foreign in
+            ["", "//evil.example", "https://evil.example", "/\\evil.example", "/\tx", "/a b", "evil"]
+        {
+            assert_eq!(local_path(foreign), "/", "{foreign:?}");
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! Signing in and out, and where one lands.
+
+use askama::Template;
+use axum::extract::{Query, State};
+use axum::response::{IntoResponse, Redirect, Response};
+use http::StatusCode;
+use secrecy::ExposeSecret;
+use serde::Deserialize;
+use tower_sessions::Session;
+
+use super::{FieldView, local_path};
+use crate::domain::credential::Password;
+use crate::domain::user::{EmailAddress, User};
+use crate::web::error::WebError;
+use crate::web::form::{CheckedForm, NoFields};
+use crate::web::render::{Shell, html, organization_href};
+use crate::web::visitor::Visitor;
+use crate::web::{Web, session};
+
+/// The sign-in page.
+#[derive(Template)]
+#[template(path = "pages/session/new.html")]
+struct SignIn {
+    shell: Shell,
+    email: FieldView,
+    /// Why the last try failed.
+    error: Option<&'static str>,
+    return_to: String,
+    /// Empty outside the demo.
+    shortcuts: Vec<Shortcut>,
+}
+
+/// One click that posts the ordinary sign-in form.
+struct Shortcut {
+    label: String,
+    detail: String,
+    email: String,
+    password: String,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct ReturnTo {
+    #[serde(default)]
+    return_to: String,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct SignInForm {
+    email: String,
+    password: String,
+    #[serde(default)]
+    return_to: String,
+}
+
+pub(crate) async fn home(State(web): State<Web>, visitor: Visitor) -> Result<Response, WebError> {
+    let Some(user) = visitor.user else { return Ok(Redirect::to("/sign-in").into_response()) };
+    let memberships = web.store.memberships(user.id).await?;
+    let first = memberships.first().ok_or(WebError::NotFound)?;
+    Ok(Redirect::to(&organization_href(&first.organization)).into_response())
+}
+
+pub(crate) async fn new(
+    State(web): State<Web>,
+    visitor: Visitor,
+    Query(query): Query<ReturnTo>,
+) -> Result<Response, WebError> {
+    let return_to = local_path(&query.return_to).to_owned();
+    if visitor.user.is_some() {
+        return Ok(Redirect::to(&return_to).into_response());
+    }
+    sign_in_page(&web, &visitor, StatusCode::OK, FieldView::default(), None, return_to)
+}
+
+pub(crate) async fn create(
+    State(web): State<Web>,
+    visitor: Visitor,
+    session: Session,
+    CheckedForm(form): CheckedForm<SignInForm>,
+) -> Result<Response, WebError> {
+    let return_to = local_path(&form.return_to).to_owned();
+    let Some(user) = authenticate(&web, &form).await? else {
+        let email = FieldView { value: form.email, error: None };
+        let wrong = "That e-mail address and password don’t belong together. Check both and try again.";
+        return sign_in_page(&web, &visitor, StatusCode::UNPROCESSABLE_ENTITY, email, Some(wrong), return_to);
+    };
+    // Who signs in as someone else leaves the old session behind.
+    session.flush().await?;
+    session::sign_in(&session, user.id, web.clock.now()).await?;
+    web.store.record_login(visitor.caller(&user), user).await?;
+    Ok(Redirect::to(&return_to).into_response())
+}
+
+pub(crate) async fn delete(
+    State(web): State<Web>,
+    visitor: Visitor,
+    session: Session,
+    CheckedForm(NoFields {}): CheckedForm<NoFields>,
+) -> Result<Redirect, WebError> {
+    session.flush().await?;
+    if let Some(user) = visitor.user.clone() {
+        web.store.record_logout(visitor.caller(&user), user).await?;
+    }
+    Ok(Redirect::to("/sign-in"))
+}
+
+/// The same work for an account that does not exist as for a wrong password.
+async fn authenticate(web: &Web, form: &SignInForm) -> Result<Option<User>, WebError> {
+    let Ok(password) = Password::typed(&form.password) else { return Ok(None) };
+    let found = match form.email.parse::<EmailAddress>() {
+        Ok(email) => web.store.sign_in(email).await?,
+        Err(_) => None,
+    };
+    let (user, stored) = match found {
+        Some(found) => (Some(found.user), Some(found.password_hash)),
+        None => (None, None),
+    };
+    let matches = web.passwords.matches(password, stored).await?;
+    Ok(user.filter(|_| matches))
+}
+
+fn sign_in_page(
+    web: &Web,
+    visitor: &Visitor,
+    status: StatusCode,
+    email: FieldView,
+    error: Option<&'static str>,
+    return_to: String,
+) -> Result<Response, WebError> {
+    let shortcuts = web.config.shortcuts.iter().map(|shortcut| Shortcut {
+        label: shortcut.label.clone(),
+        detail: shortcut.detail.clone(),
+        email: shortcut.email.clone(),
+        password: shortcut.password.expose_secret().to_owned(),
+    });
+    let page = SignIn {
+        shell: Shell::alone(visitor, "Sign in"),
+        email,
+        error,
+        return_to,
+        shortcuts: shortcuts.collect(),
+    };
+    html(status, &page)
+}

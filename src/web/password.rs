@@ -1,0 +1,97 @@
+//! Passwords: argon2id with the parameters OWASP recommends, off the async threads
+//! (<https://cheatsheetseries.owasp.org/cheatsheets/Password_Storage_Cheat_Sheet.html>).
+
+use std::sync::{Arc, LazyLock};
+
+use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
+use argon2::{Algorithm, Argon2, Params, Version};
+use tokio::sync::Semaphore;
+
+use crate::domain::clock::Entropy;
+use crate::domain::credential::Password;
+
+/// Hashing takes 19 MiB and a core; more at once would only queue in the kernel.
+const HASHES_AT_ONCE: usize = 2;
+
+/// What an unknown account's password is compared with, so that it costs the same work.
+static NOBODY: LazyLock<String> = LazyLock::new(|| {
+    let password = Password::typed("nobody signs in with this").expect("short enough");
+    hash(&password, [0; 16]).expect("the parameters are valid")
+});
+
+/// Why a password could not be hashed or compared.
+#[derive(Debug, thiserror::Error)]
+pub enum HashError {
+    /// Argon2 refused its input.
+    #[error("a password could not be hashed: {0}")]
+    Hash(String),
+    /// The thread ended early.
+    #[error("a password's thread ended: {0}")]
+    Thread(#[from] tokio::task::JoinError),
+}
+
+/// Hashes a new password into a PHC string.
+///
+/// # Errors
+/// Argon2 failed.
+pub async fn hash_new_password(password: Password, entropy: &Entropy) -> Result<String, HashError> {
+    let salt = entropy.bytes::<16>();
+    tokio::task::spawn_blocking(move || hash(&password, salt)).await?
+}
+
+/// Compares passwords, a few at a time.
+#[derive(Clone, Debug)]
+pub(super) struct PasswordHasher {
+    permits: Arc<Semaphore>,
+}
+
+impl Default for PasswordHasher {
+    fn default() -> PasswordHasher {
+        PasswordHasher { permits: Arc::new(Semaphore::new(HASHES_AT_ONCE)) }
+    }
+}
+
+impl PasswordHasher {
+    /// Whether the password is the stored one. Without a stored one the answer is no, after the same work.
+    pub(super) async fn matches(
+        &self,
+        password: Password,
+        stored: Option<String>,
+    ) -> Result<bool, HashError> {
+        let _permit = self.permits.acquire().await.expect("the semaphore is never closed");
+        tokio::task::spawn_blocking(move || {
+            let known = stored.is_some();
+            let phc = stored.unwrap_or_else(|| NOBODY.clone());
+            let same = argon2id().verify_password(password.expose().as_bytes(), phc.as_str()).is_ok();
+            Ok(known && same)
+        })
+        .await?
+    }
+}
+
+fn hash(password: &Password, salt: [u8; 16]) -> Result<String, HashError> {
+    argon2id()
+        .hash_password_with_salt(password.expose().as_bytes(), &salt)
+        .map(|hash| hash.to_string())
+        .map_err(|error| HashError::Hash(error.to_string()))
+}
+
+fn argon2id() -> Argon2<'static> {
+    let params = Params::new(19 * 1024, 2, 1, None).expect("OWASP's parameters are valid");
+    Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn only_the_right_password_matches_and_an_unknown_account_never_does() {
+        let typed = |text: &str| Password::typed(text).unwrap();
+        let stored = hash_new_password(typed("trailpost-demo"), &Entropy::system()).await.unwrap();
+        let hasher = PasswordHasher::default();
+        assert!(hasher.matches(typed("trailpost-demo"), Some(stored.clone())).await.unwrap());
+        assert!(!hasher.matches(typed("trailpost-demo "), Some(stored)).await.unwrap());
+        assert!(!hasher.matches(typed("nobody signs in with this"), None).await.unwrap());
+    }
+}

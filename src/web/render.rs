@@ -1,0 +1,199 @@
+//! What every page is made in: title, assets, navigation, who is signed in.
+
+use askama::Template;
+use axum::response::{Html, IntoResponse, Response};
+use http::StatusCode;
+
+use super::Web;
+use super::access::Member;
+use super::assets;
+use super::error::WebError;
+use super::flash::Flash;
+use super::visitor::Visitor;
+use crate::domain::membership::Ability;
+use crate::domain::organization::Organization;
+use crate::domain::user::User;
+
+/// Renders a page or a fragment.
+pub(super) fn html(status: StatusCode, template: &impl Template) -> Result<Response, WebError> {
+    Ok((status, Html(template.render()?)).into_response())
+}
+
+/// What every page needs.
+#[derive(Clone)]
+pub(super) struct Shell {
+    /// `Audit logs · Acme · Trailpost`.
+    pub(super) title: String,
+    /// `/static/{fingerprint}`, without a slash at the end.
+    pub(super) static_base: &'static str,
+    /// Goes as `csrf_token` into every POST form.
+    pub(super) csrf: String,
+    /// `auto`, `light` or `dark`.
+    pub(super) theme: &'static str,
+    /// The current path, where the theme switch returns to.
+    pub(super) path: String,
+    /// Nobody on the sign-in page.
+    pub(super) signed_in: Option<SignedIn>,
+    /// With an organization the page has its sidebar; without, only a top bar.
+    pub(super) organization: Option<Nav>,
+    /// What the last action did, shown once.
+    pub(super) flash: Option<Flash>,
+}
+
+/// The person at the keyboard.
+#[derive(Clone)]
+pub(super) struct SignedIn {
+    pub(super) email: String,
+    pub(super) display_name: String,
+    /// For the organization switcher.
+    pub(super) organizations: Vec<OrganizationLink>,
+}
+
+impl SignedIn {
+    /// The letter in the round avatar.
+    pub(super) fn initial(&self) -> String {
+        self.display_name.chars().take(1).collect()
+    }
+}
+
+/// An organization one can switch to.
+#[derive(Clone)]
+pub(super) struct OrganizationLink {
+    pub(super) name: String,
+    pub(super) href: String,
+    pub(super) current: bool,
+}
+
+/// The sidebar of one organization.
+#[derive(Clone)]
+pub(super) struct Nav {
+    pub(super) name: String,
+    /// As a word: `Enterprise`.
+    pub(super) plan: &'static str,
+    pub(super) items: Vec<NavItem>,
+}
+
+impl Nav {
+    /// The letter in the square badge.
+    pub(super) fn initial(&self) -> String {
+        self.name.chars().take(1).collect()
+    }
+
+    /// Neighbouring items of the same group, under its name.
+    pub(super) fn sections(&self) -> Vec<NavSection<'_>> {
+        self.items
+            .chunk_by(|left, right| left.group == right.group)
+            .map(|items| NavSection { group: items.first().and_then(|item| item.group), items })
+            .collect()
+    }
+}
+
+/// A run of navigation items under one heading.
+pub(super) struct NavSection<'a> {
+    pub(super) group: Option<&'static str>,
+    pub(super) items: &'a [NavItem],
+}
+
+/// One link of the sidebar.
+#[derive(Clone)]
+pub(super) struct NavItem {
+    pub(super) label: &'static str,
+    pub(super) href: String,
+    pub(super) icon: &'static str,
+    pub(super) current: bool,
+    pub(super) group: Option<&'static str>,
+}
+
+/// The pages of an organization that the sidebar leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    Overview,
+    General,
+    AuditLogs,
+    Plan,
+}
+
+/// In the sidebar's order, with the ability that shows the link.
+const PLACES: [(Place, &str, &str, &str, Option<&str>, Ability); 4] = [
+    (Place::Overview, "Overview", "", "home", None, Ability::SeeOrganization),
+    (Place::General, "General", "/settings/general", "settings", Some("Settings"), Ability::SeeOrganization),
+    (
+        Place::AuditLogs,
+        "Audit logs",
+        "/settings/audit-logs",
+        "logs",
+        Some("Settings"),
+        Ability::ManageAuditLogs,
+    ),
+    (Place::Plan, "Plan", "/settings/plan", "plan", Some("Settings"), Ability::SeePlan),
+];
+
+/// Where an organization's pages begin.
+pub(super) fn organization_href(organization: &Organization) -> String {
+    format!("/organizations/{}", organization.id)
+}
+
+impl Shell {
+    /// A page outside any organization.
+    pub(super) fn alone(visitor: &Visitor, title: &str) -> Shell {
+        Shell {
+            title: format!("{title} · Trailpost"),
+            static_base: &assets::BASE,
+            csrf: visitor.form_token.clone(),
+            theme: visitor.theme,
+            path: visitor.path.clone(),
+            signed_in: visitor.user.as_ref().map(|user| signed_in(user, Vec::new())),
+            organization: None,
+            flash: None,
+        }
+    }
+
+    /// A page of an organization.
+    pub(super) async fn of_member(
+        web: &Web,
+        visitor: &Visitor,
+        member: &Member,
+        title: &str,
+        place: Option<Place>,
+    ) -> Result<Shell, WebError> {
+        let organization = &member.organization;
+        let organizations = web.store.memberships(member.user.id).await?;
+        let links = organizations.iter().map(|membership| OrganizationLink {
+            name: membership.organization.name.to_string(),
+            href: organization_href(&membership.organization),
+            current: membership.organization.id == organization.id,
+        });
+        Ok(Shell {
+            title: format!("{title} · {} · Trailpost", organization.name),
+            signed_in: Some(signed_in(&member.user, links.collect())),
+            organization: Some(nav(member, place)),
+            ..Shell::alone(visitor, title)
+        })
+    }
+
+    /// The same page with what the last action did.
+    pub(super) fn with_flash(mut self, flash: Option<Flash>) -> Shell {
+        self.flash = flash;
+        self
+    }
+}
+
+fn signed_in(user: &User, organizations: Vec<OrganizationLink>) -> SignedIn {
+    SignedIn { email: user.email.to_string(), display_name: user.display_name.to_string(), organizations }
+}
+
+fn nav(member: &Member, place: Option<Place>) -> Nav {
+    let base = organization_href(&member.organization);
+    let items = PLACES
+        .into_iter()
+        .filter(|(.., ability)| member.role.may(*ability))
+        .map(|(here, label, path, icon, group, _)| NavItem {
+            label,
+            href: format!("{base}{path}"),
+            icon,
+            current: place == Some(here),
+            group,
+        })
+        .collect();
+    Nav { name: member.organization.name.to_string(), plan: member.organization.plan.label(), items }
+}

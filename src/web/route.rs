@@ -1,0 +1,116 @@
+//! Every route, with who may use it: the one place to look. A test walks this table with every role and plan.
+
+use axum::Router;
+use axum::extract::Request;
+use axum::middleware::{Next, from_fn};
+use axum::routing::{MethodRouter, get, post};
+use http::Method;
+
+use super::access::enforce;
+use super::{Web, api, health, pages};
+use crate::domain::membership::Ability;
+
+pub use super::access::Access;
+
+/// How a route's errors look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Face {
+    /// A page.
+    Page,
+    /// A problem document (RFC 9457).
+    Problem,
+}
+
+/// One route.
+#[derive(Clone, Debug)]
+pub struct Route {
+    /// The method; a GET also answers HEAD.
+    pub method: Method,
+    /// The path, with parameters in braces.
+    pub path: &'static str,
+    /// Who may use it.
+    pub access: Access,
+    /// How its errors look.
+    pub face: Face,
+    handler: MethodRouter<Web>,
+}
+
+/// Every route.
+pub fn table() -> Vec<Route> {
+    use Access::{AuditLogsWrite, Member, Producer, Public, SignedIn};
+    use Face::{Page, Problem};
+    let read = |path, access, face, handler| Route { method: Method::GET, path, access, face, handler };
+    let write = |path, access, face, handler| Route { method: Method::POST, path, access, face, handler };
+    let owner = Member(Ability::ManageAuditLogs);
+    vec![
+        read("/", SignedIn, Page, get(pages::session::home)),
+        read("/sign-in", Public, Page, get(pages::session::new)),
+        write("/sign-in", Public, Page, post(pages::session::create)),
+        write("/sign-out", SignedIn, Page, post(pages::session::delete)),
+        write("/theme", Public, Page, post(pages::theme::update)),
+        read(
+            "/organizations/{organization_id}",
+            Member(Ability::SeeOrganization),
+            Page,
+            get(pages::organization::show),
+        ),
+        read(
+            "/organizations/{organization_id}/settings/general",
+            Member(Ability::SeeOrganization),
+            Page,
+            get(pages::organization::edit),
+        ),
+        write(
+            "/organizations/{organization_id}/settings/general",
+            Member(Ability::RenameOrganization),
+            Page,
+            post(pages::organization::update),
+        ),
+        read(
+            "/organizations/{organization_id}/settings/plan",
+            Member(Ability::SeePlan),
+            Page,
+            get(pages::plan::show),
+        ),
+        read(AUDIT_LOGS, owner, Page, get(pages::audit_logs::show)),
+        write(under_audit_logs!("/enable"), AuditLogsWrite, Page, post(pages::audit_logs::enable)),
+        write(under_audit_logs!("/update"), AuditLogsWrite, Page, post(pages::audit_logs::update)),
+        write(under_audit_logs!("/activate"), AuditLogsWrite, Page, post(pages::audit_logs::activate)),
+        read(under_audit_logs!("/disable"), owner, Page, get(pages::audit_logs::confirm_disable)),
+        write(under_audit_logs!("/disable"), AuditLogsWrite, Page, post(pages::audit_logs::disable)),
+        read(under_audit_logs!("/remove"), owner, Page, get(pages::audit_logs::confirm_remove)),
+        write(under_audit_logs!("/remove"), AuditLogsWrite, Page, post(pages::audit_logs::remove)),
+        write(under_audit_logs!("/check"), AuditLogsWrite, Page, post(pages::audit_logs::check)),
+        read(under_audit_logs!("/checks/{check_id}"), owner, Page, get(pages::audit_logs::show_check)),
+        write(
+            under_audit_logs!("/checks/{check_id}/cancel"),
+            AuditLogsWrite,
+            Page,
+            post(pages::audit_logs::cancel_check),
+        ),
+        read(under_audit_logs!("/status"), owner, Page, get(pages::audit_logs::show_status)),
+        write("/v1/events", Producer, Problem, post(api::events::create)),
+        read("/schemas/audit-record.v1.json", Public, Problem, get(api::schemas::audit_record)),
+        read("/livez", Public, Problem, get(health::live)),
+        read("/readyz", Public, Problem, get(health::ready)),
+    ]
+}
+
+const AUDIT_LOGS: &str = "/organizations/{organization_id}/settings/audit-logs";
+
+/// A path under Settings > Audit logs.
+macro_rules! under_audit_logs {
+    ($rest:literal) => {
+        concat!("/organizations/{organization_id}/settings/audit-logs", $rest)
+    };
+}
+use under_audit_logs;
+
+/// The routes of one face, each behind its access.
+pub(super) fn router(face: Face, web: &Web) -> Router<Web> {
+    table().into_iter().filter(|route| route.face == face).fold(Router::new(), |router, route| {
+        let (web, access) = (web.clone(), route.access);
+        let gate = from_fn(move |request: Request, next: Next| enforce(web.clone(), access, request, next));
+        router.route(route.path, route.handler.layer(gate))
+    })
+}

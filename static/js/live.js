@@ -1,0 +1,71 @@
+// Keeps [data-live-url] parts fresh: asks once a second while the page is seen, replaces what changed.
+// `X-Trailpost-Reload: 1`, or a fragment with data-live-done, means that the page has a new situation.
+import { announce } from "./announce.js";
+
+const PERIOD = 1000;
+const SLOWEST = 30000;
+
+// Typed values are worth more than a fresh page.
+let typed = false;
+addEventListener("input", () => { typed = true; });
+
+function reload() {
+  if (!typed) location.reload();
+}
+
+function busyHere(part) {
+  const selection = getSelection();
+  return !selection.isCollapsed && part.contains(selection.anchorNode);
+}
+
+function replace(part, fresh) {
+  const focused = part.contains(document.activeElement) ? document.activeElement : null;
+  const buttons = [...part.querySelectorAll("a[href], button, summary, input")];
+  const place = buttons.indexOf(focused);
+  const opened = [...part.querySelectorAll("details[open][id]")].map((details) => details.id);
+  const said = part.querySelector("[data-live-announce]")?.textContent;
+
+  part.className = fresh.className;
+  part.replaceChildren(...document.importNode(fresh, true).childNodes);
+
+  for (const id of opened) document.getElementById(id)?.setAttribute("open", "");
+  if (focused) {
+    const same = focused.id && document.getElementById(focused.id);
+    (same || part.querySelectorAll("a[href], button, summary, input")[place])?.focus({ preventScroll: true });
+  }
+  const says = part.querySelector("[data-live-announce]")?.textContent;
+  if (says && says !== said) announce(says);
+}
+
+function watch(part) {
+  const url = part.dataset.liveUrl;
+  let last = null;
+  let wait = PERIOD;
+
+  async function ask() {
+    if (!part.isConnected) return;
+    if (document.hidden || document.querySelector("dialog[open]")) return again();
+    try {
+      const response = await fetch(url, { headers: { Accept: "text/html" }, cache: "no-store" });
+      if (response.headers.get("X-Trailpost-Reload") === "1" || response.redirected) return reload();
+      if ([401, 403, 404, 410].includes(response.status)) return;
+      if (!response.ok) throw new Error(`status ${response.status}`);
+      const text = await response.text();
+      wait = PERIOD;
+      if (text === last || busyHere(part)) return again();
+      const fresh = new DOMParser().parseFromString(text, "text/html").body.firstElementChild;
+      if (!fresh) return again();
+      if (fresh.hasAttribute("data-live-done")) return reload();
+      last = text;
+      if (fresh.innerHTML !== part.innerHTML) replace(part, fresh);
+    } catch {
+      wait = Math.min(wait * 2, SLOWEST);
+    }
+    again();
+  }
+
+  function again() { setTimeout(ask, wait); }
+  again();
+}
+
+document.querySelectorAll("[data-live-url]").forEach(watch);

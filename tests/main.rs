@@ -1,0 +1,13 @@
+//! Trailpost from outside: the running product over HTTP, in a real browser and as a command, and the rules that
+//! its source keeps. One binary, so that the dependencies are linked once.
+//!
+//! `tests/run` runs it, after installing the browser that it needs.
+
+#![cfg(feature = "demo")]
+#![expect(clippy::unwrap_used, reason = "in a test, a panic is the failure report")]
+
+mod access;
+mod architecture;
+mod browser;
+mod cli;
+mod support;

@@ -1,0 +1,311 @@
+//! A real browser, used as people use it: by the names that they see and that screen readers say. A name that does
+//! not become visible within the deadline fails the test, with a screenshot in `target/screenshots`.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::{env, fs};
+
+use http::Method;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use thirtyfour::common::command::{Command, ExtensionCommand};
+use thirtyfour::prelude::*;
+use thirtyfour::common::capabilities::chrome::ChromeCapabilities;
+use thirtyfour::{ChromiumLikeCapabilities, LoggingPrefsLogLevel};
+
+use super::chromedriver::ChromeDriver;
+use super::poll;
+
+const FLAGS: &[&str] = &[
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--window-size=1280,900",
+];
+
+/// Whether pages may run their scripts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JavaScript {
+    On,
+    Off,
+}
+
+/// A browser with a fresh profile, on one site. Dropping it closes it.
+pub struct Browser {
+    // Dropped in this order: the session closes the browser, the driver ends, the profile goes.
+    session: WebDriver,
+    _driver: ChromeDriver,
+    _profile: TempDir,
+    origin: String,
+}
+
+impl Browser {
+    /// Opens a browser for the site with this origin; it shows nothing yet.
+    pub async fn open(origin: &str, javascript: JavaScript) -> Browser {
+        let driver = ChromeDriver::start();
+        let profile = tempfile::tempdir().unwrap();
+        let session = WebDriver::new(driver.url(), capabilities(&profile, javascript)).await.unwrap();
+        Browser { session, _driver: driver, _profile: profile, origin: origin.to_owned() }
+    }
+
+    /// Goes to a page of the site.
+    pub async fn go(&self, path: &str) {
+        self.session.goto(format!("{}{path}", self.origin)).await.unwrap();
+    }
+
+    /// Where the browser is on the site.
+    pub async fn path(&self) -> String {
+        let url = self.session.current_url().await.unwrap();
+        url.as_str().trim_start_matches(&self.origin).to_owned()
+    }
+
+    /// Waits until the browser is at this path, whatever follows in a query or fragment.
+    pub async fn be_at(&self, path: &str) {
+        let here = async || (self.path().await.split(['?', '#']).next() == Some(path)).then_some(());
+        self.wait_for(&format!("the browser is at {path}"), here).await;
+    }
+
+    /// Presses the button with this name.
+    pub async fn click_button(&self, name: &str) {
+        self.click(Kind::Button, name).await;
+    }
+
+    /// Follows the link with this name.
+    pub async fn click_link(&self, name: &str) {
+        self.click(Kind::Link, name).await;
+    }
+
+    /// Presses the one button whose name contains this.
+    pub async fn click_button_about(&self, part: &str) {
+        let pressed = async || {
+            let button = self.only(Kind::Button, |name| name.contains(part)).await.ok()??;
+            button.click().await.ok()
+        };
+        self.wait_for(&format!("one button about “{part}” can be pressed"), pressed).await;
+    }
+
+    async fn click(&self, kind: Kind, name: &str) {
+        // A part that updates itself may replace the element between finding and clicking: both are tried again.
+        let clicked = async || self.only(kind, |found| found == name).await.ok()??.click().await.ok();
+        self.wait_for(&format!("one {kind:?} named “{name}” can be clicked"), clicked).await;
+    }
+
+    /// Waits until a button with this name is there.
+    pub async fn see_button(&self, name: &str) {
+        self.element(Kind::Button, name).await;
+    }
+
+    /// Waits until a link with this name is there.
+    pub async fn see_link(&self, name: &str) {
+        self.element(Kind::Link, name).await;
+    }
+
+    /// Whether a link with this name is there now.
+    pub async fn has_link(&self, name: &str) -> bool {
+        !self.named(Kind::Link, |found| found == name).await.unwrap_or_default().is_empty()
+    }
+
+    /// Waits until the switch with this name is on or off.
+    pub async fn see_switch(&self, name: &str, on: bool) {
+        let as_expected = async || (self.switch(name).await? == on).then_some(());
+        self.wait_for(&format!("the switch “{name}” is there with aria-checked={on}"), as_expected).await;
+    }
+
+    /// Whether the switch with this name is there now, and on.
+    pub async fn has_switch_on(&self, name: &str) -> bool {
+        self.switch(name).await == Some(true)
+    }
+
+    async fn switch(&self, name: &str) -> Option<bool> {
+        let switch = self.only(Kind::Switch, |found| found == name).await.ok()??;
+        switch.attr("aria-checked").await.ok()??.parse().ok()
+    }
+
+    /// Whether the page's own scripts have run; they mark the page when they do.
+    pub async fn has_scripts_running(&self) -> bool {
+        !self.session.find_all(By::Css("html[data-script]")).await.unwrap().is_empty()
+    }
+
+    /// Types into the field with this label, in place of what it holds.
+    pub async fn fill(&self, label: &str, value: &str) {
+        let filled = async || {
+            let field = self.field(label).await.ok()??;
+            field.clear().await.ok()?;
+            field.send_keys(value).await.ok()?;
+            (field.value().await.ok()?.as_deref() == Some(value)).then_some(())
+        };
+        self.wait_for(&format!("the field “{label}” takes “{value}”"), filled).await;
+    }
+
+    /// Chooses from the select with this label.
+    pub async fn choose(&self, label: &str, option: &str) {
+        let chosen = async || {
+            for candidate in self.field(label).await.ok()??.find_all(By::Tag("option")).await.ok()? {
+                if candidate.text().await.ok()?.trim() == option {
+                    return candidate.click().await.ok();
+                }
+            }
+            None
+        };
+        self.wait_for(&format!("“{option}” can be chosen as “{label}”"), chosen).await;
+    }
+
+    /// What the field with this label holds.
+    pub async fn value_of(&self, label: &str) -> String {
+        let value = async || self.field(label).await.ok()??.value().await.ok()?;
+        self.wait_for(&format!("there is a field “{label}”"), value).await
+    }
+
+    /// Waits until the text can be seen.
+    pub async fn see_text(&self, text: &str) {
+        let seen = async || self.text().await.contains(text).then_some(());
+        self.wait_for(&format!("the page shows “{text}”"), seen).await;
+    }
+
+    /// Waits until the text can't be seen any more.
+    pub async fn see_no(&self, text: &str) {
+        let gone = async || (!self.text().await.contains(text)).then_some(());
+        self.wait_for(&format!("the page no longer shows “{text}”"), gone).await;
+    }
+
+    /// All that can be seen now, each run of blanks as one. Nothing while a page loads.
+    pub async fn text(&self) -> String {
+        let shown = async || self.session.find(By::Tag("body")).await?.text().await;
+        let text = shown().await.unwrap_or_default();
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
+    /// Waits until what has the focus is called this.
+    pub async fn see_focus_on(&self, name: &str) {
+        let focused = async || {
+            let element = self.session.active_element().await.ok()?;
+            (self.accessible_name(&element).await.ok()? == name).then_some(())
+        };
+        self.wait_for(&format!("“{name}” has the focus"), focused).await;
+    }
+
+    /// The page's errors since the last call: uncaught exceptions, refused resources, failed requests.
+    pub async fn console_errors(&self) -> Vec<String> {
+        let log = self.session.browser_log().await.unwrap();
+        log.into_iter().filter(|entry| entry.level == "SEVERE").map(|entry| entry.message).collect()
+    }
+
+    /// Keeps what can be seen as `target/screenshots/{name}.png`.
+    pub async fn screenshot(&self, name: &str) {
+        let target = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("../screenshots");
+        fs::create_dir_all(&target).unwrap();
+        self.session.screenshot(&target.join(format!("{name}.png"))).await.unwrap();
+    }
+
+    async fn element(&self, kind: Kind, name: &str) -> WebElement {
+        let found = async || self.only(kind, |found| found == name).await.ok()?;
+        self.wait_for(&format!("there is one {kind:?} named “{name}”"), found).await
+    }
+
+    async fn wait_for<T>(&self, what: &str, probe: impl AsyncFn() -> Option<T>) -> T {
+        match poll(probe).await {
+            Some(found) => found,
+            None => {
+                self.screenshot("failed").await;
+                panic!("this did not happen: {what}\nat {}\nwith\n{}", self.path().await, self.text().await)
+            }
+        }
+    }
+
+    async fn only(&self, kind: Kind, wanted: impl Fn(&str) -> bool) -> WebDriverResult<Option<WebElement>> {
+        let found = self.named(kind, wanted).await?;
+        let [_] = found.as_slice() else { return Ok(None) };
+        Ok(found.into_iter().next())
+    }
+
+    async fn named(&self, kind: Kind, wanted: impl Fn(&str) -> bool) -> WebDriverResult<Vec<WebElement>> {
+        // Behind an open dialog nothing can be used.
+        let dialog = self.session.find_all(By::Css("dialog[open]")).await?.pop();
+        let candidates = match dialog {
+            Some(dialog) => dialog.find_all(By::Css(kind.selector())).await?,
+            None => self.session.find_all(By::Css(kind.selector())).await?,
+        };
+        let mut found = Vec::new();
+        for candidate in candidates {
+            if wanted(&self.accessible_name(&candidate).await?) && candidate.is_displayed().await? {
+                found.push(candidate);
+            }
+        }
+        Ok(found)
+    }
+
+    async fn field(&self, label: &str) -> WebDriverResult<Option<WebElement>> {
+        for candidate in self.session.find_all(By::Tag("label")).await? {
+            if candidate.text().await?.trim() == label
+                && let Some(id) = candidate.attr("for").await?
+            {
+                return self.session.find(By::Id(id)).await.map(Some);
+            }
+        }
+        Ok(None)
+    }
+
+    /// What a screen reader calls the element.
+    async fn accessible_name(&self, element: &WebElement) -> WebDriverResult<String> {
+        let command = Command::ExtensionCommand(Box::new(ComputedLabel(element.element_id().to_string())));
+        self.session.cmd(command).await?.value()
+    }
+}
+
+/// What can be used on a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Button,
+    Link,
+    Switch,
+}
+
+impl Kind {
+    fn selector(self) -> &'static str {
+        match self {
+            Kind::Button => "button, summary",
+            Kind::Link => "a[href]",
+            Kind::Switch => "[role=switch]",
+        }
+    }
+}
+
+/// WebDriver's "Get Computed Label", which the client crate does not have.
+#[derive(Debug)]
+struct ComputedLabel(String);
+
+impl ExtensionCommand for ComputedLabel {
+    fn parameters_json(&self) -> Option<Value> {
+        None
+    }
+
+    fn method(&self) -> Method {
+        Method::GET
+    }
+
+    fn endpoint(&self) -> Arc<str> {
+        format!("/element/{}/computedlabel", self.0).into()
+    }
+}
+
+fn capabilities(profile: &TempDir, javascript: JavaScript) -> ChromeCapabilities {
+    let mut wanted = DesiredCapabilities::chrome();
+    for flag in FLAGS {
+        wanted.add_arg(flag).unwrap();
+    }
+    wanted.add_arg(&format!("--user-data-dir={}", profile.path().display())).unwrap();
+    if let Ok(program) = env::var("TRAILPOST_CHROMIUM") {
+        wanted.set_binary(&program).unwrap();
+    }
+    if javascript == JavaScript::Off {
+        let off = json!({ "profile.managed_default_content_settings.javascript": 2 });
+        wanted.add_experimental_option("prefs", off).unwrap();
+    }
+    wanted.set_browser_log_level(LoggingPrefsLogLevel::All).unwrap();
+    wanted
+}

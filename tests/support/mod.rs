@@ -1,0 +1,38 @@
+//! What the tests share: ways to use the product as its users do, and to wait for what it promises.
+
+pub mod browser;
+pub mod chromedriver;
+pub mod customer;
+pub mod http_user;
+pub mod page;
+pub mod product;
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+/// How long something that will happen may take on a busy machine. Nothing waits for its end when all is well.
+pub const DEADLINE: Duration = Duration::from_secs(60);
+
+/// The demo’s role and bucket that work together.
+pub const ROLE_ARN: &str = "arn:aws:iam::111122223333:role/trailpost-audit-logs";
+pub const BUCKET: &str = "acme-audit-logs";
+
+/// Asks until there is an answer, or until the deadline.
+pub async fn poll<T>(probe: impl AsyncFn() -> Option<T>) -> Option<T> {
+    let start = Instant::now();
+    loop {
+        if let Some(found) = probe().await {
+            return Some(found);
+        }
+        if start.elapsed() > DEADLINE {
+            return None;
+        }
+        sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// Asks until there is an answer.
+pub async fn eventually<T>(what: &str, probe: impl AsyncFn() -> Option<T>) -> T {
+    poll(probe).await.unwrap_or_else(|| panic!("this did not happen within {DEADLINE:?}: {what}"))
+}
