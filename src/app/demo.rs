@@ -7,14 +7,14 @@ use std::sync::Arc;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
-use super::{App, DataFolder, StartError, listen};
+use super::{App, AppConfig, DataFolder, StartError, listen};
 use crate::aws::AwsIdentity;
 use crate::demo::seed::{PASSWORD, Seeded, seed};
 use crate::demo::{activity, world};
 use crate::domain::clock::{Clock, Entropy};
 use crate::domain::credential::Password;
 use crate::domain::membership::Role;
-use crate::domain::window::WindowLength;
+use crate::domain::window::{SealSpread, WindowLength};
 use crate::sandbox::{Sandbox, SandboxConfig};
 use crate::store::Store;
 use crate::web::{PublicUrl, SignInShortcut, WebConfig, hash_new_password};
@@ -145,7 +145,9 @@ impl Demo {
             default_window: options.window,
             shortcuts: shortcuts(&seeded),
         };
-        let app = App::start(store, clock.clone(), entropy, aws, web, console_listener).await;
+        // Whoever watches a demo waits for the window's end already.
+        let config = AppConfig { aws, web, seal_spread: SealSpread::None };
+        let app = App::start(store, clock.clone(), entropy, config, console_listener).await;
         Ok(Demo { app, sandbox, clock, announcement, stop, _folder: folder })
     }
 

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::aws::{Aws, AwsIdentity};
 use crate::domain::clock::{Clock, Entropy};
+use crate::domain::window::SealSpread;
 use crate::store::{Store, StoreError};
 use crate::web::{Web, WebConfig};
 use crate::writer::Writer;
@@ -112,6 +113,17 @@ impl DataFolder {
     }
 }
 
+/// What the operator (or the demo) decides about the product.
+#[derive(Debug)]
+pub struct AppConfig {
+    /// Where our own AWS identity comes from.
+    pub aws: AwsIdentity,
+    /// The console's part.
+    pub web: WebConfig,
+    /// How long after their windows batches are sealed.
+    pub seal_spread: SealSpread,
+}
+
 /// The running product: console and writer over one store.
 #[derive(Debug)]
 pub struct App {
@@ -126,14 +138,13 @@ impl App {
         store: Store,
         clock: Clock,
         entropy: Entropy,
-        aws: AwsIdentity,
-        web: WebConfig,
+        config: AppConfig,
         listener: TcpListener,
     ) -> App {
         let stop = CancellationToken::new();
-        let aws = Arc::new(Aws::new(aws, clock.clone()).await);
-        let writer = Writer::new(store.clone(), aws, clock.clone(), entropy.clone());
-        let router = Web::new(store.clone(), clock, entropy, web).router();
+        let aws = Arc::new(Aws::new(config.aws, clock.clone()).await);
+        let writer = Writer::new(store.clone(), aws, clock.clone(), entropy.clone(), config.seal_spread);
+        let router = Web::new(store.clone(), clock, entropy, config.web).router();
         let console = {
             let stop = stop.clone();
             let service = router.into_make_service_with_connect_info::<SocketAddr>();

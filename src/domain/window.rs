@@ -116,14 +116,29 @@ impl Window {
     }
 }
 
-/// How long after a window's end an organization's batches are sealed: spreads the load of a full hour over up to
-/// two minutes, always the same for one organization, never more than a fifteenth of the window.
-pub fn seal_offset(organization: OrganizationId, length: WindowLength) -> Duration {
-    let most = (length.duration() / 15).min(LONGEST_OFFSET);
-    let bytes = organization.as_uuid().as_bytes();
-    // The last bytes of a version 7 UUID are random.
-    let random = u16::from_be_bytes([bytes[14], bytes[15]]);
-    most.mul_f64(f64::from(random) / f64::from(u16::MAX))
+/// How long after a window's end an organization's batches are sealed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SealSpread {
+    /// Spreads the load of a full hour over up to two minutes: each organization has an offset of its own, never
+    /// more than a fifteenth of the window.
+    #[default]
+    PerOrganization,
+    /// At once: for who waits for a file, and for tests.
+    None,
+}
+
+impl SealSpread {
+    /// The organization's offset; always the same for one organization and length.
+    pub fn offset(self, organization: OrganizationId, length: WindowLength) -> Duration {
+        if self == SealSpread::None {
+            return Duration::ZERO;
+        }
+        let most = (length.duration() / 15).min(LONGEST_OFFSET);
+        let bytes = organization.as_uuid().as_bytes();
+        // The last bytes of a version 7 UUID are random.
+        let random = u16::from_be_bytes([bytes[14], bytes[15]]);
+        most.mul_f64(f64::from(random) / f64::from(u16::MAX))
+    }
 }
 
 #[cfg(test)]
@@ -155,9 +170,10 @@ mod tests {
         fn an_offset_is_small_and_always_the_same(seed: u64, which in 0..WindowLength::ALL.len()) {
             let organization = OrganizationId::generate(&Clock::system(), &Entropy::seeded(seed));
             let length = WindowLength::ALL[which];
-            let offset = seal_offset(organization, length);
+            let offset = SealSpread::PerOrganization.offset(organization, length);
             prop_assert!(offset <= length.duration() / 15 && offset <= LONGEST_OFFSET);
-            prop_assert_eq!(offset, seal_offset(organization, length));
+            prop_assert_eq!(offset, SealSpread::PerOrganization.offset(organization, length));
+            prop_assert_eq!(SealSpread::None.offset(organization, length), Duration::ZERO);
         }
     }
 

@@ -20,7 +20,7 @@ use crate::domain::integration::{Health, Settings};
 use crate::domain::object_key::{Compression, Format, ObjectKey};
 use crate::domain::organization::ExternalId;
 use crate::domain::sequence::Sequence;
-use crate::domain::window::{Window, WindowLength, seal_offset};
+use crate::domain::window::{SealSpread, Window, WindowLength};
 
 /// A batch holds at most this many bytes of records; a longer window is split.
 const BATCH_BYTES: i64 = 64 * 1024 * 1024;
@@ -132,11 +132,11 @@ struct UnsealedRow {
 
 impl Store {
     /// Turns the ended windows of every organization into batches. Gives how many were made.
-    pub async fn seal(&self) -> Result<usize, StoreError> {
+    pub async fn seal(&self, spread: SealSpread) -> Result<usize, StoreError> {
         let mut sealed = 0;
         for organization in self.organizations_with_unsealed_records().await? {
             loop {
-                let made = self.seal_organization(organization).await?;
+                let made = self.seal_organization(organization, spread).await?;
                 sealed += made;
                 if made < BATCHES_PER_TRANSACTION {
                     break;
@@ -169,13 +169,17 @@ impl Store {
         .await
     }
 
-    async fn seal_organization(&self, organization: OrganizationId) -> Result<usize, StoreError> {
+    async fn seal_organization(
+        &self,
+        organization: OrganizationId,
+        spread: SealSpread,
+    ) -> Result<usize, StoreError> {
         self.write(move |tx| {
             async move {
                 // Disabling, removing and updating hold the same row: what is sealed here is what they see.
                 tx.lock_organization(organization).await?;
                 let mut made = 0;
-                while made < BATCHES_PER_TRANSACTION && tx.seal_next(organization).await? {
+                while made < BATCHES_PER_TRANSACTION && tx.seal_next(organization, spread).await? {
                     made += 1;
                 }
                 Ok(made)
@@ -234,11 +238,15 @@ impl Store {
 impl Transaction {
     /// Seals the oldest unsealed window of an organization, or as much of it as a batch holds. Gives `false`
     /// when there is none that has ended.
-    async fn seal_next(&mut self, organization: OrganizationId) -> Result<bool, StoreError> {
+    async fn seal_next(
+        &mut self,
+        organization: OrganizationId,
+        spread: SealSpread,
+    ) -> Result<bool, StoreError> {
         let Some(unsealed) = self.first_unsealed(organization).await? else { return Ok(false) };
         let length: WindowLength = parse("window_minutes", &unsealed.window_minutes.to_string())?;
         let window = Window::containing(Timestamp::from_millis(unsealed.recorded_at), length);
-        if self.clock.now() < window.end() + seal_offset(organization, length) {
+        if self.clock.now() < window.end() + spread.offset(organization, length) {
             return Ok(false);
         }
         let (last, running) = self.last_of_batch(organization, &unsealed, &window).await?;

@@ -29,7 +29,7 @@ impl Doorbell {
     /// Waits for the next ring; for ever, once the store is gone.
     pub async fn rung(&mut self) {
         if self.0.changed().await.is_err() {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 }

@@ -4,7 +4,7 @@
 use std::io::{self, Cursor};
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use axum::Router;
 use http::{HeaderValue, header};
@@ -52,6 +52,15 @@ struct OpenFile {
 #[derive(Clone, Copy)]
 struct FileMetadata {
     bytes: u64,
+    modified: SystemTime,
+}
+
+impl FileMetadata {
+    fn of(file: &EmbeddedFile) -> FileMetadata {
+        let seconds = file.metadata.last_modified().unwrap_or_default();
+        let modified = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+        FileMetadata { bytes: file.data.len() as u64, modified }
+    }
 }
 
 impl Backend for Embedded {
@@ -62,13 +71,13 @@ impl Backend for Embedded {
 
     fn open(&self, path: PathBuf) -> Self::OpenFuture {
         ready(find(&path).map(|file| OpenFile {
-            metadata: FileMetadata { bytes: file.data.len() as u64 },
+            metadata: FileMetadata::of(&file),
             content: Cursor::new(file.data.into()),
         }))
     }
 
     fn metadata(&self, path: PathBuf) -> Self::MetadataFuture {
-        ready(find(&path).map(|file| FileMetadata { bytes: file.data.len() as u64 }))
+        ready(find(&path).map(|file| FileMetadata::of(&file)))
     }
 }
 
@@ -83,7 +92,7 @@ impl Metadata for FileMetadata {
     }
 
     fn modified(&self) -> io::Result<SystemTime> {
-        Err(io::ErrorKind::Unsupported.into())
+        Ok(self.modified)
     }
 
     fn len(&self) -> u64 {

@@ -113,19 +113,51 @@ pub(super) enum Place {
     Plan,
 }
 
-/// In the sidebar's order, with the ability that shows the link.
-const PLACES: [(Place, &str, &str, &str, Option<&str>, Ability); 4] = [
-    (Place::Overview, "Overview", "", "home", None, Ability::SeeOrganization),
-    (Place::General, "General", "/settings/general", "settings", Some("Settings"), Ability::SeeOrganization),
-    (
-        Place::AuditLogs,
-        "Audit logs",
-        "/settings/audit-logs",
-        "logs",
-        Some("Settings"),
-        Ability::ManageAuditLogs,
-    ),
-    (Place::Plan, "Plan", "/settings/plan", "plan", Some("Settings"), Ability::SeePlan),
+/// A link of the sidebar, and who sees it.
+struct Signpost {
+    place: Place,
+    label: &'static str,
+    /// Behind the organization's own path.
+    path: &'static str,
+    icon: &'static str,
+    group: Option<&'static str>,
+    ability: Ability,
+}
+
+/// In the sidebar's order.
+const SIGNPOSTS: [Signpost; 4] = [
+    Signpost {
+        place: Place::Overview,
+        label: "Overview",
+        path: "",
+        icon: "home",
+        group: None,
+        ability: Ability::SeeOrganization,
+    },
+    Signpost {
+        place: Place::General,
+        label: "General",
+        path: "/settings/general",
+        icon: "settings",
+        group: Some("Settings"),
+        ability: Ability::SeeOrganization,
+    },
+    Signpost {
+        place: Place::AuditLogs,
+        label: "Audit logs",
+        path: "/settings/audit-logs",
+        icon: "logs",
+        group: Some("Settings"),
+        ability: Ability::ManageAuditLogs,
+    },
+    Signpost {
+        place: Place::Plan,
+        label: "Plan",
+        path: "/settings/plan",
+        icon: "plan",
+        group: Some("Settings"),
+        ability: Ability::SeePlan,
+    },
 ];
 
 /// Where an organization's pages begin.
@@ -184,15 +216,15 @@ fn signed_in(user: &User, organizations: Vec<OrganizationLink>) -> SignedIn {
 
 fn nav(member: &Member, place: Option<Place>) -> Nav {
     let base = organization_href(&member.organization);
-    let items = PLACES
-        .into_iter()
-        .filter(|(.., ability)| member.role.may(*ability))
-        .map(|(here, label, path, icon, group, _)| NavItem {
-            label,
-            href: format!("{base}{path}"),
-            icon,
-            current: place == Some(here),
-            group,
+    let items = SIGNPOSTS
+        .iter()
+        .filter(|signpost| member.role.may(signpost.ability))
+        .map(|signpost| NavItem {
+            label: signpost.label,
+            href: format!("{base}{}", signpost.path),
+            icon: signpost.icon,
+            current: place == Some(signpost.place),
+            group: signpost.group,
         })
         .collect();
     Nav { name: member.organization.name.to_string(), plan: member.organization.plan.label(), items }

@@ -20,7 +20,7 @@ const RECORDS_PER_PAGE: u32 = 1000;
 impl Writer {
     /// Seals every ended window, then delivers until nothing is due.
     pub(super) async fn deliver(&self) -> Result<(), StoreError> {
-        self.store.seal().await?;
+        self.store.seal(self.seal_spread).await?;
         let mut in_flight = JoinSet::new();
         let mut outcome = Ok(());
         loop {

@@ -24,7 +24,7 @@ pub(super) struct Encoder {
 
 enum Sink {
     Plain(Vec<u8>),
-    Gzip(GzEncoder<Vec<u8>>),
+    Gzip(Box<GzEncoder<Vec<u8>>>),
 }
 
 /// An encoded batch.
@@ -40,9 +40,10 @@ impl Encoder {
         let sink = match compression {
             Compression::None => Sink::Plain(Vec::new()),
             // No name and no time in the header: both would differ from try to try.
-            Compression::Gzip => Sink::Gzip(
-                flate2::GzBuilder::new().mtime(0).write(Vec::new(), flate2::Compression::new(GZIP_LEVEL)),
-            ),
+            Compression::Gzip => {
+                let level = flate2::Compression::new(GZIP_LEVEL);
+                Sink::Gzip(Box::new(flate2::GzBuilder::new().mtime(0).write(Vec::new(), level)))
+            }
         };
         Encoder { format, records: 0, digest: Sha256::new(), sink }
     }

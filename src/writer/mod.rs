@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::aws::Aws;
 use crate::domain::clock::{Clock, Entropy};
+use crate::domain::window::SealSpread;
 use crate::store::Store;
 
 /// How often work is looked for when nobody rings.
@@ -27,15 +28,22 @@ pub struct Writer {
     aws: Arc<Aws>,
     clock: Clock,
     entropy: Entropy,
+    seal_spread: SealSpread,
     /// Names this process in leases.
     owner: String,
 }
 
 impl Writer {
     /// A writer over a store and an identity of AWS.
-    pub fn new(store: Store, aws: Arc<Aws>, clock: Clock, entropy: Entropy) -> Writer {
+    pub fn new(
+        store: Store,
+        aws: Arc<Aws>,
+        clock: Clock,
+        entropy: Entropy,
+        seal_spread: SealSpread,
+    ) -> Writer {
         let owner = format!("writer-{}", hex::encode(entropy.bytes::<8>()));
-        Writer { store, aws, clock, entropy, owner }
+        Writer { store, aws, clock, entropy, seal_spread, owner }
     }
 
     /// Works until told to stop; what is in flight then is finished first.

@@ -20,7 +20,9 @@ pub async fn delivered_records(customer: &Customer, organization_id: &str, wante
     };
     match poll(enough).await {
         Some(records) => records,
-        None => panic!("fewer than {wanted} records arrived: {:?}", read_all(customer, organization_id).await),
+        None => {
+            panic!("fewer than {wanted} records arrived: {:?}", read_all(customer, organization_id).await)
+        }
     }
 }
 

@@ -13,7 +13,6 @@ use crate::support::{BUCKET, ROLE_ARN, eventually};
 
 const OWNER: &str = "owner@acme.example";
 const MISSING_ROLE_ARN: &str = "arn:aws:iam::111122223333:role/no-such-role";
-const STAGES: [&str; 5] = ["Role ARN", "Assume role", "External ID is required", "Bucket", "Write"];
 const SWITCH: &str = "Audit logs are active";
 
 #[tokio::test(flavor = "multi_thread")]
@@ -24,8 +23,9 @@ async fn an_owner_turns_audit_logs_on_and_finds_the_records_in_the_bucket() {
     assert!(browser.has_scripts_running().await);
     browser.click_link("Audit logs").await;
 
-    a_check_shows_its_stages_and_can_be_cancelled(&browser).await;
-    submit_settings(&browser, "Enable audit logging", ROLE_ARN, BUCKET).await;
+    a_check_that_fails_shows_its_stages(&browser).await;
+    browser.screenshot("check-failed").await;
+    submit_settings(&browser, ROLE_ARN).await;
     browser.see_switch(SWITCH, true).await;
     browser.screenshot("audit-logs-active").await;
 
@@ -42,14 +42,18 @@ async fn an_owner_changes_switches_and_removes_the_integration() {
     let browser = product.browser(JavaScript::On).await;
     sign_in(&browser).await;
     browser.click_link("Audit logs").await;
-    submit_settings(&browser, "Enable audit logging", ROLE_ARN, BUCKET).await;
+    submit_settings(&browser, ROLE_ARN).await;
     browser.see_switch(SWITCH, true).await;
 
     browser.click_button("Advanced").await;
     browser.fill("Prefix", "team-a").await;
+    browser.choose("Format", "NDJSON (one record a line)").await;
     browser.click_button("Update settings").await;
     browser.see_text("s3://acme-audit-logs/team-a").await;
     browser.see_switch(SWITCH, true).await;
+    browser.click_button("Advanced").await;
+    assert_eq!(browser.value_of("Prefix").await, "team-a");
+    assert_eq!(browser.value_of("Format").await, "ndjson");
     let keys = product.customer().list(BUCKET).await;
     assert!(keys.contains(&"team-a/audit-log-access-test".to_owned()), "{keys:?}");
 
@@ -67,7 +71,8 @@ async fn an_owner_changes_switches_and_removes_the_integration() {
     browser.see_text("Remove integration?").await;
     browser.click_button("Remove integration").await;
     the_form_is_empty_again(&browser).await;
-    assert_eq!(product.customer().list(BUCKET).await, keys, "files in the bucket stay");
+    let left = product.customer().list(BUCKET).await;
+    assert!(keys.iter().all(|key| left.contains(key)), "files in the bucket stay: {left:?}");
     assert_eq!(browser.console_errors().await, Vec::<String>::new());
     product.stop().await;
 }
@@ -80,14 +85,10 @@ async fn all_of_it_works_without_javascript() {
     assert!(!browser.has_scripts_running().await);
     browser.click_link("Audit logs").await;
 
-    submit_settings(&browser, "Enable audit logging", MISSING_ROLE_ARN, BUCKET).await;
-    browser.see_text("External ID is required").await;
-    browser.click_link("Refresh").await;
-    browser.click_button("Cancel").await;
-    browser.see_text("The access check was cancelled.").await;
-
-    submit_settings(&browser, "Enable audit logging", ROLE_ARN, BUCKET).await;
-    refresh_until_switch_is_on(&browser).await;
+    a_check_that_fails_shows_its_stages(&browser).await;
+    submit_settings(&browser, ROLE_ARN).await;
+    see_after_refreshing(&browser, "Records are collected").await;
+    browser.see_switch(SWITCH, true).await;
     rename(&browser, "Acme Rockets").await;
     ingest_twice(&product).await;
     the_bucket_holds_each_record_once(&product).await;
@@ -96,8 +97,8 @@ async fn all_of_it_works_without_javascript() {
     browser.click_button("Advanced").await;
     browser.fill("Prefix", "team-a").await;
     browser.click_button("Update settings").await;
-    refresh_until_switch_is_on(&browser).await;
-    browser.see_text("s3://acme-audit-logs/team-a").await;
+    see_after_refreshing(&browser, "s3://acme-audit-logs/team-a").await;
+    browser.see_switch(SWITCH, true).await;
 
     browser.click_button(SWITCH).await;
     browser.see_text("Disable audit logs?").await;
@@ -108,7 +109,8 @@ async fn all_of_it_works_without_javascript() {
     browser.see_switch(SWITCH, false).await;
     browser.see_text("Inactive").await;
     browser.click_button(SWITCH).await;
-    refresh_until_switch_is_on(&browser).await;
+    see_after_refreshing(&browser, "Records are collected").await;
+    browser.see_switch(SWITCH, true).await;
 
     browser.click_button("More actions").await;
     browser.click_link("Remove integration").await;
@@ -126,25 +128,28 @@ async fn sign_in(browser: &Browser) {
     browser.see_button("Sign out").await;
 }
 
-async fn submit_settings(browser: &Browser, button: &str, role_arn: &str, bucket: &str) {
+async fn submit_settings(browser: &Browser, role_arn: &str) {
     browser.fill("Role ARN", role_arn).await;
-    browser.fill("Amazon S3 bucket", bucket).await;
-    browser.click_button(button).await;
+    browser.fill("Amazon S3 bucket", BUCKET).await;
+    browser.click_button("Enable audit logging").await;
 }
 
-/// A role that is not there keeps a check under way, because a new role can be slow: time enough to look.
-async fn a_check_shows_its_stages_and_can_be_cancelled(browser: &Browser) {
-    submit_settings(browser, "Enable audit logging", MISSING_ROLE_ARN, BUCKET).await;
-    browser.see_text("Access check").await;
-    for stage in STAGES {
-        browser.see_text(stage).await;
+/// A role that is not there: the check says how far it came, what AWS said and whose turn it is.
+async fn a_check_that_fails_shows_its_stages(browser: &Browser) {
+    submit_settings(browser, MISSING_ROLE_ARN).await;
+    for (stage, state) in [
+        ("Role ARN Role no-such-role in account 111122223333", "Passed"),
+        ("Assume role AWS did not let us assume the role", "Failed"),
+        ("External ID is required", "Not checked"),
+        ("Bucket", "Not checked"),
+        ("Write", "Not checked"),
+    ] {
+        see_after_refreshing(browser, &format!("{stage} {state}")).await;
     }
-    // The first denial shows at once, in AWS's words.
-    browser.see_text("is not authorized to perform: sts:AssumeRole").await;
-    browser.screenshot("audit-logs-checking").await;
-    browser.click_button("Cancel").await;
-    browser.see_text("The access check was cancelled.").await;
+    browser.see_text("AWS said User: arn:aws:iam::999988887777:user/trailpost is not authorized").await;
+    browser.see_text("Your turn").await;
     assert_eq!(browser.value_of("Role ARN").await, MISSING_ROLE_ARN, "nothing has to be typed again");
+    assert_eq!(browser.value_of("Amazon S3 bucket").await, BUCKET);
 }
 
 async fn switch_off_and_on(browser: &Browser) {
@@ -156,13 +161,13 @@ async fn switch_off_and_on(browser: &Browser) {
     browser.see_switch(SWITCH, true).await;
 }
 
-/// Without JavaScript the page stays as it is until somebody asks again.
-async fn refresh_until_switch_is_on(browser: &Browser) {
-    eventually("the switch is on after a refresh", async || {
-        if browser.has_link("Refresh").await {
+/// Without JavaScript the page stays as it is until somebody asks again; with it, nobody needs to.
+async fn see_after_refreshing(browser: &Browser, text: &str) {
+    eventually(&format!("the page shows “{text}” after a refresh"), async || {
+        if !browser.has_scripts_running().await && browser.has_link("Refresh").await {
             browser.click_link("Refresh").await;
         }
-        browser.has_switch_on(SWITCH).await.then_some(())
+        browser.text().await.contains(text).then_some(())
     })
     .await;
 }
@@ -267,5 +272,8 @@ fn keeps_the_schema(schema: &Validator, record: &Value) {
     let keys: Vec<_> = record.as_object().unwrap().keys().collect();
     assert_eq!(keys, ["id", "organization_id", "organization_name", "client", "actor", "event"]);
     let keys: Vec<_> = record["event"].as_object().unwrap().keys().collect();
-    assert_eq!(keys, ["time", "action", "resource_type", "resource_id", "resource_name", "outcome", "parameters"]);
+    assert_eq!(
+        keys,
+        ["time", "action", "resource_type", "resource_id", "resource_name", "outcome", "parameters"]
+    );
 }

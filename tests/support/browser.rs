@@ -8,9 +8,9 @@ use std::{env, fs};
 use http::Method;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use thirtyfour::common::capabilities::chrome::ChromeCapabilities;
 use thirtyfour::common::command::{Command, ExtensionCommand};
 use thirtyfour::prelude::*;
-use thirtyfour::common::capabilities::chrome::ChromeCapabilities;
 use thirtyfour::{ChromiumLikeCapabilities, LoggingPrefsLogLevel};
 
 use super::chromedriver::ChromeDriver;
@@ -100,11 +100,6 @@ impl Browser {
         self.element(Kind::Button, name).await;
     }
 
-    /// Waits until a link with this name is there.
-    pub async fn see_link(&self, name: &str) {
-        self.element(Kind::Link, name).await;
-    }
-
     /// Whether a link with this name is there now.
     pub async fn has_link(&self, name: &str) -> bool {
         !self.named(Kind::Link, |found| found == name).await.unwrap_or_default().is_empty()
@@ -112,18 +107,11 @@ impl Browser {
 
     /// Waits until the switch with this name is on or off.
     pub async fn see_switch(&self, name: &str, on: bool) {
-        let as_expected = async || (self.switch(name).await? == on).then_some(());
+        let as_expected = async || {
+            let switch = self.only(Kind::Switch, |found| found == name).await.ok()??;
+            (switch.attr("aria-checked").await.ok()?? == on.to_string()).then_some(())
+        };
         self.wait_for(&format!("the switch “{name}” is there with aria-checked={on}"), as_expected).await;
-    }
-
-    /// Whether the switch with this name is there now, and on.
-    pub async fn has_switch_on(&self, name: &str) -> bool {
-        self.switch(name).await == Some(true)
-    }
-
-    async fn switch(&self, name: &str) -> Option<bool> {
-        let switch = self.only(Kind::Switch, |found| found == name).await.ok()??;
-        switch.attr("aria-checked").await.ok()??.parse().ok()
     }
 
     /// Whether the page's own scripts have run; they mark the page when they do.

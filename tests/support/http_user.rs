@@ -30,7 +30,8 @@ impl Answer {
 impl HttpUser {
     /// Someone without a session.
     pub fn anonymous(origin: &str) -> HttpUser {
-        let client = Client::builder().cookie_store(true).redirect(Policy::none()).no_proxy().build().unwrap();
+        let client =
+            Client::builder().cookie_store(true).redirect(Policy::none()).no_proxy().build().unwrap();
         HttpUser { client, origin: origin.to_owned() }
     }
 

@@ -9,7 +9,8 @@ pub fn hidden_field(html: &str, name: &str) -> Option<String> {
 
 #[test]
 fn a_hidden_field_is_found() {
-    let html = r#"<form><input type="hidden" name="revision" value="3"><input type="hidden" name="a" value="">"#;
+    let html =
+        r#"<form><input type="hidden" name="revision" value="3"><input type="hidden" name="a" value="">"#;
     assert_eq!(hidden_field(html, "revision").as_deref(), Some("3"));
     assert_eq!(hidden_field(html, "a").as_deref(), Some(""));
     assert_eq!(hidden_field(html, "b"), None);

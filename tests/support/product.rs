@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use reqwest::Method;
 use serde_json::Value;
-use trailpost::demo::{Demo, DemoOptions};
+use trailpost::app::demo::{Announcement, Demo, DemoOptions};
 
 use super::browser::{Browser, JavaScript};
 use super::customer::Customer;
@@ -30,12 +30,16 @@ impl Product {
 
     /// Where the console is.
     pub fn origin(&self) -> &str {
-        self.demo.console_url()
+        &self.announced().console_url
+    }
+
+    fn announced(&self) -> &Announcement {
+        self.demo.announcement()
     }
 
     /// The account with this address.
     pub fn account(&self, email: &str) -> Account {
-        let found = self.demo.accounts().iter().find(|account| account.email == email);
+        let found = self.announced().accounts.iter().find(|account| account.email == email);
         let found = found.unwrap_or_else(|| panic!("the demo has no account {email}"));
         Account {
             email: found.email.clone(),
@@ -54,7 +58,7 @@ impl Product {
         HttpUser::anonymous(self.origin())
     }
 
-    /// The account's owner, signed in over the ordinary form.
+    /// Someone signed in over the ordinary form.
     pub async fn user(&self, email: &str) -> HttpUser {
         let account = self.account(email);
         HttpUser::sign_in(self.origin(), &account.email, &account.password).await
@@ -62,14 +66,14 @@ impl Product {
 
     /// The customer, looking into their own buckets.
     pub fn customer(&self) -> Customer {
-        let demo = &self.demo;
-        Customer::new(demo.sandbox_url(), demo.region(), demo.access_key_id(), demo.secret_access_key())
+        let Announcement { sandbox_url, region, access_key_id, secret_access_key, .. } = self.announced();
+        Customer::new(sandbox_url, region, access_key_id, secret_access_key)
     }
 
     /// Sends what a producer has to say.
     pub async fn ingest(&self, body: &Value) -> Answer {
         let request = self.anonymous().request(Method::POST, "/v1/events");
-        send(request.bearer_auth(self.demo.producer_token()).json(body)).await
+        send(request.bearer_auth(&self.announced().producer_token).json(body)).await
     }
 
     /// Moves the product's clock.

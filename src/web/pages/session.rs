@@ -83,8 +83,6 @@ pub(crate) async fn create(
         let wrong = "That e-mail address and password don’t belong together. Check both and try again.";
         return sign_in_page(&web, &visitor, StatusCode::UNPROCESSABLE_ENTITY, email, Some(wrong), return_to);
     };
-    // Who signs in as someone else leaves the old session behind.
-    session.flush().await?;
     session::sign_in(&session, user.id, web.clock.now()).await?;
     web.store.record_login(visitor.caller(&user), user).await?;
     Ok(Redirect::to(&return_to).into_response())

@@ -44,13 +44,13 @@ pub(super) async fn page(
         switch_sentence: switch_sentence(integration),
         conflict: conflict(web, integration, &input),
         failing: parts::failing(web, integration, &status),
-        check: visible_check(integration).map(|check| parts::check(web, visitor, integration, check)),
+        check: visible_check(integration, &input).map(|check| parts::check(web, visitor, integration, check)),
         status: (shown != Shown::Checking).then(|| parts::status(web, integration, &status)).flatten(),
         settings_heading,
         settings,
         setup: (shown != Shown::NeedsEnterprise).then(|| parts::setup(web, integration, &input.typed)),
         form: has_form.then(|| input.view(&base_href, integration)),
-        deliveries: history.iter().map(|row| parts::delivery(web, integration, row)).collect(),
+        deliveries: history.iter().map(|row| parts::delivery(web, row)).collect(),
         deliveries_live_url: None,
         base_href,
     })
@@ -70,10 +70,11 @@ fn shown(integration: &Integration) -> Shown {
 }
 
 /// The check under way, or the last one if it says why nothing changed.
-fn visible_check(integration: &Integration) -> Option<&AccessCheck> {
+fn visible_check<'a>(integration: &'a Integration, input: &FormInput) -> Option<&'a AccessCheck> {
     let check = integration.check.as_ref()?;
     let is_newest = integration.changed.as_ref().is_none_or(|(_, at)| *at < check.asked_at);
-    (check.state.is_open() || (is_newest && check.state != CheckState::Cancelled)).then_some(check)
+    let tells = is_newest && input.is_fresh() && check.state != CheckState::Cancelled;
+    (check.state.is_open() || tells).then_some(check)
 }
 
 fn settings_list(shown: Shown, integration: &Integration) -> (&'static str, Vec<(&'static str, String)>) {

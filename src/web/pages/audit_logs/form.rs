@@ -66,6 +66,11 @@ impl FormInput {
         Select { options, error: self.error(field) }
     }
 
+    /// Nothing was pressed yet: the page may tell of the last check.
+    pub(super) fn is_fresh(&self) -> bool {
+        self.errors.is_empty() && !self.conflict
+    }
+
     /// The form, for an integration as it is now.
     pub(super) fn view(&self, base_href: &str, integration: &Integration) -> SettingsForm {
         let configured = integration.settings.is_some();
@@ -146,10 +151,16 @@ pub(super) fn labelled(typed: &TypedSettings) -> Vec<(&'static str, String)> {
         (SettingsField::Bucket, &typed.bucket),
         (SettingsField::Prefix, &typed.prefix),
         (SettingsField::BucketOwnerAccount, &typed.bucket_owner_account),
-        (SettingsField::Format, &typed.format),
-        (SettingsField::Compression, &typed.compression),
-        (SettingsField::WindowMinutes, &typed.window_minutes),
+        (SettingsField::Format, &chosen(&typed.format, &format_options())),
+        (SettingsField::Compression, &chosen(&typed.compression, &compression_options())),
+        (SettingsField::WindowMinutes, &chosen(&typed.window_minutes, &window_options())),
     ]
     .map(|(field, value)| (label(field), value.clone()))
     .to_vec()
+}
+
+/// What a choice is called on the page.
+fn chosen(value: &str, options: &[(String, String)]) -> String {
+    let found = options.iter().find(|(known, _)| known == value);
+    found.map_or(value, |(_, label)| label).to_owned()
 }

@@ -10,7 +10,7 @@ use crate::domain::failure::{Failure, FixContext};
 use crate::domain::integration::{Health, Settings, TypedSettings};
 use crate::domain::policy;
 use crate::domain::role_arn::Partition;
-use crate::domain::window::{Window, seal_offset};
+use crate::domain::window::Window;
 use crate::store::{self, AccessCheck, BatchState, DeliveryStatus, Integration};
 use crate::web::Web;
 use crate::web::render::organization_href;
@@ -101,7 +101,8 @@ pub(super) fn status(web: &Web, integration: &Integration, status: &DeliveryStat
     let now = web.clock.now();
     let settings = integration.settings.as_ref()?;
     let window = Window::containing(now, settings.window);
-    let due = window.end() + seal_offset(integration.organization.id, settings.window);
+    // Without collection nothing new comes; what is pending still goes when its window ends.
+    let waits_for_window = integration.active || status.pending_records > 0;
     let last = status.last_delivery.as_ref().and_then(|delivered| {
         Some(LastDelivery {
             at: Moment::new(delivered.finished_at?, now),
@@ -119,7 +120,7 @@ pub(super) fn status(web: &Web, integration: &Integration, status: &DeliveryStat
         health,
         health_label,
         last_delivery: last,
-        next_window: Moment::new(due, now),
+        next_window: waits_for_window.then(|| Moment::new(window.end(), now)),
         pending_records: count(status.pending_records, "record"),
         pending_bytes: bytes(status.pending_bytes),
         external_id: integration.organization.external_id.to_string(),
@@ -129,7 +130,7 @@ pub(super) fn status(web: &Web, integration: &Integration, status: &DeliveryStat
 }
 
 /// One row of the delivery history.
-pub(super) fn delivery(web: &Web, integration: &Integration, row: &store::DeliveryRow) -> DeliveryRow {
+pub(super) fn delivery(web: &Web, row: &store::DeliveryRow) -> DeliveryRow {
     let now = web.clock.now();
     let failed = row.attempts.last().is_some_and(|attempt| attempt.failure.is_some());
     let (result, result_label) = match row.state {
@@ -144,7 +145,8 @@ pub(super) fn delivery(web: &Web, integration: &Integration, row: &store::Delive
         id: row.id.to_string(),
         window: Moment::new(start, now),
         window_label: format!("{}–{} UTC", start.hour_and_minute(), end.hour_and_minute()),
-        key: row.object_key.clone().unwrap_or_else(|| planned_key(integration, row)),
+        key: row.object_key.clone(),
+        without_key: without_key(row.state),
         records: thousands(row.records),
         bytes: bytes(row.bytes),
         result,
@@ -154,11 +156,11 @@ pub(super) fn delivery(web: &Web, integration: &Integration, row: &store::Delive
     }
 }
 
-/// What is not delivered yet has no key of its own: its prefix is decided when a try starts.
-fn planned_key(integration: &Integration, row: &store::DeliveryRow) -> String {
-    match (&row.state, &integration.settings) {
-        (BatchState::Sealed, Some(_)) => "Named when it is delivered".to_owned(),
-        _ => "Not delivered".to_owned(),
+/// What is not delivered has no key: the prefix in force when a try starts is part of it.
+fn without_key(state: BatchState) -> &'static str {
+    match state {
+        BatchState::Sealed => "Named when it is delivered",
+        BatchState::Delivered | BatchState::Discarded | BatchState::Expired => "Not delivered",
     }
 }
 

@@ -196,7 +196,8 @@ pub(super) struct StatusCard {
     /// `Delivering`, `Retrying`, `Action needed`.
     pub(super) health_label: &'static str,
     pub(super) last_delivery: Option<LastDelivery>,
-    pub(super) next_window: Moment,
+    /// None while nothing is collected and nothing waits.
+    pub(super) next_window: Option<Moment>,
     /// `132 records`.
     pub(super) pending_records: String,
     /// `48.2 KiB`.
@@ -230,7 +231,10 @@ pub(super) struct DeliveryRow {
     pub(super) window: Moment,
     /// `09:30–10:00 UTC`.
     pub(super) window_label: String,
-    pub(super) key: String,
+    /// Once it is delivered.
+    pub(super) key: Option<String>,
+    /// What stands in the key's place before.
+    pub(super) without_key: &'static str,
     /// The number alone: `132`.
     pub(super) records: String,
     pub(super) bytes: String,

@@ -1,0 +1,107 @@
+//! The command as a process of its own.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use crate::support::DEADLINE;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_trailpost");
+
+/// A command under way; dropping it ends it.
+pub struct Running {
+    process: Child,
+    lines: Receiver<String>,
+    stderr: Option<JoinHandle<String>>,
+}
+
+/// How a command ended, and what it wrote that nobody has read yet.
+pub struct Ended {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+/// Starts `trailpost demo` in a folder, which is also its place for temporary files.
+pub fn demo(folder: &Path, flags: &[&str]) -> Running {
+    start(Command::new(PROGRAM).arg("demo").args(flags).current_dir(folder).env("TMPDIR", folder))
+}
+
+/// Runs the command to its end.
+pub fn run(arguments: &[&str]) -> Ended {
+    start(Command::new(PROGRAM).args(arguments)).end()
+}
+
+fn start(command: &mut Command) -> Running {
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut process = command.env_remove("RUST_LOG").spawn().unwrap();
+    let (stdout, mut stderr) = (process.stdout.take().unwrap(), process.stderr.take().unwrap());
+    let (send, lines) = channel();
+    thread::spawn(move || {
+        for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+            // A test that has seen enough no longer listens; the pipe must be emptied all the same.
+            let _ = send.send(line);
+        }
+    });
+    let stderr = thread::spawn(move || {
+        let mut text = String::new();
+        let _ = stderr.read_to_string(&mut text);
+        text
+    });
+    Running { process, lines, stderr: Some(stderr) }
+}
+
+impl Running {
+    /// The next line of output.
+    pub fn line(&mut self) -> String {
+        match self.lines.recv_timeout(DEADLINE) {
+            Ok(line) => line,
+            Err(RecvTimeoutError::Timeout) => panic!("no line within {DEADLINE:?}"),
+            Err(RecvTimeoutError::Disconnected) => panic!("it ended: {}", self.end().stderr),
+        }
+    }
+
+    /// The output up to the first line that contains this.
+    pub fn output_until(&mut self, part: &str) -> String {
+        let mut output = String::new();
+        while !output.contains(part) {
+            output += &self.line();
+            output.push('\n');
+        }
+        output
+    }
+
+    /// Sends SIGTERM, as a service manager does.
+    pub fn terminate(&self) {
+        let sent = Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    /// Waits until it has ended.
+    pub fn end(&mut self) -> Ended {
+        let start = Instant::now();
+        let status = loop {
+            match self.process.try_wait().unwrap() {
+                Some(status) => break status,
+                None if start.elapsed() > DEADLINE => panic!("it did not end within {DEADLINE:?}"),
+                None => thread::sleep(Duration::from_millis(20)),
+            }
+        };
+        Ended {
+            code: status.code(),
+            stdout: self.lines.iter().collect(),
+            stderr: self.stderr.take().map(|reader| reader.join().unwrap()).unwrap_or_default(),
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended already; either way there is nothing left to do about it.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}

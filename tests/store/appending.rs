@@ -1,0 +1,75 @@
+//! Appending: every record gets the next sequence, once, whoever else appends.
+
+use trailpost::store::{IngestError, Ingested};
+
+use super::{Books, submitted};
+
+const ID: &str = "0199f3c2-7d1a-7000-8000-00000000000a";
+
+#[tokio::test]
+async fn concurrent_appends_leave_no_gap_and_no_time_runs_back() {
+    let books = Books::open().await;
+    let requests = (0..40).map(|_| books.append(5));
+    futures::future::join_all(requests).await;
+    assert_eq!(books.lines().await.len(), 200);
+}
+
+#[tokio::test]
+async fn the_same_id_with_the_same_content_is_stored_once() {
+    let books = Books::open().await;
+    let ingest = |records| books.store.ingest("test".parse().unwrap(), records);
+    let twice = vec![submitted(&books.acme, Some(ID), "a"), submitted(&books.acme, Some(ID), "a")];
+    assert_eq!(ingest(twice).await.unwrap(), Ingested { accepted: 1, duplicates: 1 });
+    let again = vec![submitted(&books.acme, Some(ID), "a")];
+    assert_eq!(ingest(again).await.unwrap(), Ingested { accepted: 0, duplicates: 1 });
+    assert_eq!(books.lines().await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_refused_request_stores_nothing_of_itself() {
+    let books = Books::open().await;
+    let ingest = |records| books.store.ingest("test".parse().unwrap(), records);
+    ingest(vec![submitted(&books.acme, Some(ID), "a")]).await.unwrap();
+    let conflicting = vec![submitted(&books.acme, None, "b"), submitted(&books.acme, Some(ID), "other")];
+    assert!(matches!(ingest(conflicting).await, Err(IngestError::Conflict { index: 1 })));
+    let other = trailpost::domain::organization::Organization {
+        id: "0199f3c2-7d1a-7000-8000-00000000000f".parse().unwrap(),
+        ..books.acme.clone()
+    };
+    let unknown = vec![submitted(&books.acme, None, "b"), submitted(&other, None, "b")];
+    assert!(matches!(ingest(unknown).await, Err(IngestError::UnknownOrganization { index: 1 })));
+    assert_eq!(books.lines().await.len(), 1);
+    books.append(1).await;
+    assert_eq!(books.lines().await.len(), 2, "a roll-back leaves no gap");
+}
+
+#[tokio::test]
+async fn a_rename_and_its_record_are_one() {
+    let books = Books::open().await;
+    let rename = |name: &str| books.store.rename_organization(books.caller(), books.acme.id, name.parse().unwrap());
+    assert_eq!(rename("Acme Corp").await.unwrap().unwrap().name.as_str(), "Acme Corp");
+    rename("Acme Corp").await.unwrap();
+    let lines = books.lines().await;
+    assert_eq!(lines.len(), 1, "renaming to the same name changes nothing and records nothing");
+    assert_eq!(lines[0]["organization_name"], "Acme Corp");
+    assert_eq!(lines[0]["event"]["resource_id"], "Acme Corp");
+    assert_eq!(lines[0]["event"]["parameters"]["before"]["name"], "Acme");
+    assert_eq!(lines[0]["event"]["parameters"]["source_ip"], "127.0.0.1");
+}
+
+#[tokio::test]
+async fn signing_in_is_recorded_in_every_organization_of_the_account() {
+    let books = Books::open().await;
+    let other = books
+        .store
+        .create_organization("Other".parse().unwrap(), trailpost::domain::organization::Plan::Starter)
+        .await
+        .unwrap();
+    let role = trailpost::domain::membership::Role::Member;
+    books.store.add_member(other.id, books.owner.id, role).await.unwrap();
+    books.store.record_login(books.caller(), books.owner.clone()).await.unwrap();
+    books.store.record_logout(books.caller(), books.owner.clone()).await.unwrap();
+    assert_eq!(books.events().await, ["login user success", "logout user success"]);
+    let (first, last) = (super::sequence(1), super::sequence(9));
+    assert_eq!(books.store.lines(other.id, first, last, 9).await.unwrap().len(), 2);
+}

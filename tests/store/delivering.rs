@@ -1,0 +1,131 @@
+//! Sealing, claiming and booking: members fixed, oldest first, one at a time, fenced.
+
+use std::time::Duration;
+
+use trailpost::domain::access_check::{Purpose, Stage};
+use trailpost::domain::failure::{Cause, Failure};
+use trailpost::domain::integration::Health;
+use trailpost::domain::window::SealSpread;
+use trailpost::store::{AttemptResult, BatchState, Claim, FinishedBatch, StoreError};
+
+use super::{Books, key_of, settings};
+
+const DIGEST: [u8; 32] = [7; 32];
+
+async fn start(books: &Books, claim: &Claim) -> Option<trailpost::domain::id::AttemptId> {
+    let (lease, batch) = (claim.lease, claim.batch.id);
+    books.store.start_attempt(lease, batch, DIGEST, claim.settings.clone(), key_of(claim)).await.unwrap()
+}
+
+async fn finish(
+    books: &Books,
+    claim: &Claim,
+    attempt: trailpost::domain::id::AttemptId,
+    result: AttemptResult,
+) -> bool {
+    let finished = FinishedBatch { lease: claim.lease, batch: claim.batch.id, attempt, result };
+    books.store.finish_attempt(finished).await.unwrap()
+}
+
+fn written() -> AttemptResult {
+    AttemptResult::Written { request_id: Some("R1".to_owned()) }
+}
+
+#[tokio::test]
+async fn a_window_is_sealed_only_after_its_end_and_an_empty_one_never() {
+    let books = Books::open().await;
+    books.enable().await;
+    assert_eq!(books.store.seal(SealSpread::None).await.unwrap(), 0, "the window has not ended");
+    assert_eq!(books.seal().await, 1);
+    assert_eq!(books.seal().await, 0, "a window without records makes no batch");
+    books.append(1).await;
+    books.clock.advance(Duration::from_secs(60));
+    books.append(1).await;
+    assert_eq!(books.seal().await, 2, "one batch for each window");
+}
+
+#[tokio::test]
+async fn batches_of_an_organization_go_one_at_a_time_and_oldest_first() {
+    let books = Books::open().await;
+    books.enable().await;
+    books.seal().await;
+    books.append(2).await;
+    books.seal().await;
+    let first = books.claim().await.unwrap();
+    assert_eq!(first.batch.first.get(), 1);
+    assert!(books.claim().await.is_none(), "one delivery in flight for an organization");
+    let attempt = start(&books, &first).await.unwrap();
+    assert!(finish(&books, &first, attempt, written()).await);
+    let second = books.claim().await.unwrap();
+    assert_eq!((second.batch.first.get(), second.batch.last.get()), (2, 3));
+    let history = books.store.deliveries(books.acme.id, 10).await.unwrap();
+    assert_eq!(history[1].state, BatchState::Delivered);
+    assert_eq!(history[1].object_key.as_deref(), Some(key_of(&first).as_str()));
+    assert_eq!(history[1].attempts[0].request_id.as_deref(), Some("R1"));
+}
+
+#[tokio::test]
+async fn a_lost_lease_can_not_report_and_the_next_try_has_the_same_key() {
+    let books = Books::open().await;
+    books.enable().await;
+    books.seal().await;
+    let slow = books.claim().await.unwrap();
+    let slow_attempt = start(&books, &slow).await.unwrap();
+    books.clock.advance(Duration::from_secs(61));
+    let fast = books.claim().await.unwrap();
+    assert_eq!(key_of(&fast), key_of(&slow));
+    assert!(!finish(&books, &slow, slow_attempt, written()).await, "its token is old");
+    assert!(start(&books, &slow).await.is_none(), "nothing may be sent under an old token");
+    let fast_attempt = start(&books, &fast).await.unwrap();
+    assert!(finish(&books, &fast, fast_attempt, AttemptResult::AlreadyThere).await);
+    let history = books.store.deliveries(books.acme.id, 10).await.unwrap();
+    assert_eq!(history[0].state, BatchState::Delivered);
+    assert_eq!(history[0].attempts.len(), 2);
+}
+
+#[tokio::test]
+async fn a_failure_waits_for_its_schedule_and_a_passed_check_ends_the_wait() {
+    let books = Books::open().await;
+    books.enable().await;
+    books.seal().await;
+    let claim = books.claim().await.unwrap();
+    let attempt = start(&books, &claim).await.unwrap();
+    let failure = Failure { stage: Stage::Write, cause: Cause::WriteDenied, aws: None };
+    let retry_at = books.clock.now() + Duration::from_secs(3600);
+    assert!(finish(&books, &claim, attempt, AttemptResult::Failed { failure, retry_at }).await);
+    let integration = books.integration().await;
+    assert_eq!(integration.health, Health::ActionNeeded);
+    assert_eq!(integration.failure.unwrap().0.cause, Cause::WriteDenied);
+    assert!(books.claim().await.is_none(), "not before its time");
+    books.pass(Purpose::Update, Some(settings("mended-bucket"))).await;
+    assert_eq!(books.integration().await.health, Health::Ok);
+    let claim = books.claim().await.unwrap();
+    assert_eq!(claim.settings.bucket.as_str(), "mended-bucket", "undelivered batches follow the settings");
+}
+
+#[tokio::test]
+async fn a_batch_discarded_in_flight_stays_discarded() {
+    let books = Books::open().await;
+    books.enable().await;
+    books.seal().await;
+    let claim = books.claim().await.unwrap();
+    let attempt = start(&books, &claim).await.unwrap();
+    let revision = books.revision().await;
+    books.store.disable(books.caller(), books.owner.id, books.acme.id, revision).await.unwrap();
+    assert!(!finish(&books, &claim, attempt, written()).await);
+    let history = books.store.deliveries(books.acme.id, 10).await.unwrap();
+    assert_eq!(history[0].state, BatchState::Discarded);
+}
+
+#[tokio::test]
+async fn other_content_for_a_sealed_batch_is_an_error_and_nothing_is_sent() {
+    let books = Books::open().await;
+    books.enable().await;
+    books.seal().await;
+    let claim = books.claim().await.unwrap();
+    start(&books, &claim).await.unwrap();
+    let (lease, batch) = (claim.lease, claim.batch.id);
+    let changed =
+        books.store.start_attempt(lease, batch, [8; 32], claim.settings.clone(), key_of(&claim)).await;
+    assert!(matches!(changed, Err(StoreError::Corrupt { .. })));
+}

@@ -1,0 +1,170 @@
+//! Enabling, updating and switching off: through checks that read everything again before they apply.
+
+use std::time::Duration;
+
+use trailpost::domain::access_check::{CheckState, Checklist, Purpose, Stage};
+use trailpost::domain::failure::{Cause, Failure};
+use trailpost::domain::integration::{Health, Situation};
+use trailpost::store::{CheckVerdict, Refused};
+
+use super::{Books, settings};
+
+fn denied() -> Failure {
+    Failure { stage: Stage::AssumeRole, cause: Cause::AssumeRoleDenied, aws: None }
+}
+
+#[tokio::test]
+async fn enabling_collects_from_its_own_record_on() {
+    let books = Books::open().await;
+    books.append(3).await;
+    books.enable().await;
+    let integration = books.integration().await;
+    assert_eq!(integration.situation(), Situation::Active);
+    assert_eq!(integration.health, Health::Ok);
+    assert_eq!(integration.changed.unwrap().0, "owner@acme.example");
+    books.append(2).await;
+    let status = books.store.delivery_status(books.acme.id).await.unwrap();
+    assert_eq!(status.pending_records, 3, "the record of enabling and the two after it");
+    books.seal().await;
+    let claim = books.claim().await.unwrap();
+    assert_eq!((claim.batch.first.get(), claim.batch.last.get()), (4, 6));
+}
+
+#[tokio::test]
+async fn a_double_click_joins_the_open_check() {
+    let books = Books::open().await;
+    let new = || async { books.asking(Purpose::Enable, Some(settings("a-bucket")), books.revision().await) };
+    let first = books.store.open_check(new().await).await.unwrap();
+    let second = books.store.open_check(new().await).await.unwrap();
+    assert_eq!((second.id, second.joined), (first.id, true));
+    assert!(books.store.claim_check().await.unwrap().is_some());
+    assert!(books.store.claim_check().await.unwrap().is_none(), "one writer runs it");
+}
+
+#[tokio::test]
+async fn a_failed_check_changes_nothing_and_is_recorded() {
+    let books = Books::open().await;
+    let new = books.asking(Purpose::Enable, Some(settings("a-bucket")), books.revision().await);
+    books.store.open_check(new).await.unwrap();
+    let claimed = books.store.claim_check().await.unwrap().unwrap();
+    let verdict = CheckVerdict::Failed(denied());
+    let ended = books.store.finish_check(&claimed, Checklist::default(), verdict).await.unwrap();
+    assert_eq!(ended, Some(CheckState::Failed));
+    assert_eq!(books.integration().await.situation(), Situation::NotConfigured);
+    assert_eq!(books.events().await, ["create audit-log-integration failure"]);
+    let repeated = books
+        .store
+        .finish_check(&claimed, Checklist::default(), CheckVerdict::Passed)
+        .await
+        .unwrap();
+    assert_eq!(repeated, None, "a check ends once");
+}
+
+#[tokio::test]
+async fn what_changed_during_a_check_supersedes_it() {
+    let books = Books::open().await;
+    books.enable().await;
+    let new = books.asking(Purpose::Update, Some(settings("other-bucket")), books.revision().await);
+    books.store.open_check(new).await.unwrap();
+    let claimed = books.store.claim_check().await.unwrap().unwrap();
+    let revision = books.revision().await;
+    books.store.disable(books.caller(), books.owner.id, books.acme.id, revision).await.unwrap();
+    let ended =
+        books.store.finish_check(&claimed, Checklist::default(), CheckVerdict::Passed).await.unwrap();
+    assert_eq!(ended, Some(CheckState::Superseded));
+    let integration = books.integration().await;
+    assert_eq!(integration.settings.unwrap().bucket.as_str(), "acme-audit-logs");
+    assert_eq!(books.events().await.last().unwrap(), "update audit-log-integration failure");
+}
+
+#[tokio::test]
+async fn a_cancelled_check_can_not_pass_any_more() {
+    let books = Books::open().await;
+    let new = books.asking(Purpose::Enable, Some(settings("a-bucket")), books.revision().await);
+    let opened = books.store.open_check(new).await.unwrap();
+    let claimed = books.store.claim_check().await.unwrap().unwrap();
+    let cancel = || books.store.cancel_check(books.caller(), books.owner.id, books.acme.id, opened.id);
+    assert!(cancel().await.unwrap());
+    assert!(!cancel().await.unwrap());
+    assert!(!books.store.report_check(&claimed, Checklist::default()).await.unwrap());
+    let ended =
+        books.store.finish_check(&claimed, Checklist::default(), CheckVerdict::Passed).await.unwrap();
+    assert_eq!(ended, None);
+    assert_eq!(books.integration().await.situation(), Situation::NotConfigured);
+}
+
+#[tokio::test]
+async fn a_check_whose_writer_died_is_taken_over_and_the_first_writer_is_fenced_out() {
+    let books = Books::open().await;
+    let new = books.asking(Purpose::Enable, Some(settings("a-bucket")), books.revision().await);
+    books.store.open_check(new).await.unwrap();
+    let dead = books.store.claim_check().await.unwrap().unwrap();
+    books.clock.advance(Duration::from_secs(31));
+    let alive = books.store.claim_check().await.unwrap().unwrap();
+    let finish = |claimed| books.store.finish_check(claimed, Checklist::default(), CheckVerdict::Passed);
+    assert_eq!(finish(&dead).await.unwrap(), None);
+    assert_eq!(finish(&alive).await.unwrap(), Some(CheckState::Passed));
+}
+
+#[tokio::test]
+async fn a_stale_revision_is_refused() {
+    let books = Books::open().await;
+    let stale = books.revision().await;
+    books.enable().await;
+    let new = books.asking(Purpose::Update, Some(settings("b-bucket")), stale);
+    assert!(matches!(books.store.open_check(new).await, Err(Refused::Stale)));
+    let off = books.store.disable(books.caller(), books.owner.id, books.acme.id, stale).await;
+    assert!(matches!(off, Err(Refused::Stale)));
+    assert_eq!(books.integration().await.situation(), Situation::Active);
+}
+
+#[tokio::test]
+async fn switching_off_names_what_it_discards_and_delivers_nothing_of_it() {
+    let books = Books::open().await;
+    books.enable().await;
+    books.append(2).await;
+    books.seal().await;
+    books.append(1).await;
+    let revision = books.revision().await;
+    let off = books.store.disable(books.caller(), books.owner.id, books.acme.id, revision).await.unwrap();
+    let discarded = off.discarded.unwrap();
+    assert_eq!((discarded.first.get(), discarded.last.get()), (1, 4), "sealed and unsealed alike");
+    let parameters = books.lines().await.last().unwrap()["event"]["parameters"].clone();
+    assert_eq!(parameters["discarded"]["first_sequence"], 1);
+    assert_eq!(parameters["discarded"]["last_sequence"], 4);
+    assert_eq!(parameters["discarded"]["records"], 4);
+    let status = books.store.delivery_status(books.acme.id).await.unwrap();
+    assert_eq!((status.pending_records, status.pending_bytes), (0, 0));
+    books.append(5).await;
+    assert_eq!(books.seal().await, 0, "nothing is collected while inactive");
+    assert!(books.claim().await.is_none());
+}
+
+#[tokio::test]
+async fn switching_on_again_collects_from_there() {
+    let books = Books::open().await;
+    books.enable().await;
+    let revision = books.revision().await;
+    books.store.disable(books.caller(), books.owner.id, books.acme.id, revision).await.unwrap();
+    books.append(3).await;
+    assert_eq!(books.pass(Purpose::Activate, None).await, CheckState::Passed);
+    books.append(1).await;
+    assert_eq!(books.seal().await, 1);
+    let claim = books.claim().await.unwrap();
+    assert_eq!((claim.batch.first.get(), claim.batch.last.get()), (6, 7));
+}
+
+#[tokio::test]
+async fn removing_forgets_the_settings_and_keeps_counting_revisions() {
+    let books = Books::open().await;
+    books.enable().await;
+    let revision = books.revision().await;
+    books.store.remove(books.caller(), books.owner.id, books.acme.id, revision).await.unwrap();
+    let integration = books.integration().await;
+    assert_eq!(integration.situation(), Situation::NotConfigured);
+    assert!(integration.revision > revision);
+    let again = books.store.remove(books.caller(), books.owner.id, books.acme.id, integration.revision).await;
+    assert!(matches!(again, Err(Refused::NotPossible)));
+    books.enable().await;
+    assert_eq!(books.integration().await.situation(), Situation::Active);
+}

@@ -1,0 +1,175 @@
+//! The store’s promises, on an engine of its own: gapless sequences, exact books, fenced leases. The clock stands
+//! still until a test moves it.
+
+mod appending;
+mod delivering;
+mod integrating;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use trailpost::domain::access_check::{CheckState, Checklist, Purpose};
+use trailpost::domain::caller::Caller;
+use trailpost::domain::clock::{Clock, Entropy, Timestamp};
+use trailpost::domain::integration::{Revision, Settings, TypedSettings};
+use trailpost::domain::membership::Role;
+use trailpost::domain::object_key::{BatchName, ObjectKey};
+use trailpost::domain::organization::{Organization, Plan};
+use trailpost::domain::submission::SubmittedRecord;
+use trailpost::domain::user::User;
+use trailpost::domain::window::{SealSpread, WindowLength};
+use trailpost::store::{CheckVerdict, Claim, Integration, NewCheck, Store};
+
+/// A whole minute, so that windows begin where the tests begin.
+const START: i64 = 1_790_000_040_000;
+const LEASE: Duration = Duration::from_secs(60);
+
+/// A store with one organization and its owner.
+pub struct Books {
+    pub store: Store,
+    pub clock: Clock,
+    pub acme: Organization,
+    pub owner: User,
+    _folder: Arc<TempDir>,
+}
+
+impl Books {
+    pub async fn open() -> Books {
+        let folder = Arc::new(tempfile::tempdir().unwrap());
+        let clock = Clock::manual(Timestamp::from_millis(START));
+        let store =
+            Store::open_sqlite(&folder.path().join("trailpost.db"), clock.clone(), Entropy::seeded(1))
+                .await
+                .unwrap();
+        let acme = store.create_organization("Acme".parse().unwrap(), Plan::Enterprise).await.unwrap();
+        let owner = store
+            .create_user("owner@acme.example".parse().unwrap(), "Olivia".parse().unwrap(), String::new())
+            .await
+            .unwrap();
+        store.add_member(acme.id, owner.id, Role::Owner).await.unwrap();
+        Books { store, clock, acme, owner, _folder: folder }
+    }
+
+    pub fn caller(&self) -> Caller {
+        Caller::user(&self.owner, "test/1", Some([127, 0, 0, 1].into()))
+    }
+
+    pub async fn integration(&self) -> Integration {
+        self.store.integration(self.acme.id).await.unwrap().unwrap()
+    }
+
+    pub async fn revision(&self) -> Revision {
+        self.integration().await.revision
+    }
+
+    pub fn asking(&self, purpose: Purpose, proposed: Option<Settings>, revision: Revision) -> NewCheck {
+        NewCheck {
+            caller: self.caller(),
+            user: self.owner.id,
+            organization: self.acme.id,
+            purpose,
+            proposed,
+            revision,
+        }
+    }
+
+    /// Asks for a check and lets it pass, as a writer would.
+    pub async fn pass(&self, purpose: Purpose, proposed: Option<Settings>) -> CheckState {
+        let new = self.asking(purpose, proposed, self.revision().await);
+        self.store.open_check(new).await.unwrap();
+        let claimed = self.store.claim_check().await.unwrap().unwrap();
+        let ended =
+            self.store.finish_check(&claimed, Checklist::default(), CheckVerdict::Passed).await.unwrap();
+        ended.unwrap()
+    }
+
+    pub async fn enable(&self) {
+        assert_eq!(self.pass(Purpose::Enable, Some(settings("acme-audit-logs"))).await, CheckState::Passed);
+    }
+
+    /// Appends that many records.
+    pub async fn append(&self, count: usize) {
+        let records = (0..count).map(|_| submitted(&self.acme, None, "docs")).collect();
+        self.store.ingest("test".parse().unwrap(), records).await.unwrap();
+    }
+
+    /// Lets the window end, and seals.
+    pub async fn seal(&self) -> usize {
+        self.clock.advance(Duration::from_secs(60));
+        self.store.seal(SealSpread::None).await.unwrap()
+    }
+
+    pub async fn claim(&self) -> Option<Claim> {
+        self.store.claim("test".to_owned(), LEASE).await.unwrap()
+    }
+
+    pub async fn lines(&self) -> Vec<Value> {
+        let (first, last) = (sequence(1), sequence(1_000_000));
+        let stored = self.store.lines(self.acme.id, first, last, 10_000).await.unwrap();
+        for (place, line) in stored.iter().enumerate() {
+            assert_eq!(line.sequence, sequence(place as i64 + 1), "sequences have no gap");
+        }
+        stored.iter().map(|line| serde_json::from_str(line.line.as_str()).unwrap()).collect()
+    }
+
+    /// Action and resource type of every record, in order.
+    pub async fn events(&self) -> Vec<String> {
+        let name = |line: &Value| {
+            let event = &line["event"];
+            format!(
+                "{} {} {}",
+                event["action"].as_str().unwrap(),
+                event["resource_type"].as_str().unwrap(),
+                event["outcome"]["result"].as_str().unwrap()
+            )
+        };
+        self.lines().await.iter().map(name).collect()
+    }
+}
+
+pub fn sequence(number: i64) -> trailpost::domain::sequence::Sequence {
+    trailpost::domain::sequence::Sequence::new(number).unwrap()
+}
+
+pub fn settings(bucket: &str) -> Settings {
+    TypedSettings {
+        role_arn: "arn:aws:iam::111122223333:role/trailpost-audit-logs".to_owned(),
+        bucket: bucket.to_owned(),
+        ..TypedSettings::default()
+    }
+    .parse(WindowLength::new(1).unwrap())
+    .unwrap()
+}
+
+pub fn submitted(organization: &Organization, id: Option<&str>, resource: &str) -> SubmittedRecord {
+    let mut record = json!({
+        "organization_id": organization.id,
+        "actor": { "principal_id": "k", "principal_name": "key", "principal_type": "api_key" },
+        "event": {
+            "action": "create",
+            "resource_type": "index",
+            "resource_id": resource,
+            "resource_name": resource,
+            "outcome": { "result": "success" },
+        },
+    });
+    if let Some(id) = id {
+        record["id"] = json!(id);
+    }
+    SubmittedRecord::parse(record).unwrap()
+}
+
+pub fn key_of(claim: &Claim) -> ObjectKey {
+    let name = BatchName {
+        organization: claim.lease.organization,
+        window: claim.batch.window,
+        first: claim.batch.first,
+        last: claim.batch.last,
+        batch: claim.batch.id,
+        format: claim.batch.format,
+        compression: claim.batch.compression,
+    };
+    ObjectKey::of_batch(&claim.settings.prefix, &name)
+}
