@@ -78,7 +78,9 @@ fn log_to_stderr() {
 async fn demo(arguments: DemoArguments) -> ExitCode {
     for address in [arguments.listen, arguments.sandbox_listen] {
         if !address.ip().is_loopback() && !arguments.expose {
-            eprintln!("error: {address} is not a loopback address, and the demo's passwords are public; add --expose to allow it");
+            eprintln!(
+                "error: {address} is not a loopback address, and the demo's passwords are public; add --expose to allow it"
+            );
             return ExitCode::from(2);
         }
     }

@@ -10,6 +10,6 @@ mod access;
 mod architecture;
 mod browser;
 mod cli;
-mod store;
 mod qa;
+mod store;
 mod support;

@@ -99,10 +99,10 @@ impl Folder {
         match path {
             Some(path) => Ok(Folder { data: DataFolder::open(path)?, _temporary: None }),
             None => {
-                let temporary =
-                    tempfile::Builder::new().prefix("trailpost-demo-").tempdir().map_err(|error| {
-                        StartError::DataFolder { folder: std::env::temp_dir(), error }
-                    })?;
+                let temporary = tempfile::Builder::new()
+                    .prefix("trailpost-demo-")
+                    .tempdir()
+                    .map_err(|error| StartError::DataFolder { folder: std::env::temp_dir(), error })?;
                 Ok(Folder { data: DataFolder::open(temporary.path())?, _temporary: Some(temporary) })
             }
         }
@@ -185,9 +185,8 @@ fn port(listener: &tokio::net::TcpListener) -> Result<u16, StartError> {
 
 async fn seed_store(store: &Store, entropy: &Entropy) -> Result<Seeded, StartError> {
     let password = Password::new(PASSWORD).expect("the demo's password is long enough");
-    let hash = hash_new_password(password, entropy)
-        .await
-        .map_err(|error| StartError::Other(error.to_string()))?;
+    let hash =
+        hash_new_password(password, entropy).await.map_err(|error| StartError::Other(error.to_string()))?;
     Ok(seed(store, entropy, &hash).await?)
 }
 

@@ -62,7 +62,9 @@ fn listen_advice(error: &io::Error) -> String {
         io::ErrorKind::AddrInUse => {
             "another program uses this port; stop it, or choose another port (0 takes a free one)".to_owned()
         }
-        io::ErrorKind::PermissionDenied => "this user may not use this port; choose one above 1023".to_owned(),
+        io::ErrorKind::PermissionDenied => {
+            "this user may not use this port; choose one above 1023".to_owned()
+        }
         _ => error.to_string(),
     }
 }

@@ -37,12 +37,7 @@ const PEOPLE: [(&str, &str); 3] = [
 ];
 
 /// Makes activity in an organization until told to stop.
-pub async fn trickle(
-    store: Store,
-    entropy: Entropy,
-    organization: OrganizationId,
-    stop: CancellationToken,
-) {
+pub async fn trickle(store: Store, entropy: Entropy, organization: OrganizationId, stop: CancellationToken) {
     let producer: ProducerName = "demo activity".parse().expect("a valid name");
     loop {
         let pause = SHORTEST_PAUSE + PAUSE_SPREAD.mul_f64(entropy.fraction());

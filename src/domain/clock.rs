@@ -159,6 +159,12 @@ impl Clock {
         Timestamp::from_millis(base.0.saturating_add(self.moved.load(Ordering::Relaxed)))
     }
 
+    /// The machine's own time, however far this clock was moved: for browser sessions, which a moved clock must not
+    /// end.
+    pub fn wall(&self) -> Timestamp {
+        machine_time()
+    }
+
     /// Moves this clock and its clones forward.
     pub fn advance(&self, span: Duration) {
         self.moved.fetch_add(whole_millis(span), Ordering::Relaxed);

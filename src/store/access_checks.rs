@@ -180,6 +180,22 @@ impl Store {
         opened
     }
 
+    /// One check of an organization.
+    pub async fn access_check(
+        &self,
+        organization: OrganizationId,
+        check: CheckId,
+    ) -> Result<Option<AccessCheck>, StoreError> {
+        self.read(move |tx| {
+            async move {
+                let found = tx.check(check).await?;
+                Ok(found.filter(|stored| stored.organization == organization).map(|stored| stored.check))
+            }
+            .boxed()
+        })
+        .await
+    }
+
     /// Cancels an open check. Gives `false` if it had ended already.
     pub async fn cancel_check(
         &self,
@@ -195,6 +211,25 @@ impl Store {
     /// Takes the oldest check that waits for a writer, or whose writer has gone silent.
     pub async fn claim_check(&self) -> Result<Option<ClaimedCheck>, StoreError> {
         self.write(move |tx| async move { tx.claim_check().await }.boxed()).await
+    }
+
+    /// Gives a sign of life for a check. Gives `false` if it is not this writer's any more: stop then.
+    pub async fn touch_check(&self, claimed: &ClaimedCheck) -> Result<bool, StoreError> {
+        let (id, run_token) = (claimed.id, claimed.run_token);
+        self.write(move |tx| {
+            async move {
+                let changed = execute!(
+                    tx,
+                    "UPDATE access_checks SET seen_at = $3 WHERE id = $1 AND run_token = $2 AND state = 'running'",
+                    id.to_string(),
+                    run_token,
+                    tx.clock.now().as_millis()
+                )?;
+                Ok(changed == 1)
+            }
+            .boxed()
+        })
+        .await
     }
 
     /// Reports how far a check is. Gives `false` if it is not this writer's any more: stop then.

@@ -21,7 +21,7 @@ use std::path::Path;
 use futures::FutureExt;
 
 use crate::domain::clock::{Clock, Entropy};
-use database::{Database, fetch_one};
+use database::{Database, execute, fetch_one};
 use doorbell::Bell;
 
 pub use access_checks::{AccessCheck, CheckVerdict, ClaimedCheck, NewCheck, OpenedCheck};
@@ -45,13 +45,28 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens the SQLite database in `file`, making or migrating it as needed.
+    /// Opens the SQLite database in `file`, making or migrating it as needed. One process at a time may have it.
     ///
     /// # Errors
     /// The file can't be opened, the schema can't be brought up to date, or the linked SQLite is unsound.
     pub async fn open_sqlite(file: &Path, clock: Clock, entropy: Entropy) -> Result<Store, StoreError> {
         let database = Database::open_sqlite(file).await?;
-        Ok(Store { database, clock, entropy, bell: Bell::new() })
+        let store = Store { database, clock, entropy, bell: Bell::new() };
+        store.release_what_a_dead_process_held().await?;
+        Ok(store)
+    }
+
+    /// One process has a SQLite database: whatever is held when it opens was held by one that is gone.
+    async fn release_what_a_dead_process_held(&self) -> Result<(), StoreError> {
+        self.write(|tx| {
+            async move {
+                execute!(tx, "UPDATE integrations SET lease_owner = NULL, lease_expires_at = NULL")?;
+                execute!(tx, "UPDATE access_checks SET state = 'waiting' WHERE state = 'running'")?;
+                Ok(())
+            }
+            .boxed()
+        })
+        .await
     }
 
     /// Hears when a commit leaves work for the writer.

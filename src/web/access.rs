@@ -4,6 +4,7 @@ use axum::RequestExt;
 use axum::extract::{FromRequestParts, Path, Request};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
+use http::header;
 use http::request::Parts;
 use serde::Deserialize;
 
@@ -56,7 +57,7 @@ pub(super) async fn enforce(web: Web, access: Access, mut request: Request, next
         return WebError::MissingExtension("Visitor").into_response();
     };
     let Some(user) = visitor.user.clone() else {
-        return Redirect::to(&sign_in_href(&visitor.path)).into_response();
+        return Redirect::to(&sign_in_href(&web, &request)).into_response();
     };
     let Some(ability) = ability else {
         return next.run(request).await;
@@ -100,10 +101,7 @@ async fn refusal(web: &Web, member: &Member, access: Access, ability: Ability) -
             _ => Ok(Vec::new()),
         };
         return Some(match owners {
-            Ok(owners) => WebError::Forbidden {
-                role: member.role,
-                owners: owners.iter().map(ToString::to_string).collect(),
-            },
+            Ok(owners) => WebError::Forbidden { owners: owners.iter().map(ToString::to_string).collect() },
             Err(error) => error.into(),
         });
     }
@@ -111,8 +109,16 @@ async fn refusal(web: &Web, member: &Member, access: Access, ability: Ability) -
     too_low.then_some(WebError::PlanTooLow)
 }
 
-/// The sign-in page that comes back to a path.
-fn sign_in_href(path: &str) -> String {
+/// The sign-in page that comes back to where the visitor was: the page asked for or, for a form, the page that it
+/// stands on.
+fn sign_in_href(web: &Web, request: &Request) -> String {
+    let path = if request.method().is_safe() {
+        request.uri().path()
+    } else {
+        let referer = request.headers().get(header::REFERER).and_then(|value| value.to_str().ok());
+        let origin = web.config.public_url.origin();
+        referer.and_then(|url| url.strip_prefix(&origin)).filter(|path| path.starts_with('/')).unwrap_or("/")
+    };
     match serde_urlencoded::to_string([("return_to", path)]) {
         Ok(query) if path != "/" => format!("/sign-in?{query}"),
         _ => "/sign-in".to_owned(),

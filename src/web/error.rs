@@ -16,7 +16,6 @@ use super::access::Member;
 use super::headers::RequestId;
 use super::render::{Shell, html};
 use super::visitor::Visitor;
-use crate::domain::membership::Role;
 use crate::store::StoreError;
 
 /// Why a request was not done.
@@ -30,8 +29,8 @@ pub(super) enum WebError {
     #[error("the form’s token does not fit this browser’s session")]
     ForeignForm,
     /// The role may not; on the audit-logs pages, the owners to ask.
-    #[error("the role {} may not do this", .role.as_str())]
-    Forbidden { role: Role, owners: Vec<String> },
+    #[error("the role may not do this")]
+    Forbidden { owners: Vec<String> },
     #[error("the plan does not include this")]
     PlanTooLow,
     #[error("the form can’t be read")]
@@ -116,7 +115,7 @@ impl WebError {
                 "It was made before you signed in or out, or by another site. Nothing was changed.",
                 "Go back, reload the page, and send the form again.",
             ),
-            WebError::Forbidden { owners, .. } if !owners.is_empty() => (
+            WebError::Forbidden { owners } if !owners.is_empty() => (
                 "Only organization owners can manage audit logs",
                 "Your role in this organization doesn’t include audit logs.",
                 "Ask one of the owners:",
@@ -183,7 +182,7 @@ impl IntoResponse for WebError {
             _ => (None, None),
         };
         let owners = match self {
-            WebError::Forbidden { owners, .. } => owners,
+            WebError::Forbidden { owners } => owners,
             _ => Vec::new(),
         };
         let mut response = status.into_response();

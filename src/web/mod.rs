@@ -73,14 +73,14 @@ impl Web {
             .layer(csrf)
             .layer(from_fn_with_state(self.clone(), error::page_face))
             .layer(from_fn_with_state(self.clone(), visitor::recognise))
-            .layer(sessions);
+            .layer(sessions)
+            .layer(from_fn_with_state(self.clone(), headers::require_host));
         let programs = route::router(route::Face::Problem, &self).layer(from_fn(error::problem_face));
         Router::new()
             .merge(programs)
             .merge(assets::router())
             .fallback_service(pages.with_state(self.clone()))
             .layer(CatchPanicLayer::custom(error::panicked))
-            .layer(from_fn_with_state(self.clone(), headers::require_host))
             .layer(from_fn_with_state(self.clone(), headers::identify_and_protect))
             .with_state(self)
     }

@@ -89,6 +89,7 @@ pub fn table() -> Vec<Route> {
             post(pages::audit_logs::cancel_check),
         ),
         read(under_audit_logs!("/status"), owner, Page, get(pages::audit_logs::show_status)),
+        read(under_audit_logs!("/deliveries"), owner, Page, get(pages::audit_logs::show_deliveries)),
         write("/v1/events", Producer, Problem, post(api::events::create)),
         read("/schemas/audit-record.v1.json", Public, Problem, get(api::schemas::audit_record)),
         read("/livez", Public, Problem, get(health::live)),

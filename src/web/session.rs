@@ -93,7 +93,7 @@ impl SessionStore for Sessions {
     }
 
     async fn load(&self, id: &Id) -> session_store::Result<Option<Record>> {
-        let found = self.store.load_session(hash(*id), self.clock.now()).await.map_err(backend)?;
+        let found = self.store.load_session(hash(*id), self.clock.wall()).await.map_err(backend)?;
         let Some((data, expires_at)) = found else { return Ok(None) };
         let data =
             serde_json::from_str(&data).map_err(|error| session_store::Error::Decode(error.to_string()))?;

@@ -76,7 +76,7 @@ pub(super) async fn recognise(
 }
 
 async fn signed_in_user(web: &Web, session: &Session, polling: bool) -> Result<Option<User>, WebError> {
-    match session::signed_in(session, web.clock.now(), polling).await? {
+    match session::signed_in(session, web.clock.wall(), polling).await? {
         Some(id) => Ok(web.store.user(id).await?),
         None => Ok(None),
     }

@@ -1,5 +1,9 @@
 //! Runs access checks: claims one, proves stage by stage, reports as it goes, and ends it.
 
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+
 use crate::aws::{AssumedRole, ExternalIdProbe, Object, Written};
 use crate::domain::access_check::{Checklist, Stage, StageState};
 use crate::domain::failure::{Cause, Failure};
@@ -8,6 +12,10 @@ use crate::domain::organization::ExternalId;
 use crate::store::{CheckVerdict, ClaimedCheck, StoreError};
 
 use super::Writer;
+
+const CHECKS_AT_ONCE: usize = 8;
+/// Also how soon Cancel ends a call that hangs.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(2);
 
 /// What the test object says to whoever opens it.
 const TEST_BODY: &[u8] =
@@ -30,17 +38,29 @@ impl From<StoreError> for Stopped {
 }
 
 impl Writer {
-    /// Runs every check that waits for a writer.
+    /// Runs every check that waits for a writer, several at once: one whose AWS does not answer holds up no other.
     pub(super) async fn run_checks(&self) -> Result<(), StoreError> {
-        while let Some(check) = self.store.claim_check().await? {
-            self.run_check(check).await?;
+        let mut running = JoinSet::new();
+        loop {
+            while running.len() < CHECKS_AT_ONCE {
+                let Some(check) = self.store.claim_check().await? else { break };
+                let writer = self.clone();
+                running.spawn(async move { writer.run_check(check).await });
+            }
+            match running.join_next().await {
+                None => return Ok(()),
+                Some(ended) => ended.map_err(StoreError::Interrupted)??,
+            }
         }
-        Ok(())
     }
 
     async fn run_check(&self, check: ClaimedCheck) -> Result<(), StoreError> {
         let mut checklist = Checklist::default();
-        let verdict = match self.prove(&check, &mut checklist).await {
+        let proved = tokio::select! {
+            proved = self.prove(&check, &mut checklist) => proved,
+            stopped = self.keep_alive(&check) => Err(stopped),
+        };
+        let verdict = match proved {
             Ok(()) => CheckVerdict::Passed,
             Err(Stopped::Failed(failure)) => {
                 checklist.set(failure.stage, StageState::Failed, Some(failure.title().to_owned()));
@@ -53,6 +73,18 @@ impl Writer {
         tracing::info!(organization = %check.organization, check = %check.id, state = ?ended, "access check ended");
         self.store.ring();
         Ok(())
+    }
+
+    /// Gives signs of life until the check is not ours any more: somebody cancelled it.
+    async fn keep_alive(&self, check: &ClaimedCheck) -> Stopped {
+        loop {
+            tokio::time::sleep(SIGN_OF_LIFE).await;
+            match self.store.touch_check(check).await {
+                Ok(true) => {}
+                Ok(false) => return Stopped::NotOurs,
+                Err(error) => return Stopped::Store(error),
+            }
+        }
     }
 
     async fn prove(&self, check: &ClaimedCheck, list: &mut Checklist) -> Result<(), Stopped> {

@@ -56,6 +56,6 @@ impl Writer {
 
     /// Forgets the sessions that have ended.
     async fn tidy(&self) -> Result<(), crate::store::StoreError> {
-        self.store.delete_expired_sessions(self.clock.now()).await.map(drop)
+        self.store.delete_expired_sessions(self.clock.wall()).await.map(drop)
     }
 }

@@ -46,7 +46,7 @@ function watch(part) {
     if (!part.isConnected) return;
     if (document.hidden || document.querySelector("dialog[open]")) return again();
     try {
-      const response = await fetch(url, { headers: { Accept: "text/html" }, cache: "no-store" });
+      const response = await fetch(url, { headers: { Accept: "text/html", "X-Trailpost-Live": "1" }, cache: "no-store" });
       if (response.headers.get("X-Trailpost-Reload") === "1" || response.redirected) return reload();
       if ([401, 403, 404, 410].includes(response.status)) return;
       if (!response.ok) throw new Error(`status ${response.status}`);

@@ -48,6 +48,10 @@ impl Person {
         self.who == "nobody"
     }
 
+    pub fn is_stranger(&self) -> bool {
+        self.who == "stranger"
+    }
+
     pub fn is_member_but_no_owner(&self) -> bool {
         ["member", "manager", "billing admin"].contains(&self.who)
     }

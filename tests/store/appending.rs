@@ -46,7 +46,8 @@ async fn a_refused_request_stores_nothing_of_itself() {
 #[tokio::test]
 async fn a_rename_and_its_record_are_one() {
     let books = Books::open().await;
-    let rename = |name: &str| books.store.rename_organization(books.caller(), books.acme.id, name.parse().unwrap());
+    let rename =
+        |name: &str| books.store.rename_organization(books.caller(), books.acme.id, name.parse().unwrap());
     assert_eq!(rename("Acme Corp").await.unwrap().unwrap().name.as_str(), "Acme Corp");
     rename("Acme Corp").await.unwrap();
     let lines = books.lines().await;

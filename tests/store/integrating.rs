@@ -52,11 +52,8 @@ async fn a_failed_check_changes_nothing_and_is_recorded() {
     assert_eq!(ended, Some(CheckState::Failed));
     assert_eq!(books.integration().await.situation(), Situation::NotConfigured);
     assert_eq!(books.events().await, ["create audit-log-integration failure"]);
-    let repeated = books
-        .store
-        .finish_check(&claimed, Checklist::default(), CheckVerdict::Passed)
-        .await
-        .unwrap();
+    let repeated =
+        books.store.finish_check(&claimed, Checklist::default(), CheckVerdict::Passed).await.unwrap();
     assert_eq!(repeated, None, "a check ends once");
 }
 
@@ -69,8 +66,7 @@ async fn what_changed_during_a_check_supersedes_it() {
     let claimed = books.store.claim_check().await.unwrap().unwrap();
     let revision = books.revision().await;
     books.store.disable(books.caller(), books.owner.id, books.acme.id, revision).await.unwrap();
-    let ended =
-        books.store.finish_check(&claimed, Checklist::default(), CheckVerdict::Passed).await.unwrap();
+    let ended = books.store.finish_check(&claimed, Checklist::default(), CheckVerdict::Passed).await.unwrap();
     assert_eq!(ended, Some(CheckState::Superseded));
     let integration = books.integration().await;
     assert_eq!(integration.settings.unwrap().bucket.as_str(), "acme-audit-logs");
@@ -87,8 +83,7 @@ async fn a_cancelled_check_can_not_pass_any_more() {
     assert!(cancel().await.unwrap());
     assert!(!cancel().await.unwrap());
     assert!(!books.store.report_check(&claimed, Checklist::default()).await.unwrap());
-    let ended =
-        books.store.finish_check(&claimed, Checklist::default(), CheckVerdict::Passed).await.unwrap();
+    let ended = books.store.finish_check(&claimed, Checklist::default(), CheckVerdict::Passed).await.unwrap();
     assert_eq!(ended, None);
     assert_eq!(books.integration().await.situation(), Situation::NotConfigured);
 }

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::{env, fs};
+use std::{env, fs, thread};
 
 use http::Method;
 use serde_json::{Value, json};
@@ -199,7 +199,7 @@ impl Browser {
         match poll(probe).await {
             Some(found) => found,
             None => {
-                self.screenshot("failed").await;
+                self.screenshot(&failure_name()).await;
                 panic!("this did not happen: {what}\nat {}\nwith\n{}", self.path().await, self.text().await)
             }
         }
@@ -243,6 +243,12 @@ impl Browser {
         let command = Command::ExtensionCommand(Box::new(ComputedLabel(element.element_id().to_string())));
         self.session.cmd(command).await?.value()
     }
+}
+
+/// The test runs in a thread of its name.
+fn failure_name() -> String {
+    let test = thread::current().name().unwrap_or("test").replace("::", "-");
+    format!("failed-{test}")
 }
 
 /// What can be used on a page.

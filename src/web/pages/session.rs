@@ -83,7 +83,7 @@ pub(crate) async fn create(
         let wrong = "That e-mail address and password don’t belong together. Check both and try again.";
         return sign_in_page(&web, &visitor, StatusCode::UNPROCESSABLE_ENTITY, email, Some(wrong), return_to);
     };
-    session::sign_in(&session, user.id, web.clock.now()).await?;
+    session::sign_in(&session, user.id, web.clock.wall()).await?;
     web.store.record_login(visitor.caller(&user), user).await?;
     Ok(Redirect::to(&return_to).into_response())
 }

@@ -1,7 +1,7 @@
 //! Composes the page for the situation that the integration is in.
 
 use super::form::{FormInput, labelled, submit_label};
-use super::view::{AuditLogsShow, Conflict, Situation as Shown};
+use super::view::{AuditLogsShow, Conflict, DeliveryRow, Situation as Shown};
 use super::{href, parts};
 use crate::domain::access_check::CheckState;
 use crate::domain::integration::{Situation, TypedSettings};
@@ -27,11 +27,7 @@ pub(super) async fn page(
     let shown = shown(integration);
     let configured = integration.settings.is_some();
     let status = web.store.delivery_status(member.organization.id).await?;
-    let history = if configured {
-        web.store.deliveries(member.organization.id, DELIVERIES_SHOWN).await?
-    } else {
-        Vec::new()
-    };
+    let deliveries = if configured { deliveries(web, member).await? } else { Vec::new() };
     let has_form = matches!(shown, Shown::NotConfigured | Shown::Active | Shown::Inactive);
     let (settings_heading, settings) = settings_list(shown, integration);
     Ok(AuditLogsShow {
@@ -50,10 +46,20 @@ pub(super) async fn page(
         settings,
         setup: (shown != Shown::NeedsEnterprise).then(|| parts::setup(web, integration, &input.typed)),
         form: has_form.then(|| input.view(&base_href, integration)),
-        deliveries: history.iter().map(|row| parts::delivery(web, row)).collect(),
-        deliveries_live_url: None,
+        deliveries,
+        deliveries_live_url: deliveries_live_url(member),
         base_href,
     })
+}
+
+/// The newest deliveries.
+pub(super) async fn deliveries(web: &Web, member: &Member) -> Result<Vec<DeliveryRow>, WebError> {
+    let history = web.store.deliveries(member.organization.id, DELIVERIES_SHOWN).await?;
+    Ok(history.iter().map(|row| parts::delivery(web, row)).collect())
+}
+
+pub(super) fn deliveries_live_url(member: &Member) -> String {
+    format!("{}/deliveries", href(member))
 }
 
 fn shown(integration: &Integration) -> Shown {

@@ -5,7 +5,7 @@ mod form;
 mod parts;
 mod view;
 
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use http::{HeaderName, HeaderValue, StatusCode};
 use serde::Deserialize;
@@ -14,7 +14,6 @@ use tower_cookies::Cookies;
 use crate::domain::access_check::Purpose;
 use crate::domain::id::CheckId;
 use crate::domain::integration::{Revision, Settings, TypedSettings};
-use crate::domain::membership::Role;
 use crate::store::{Integration, NewCheck, OpenedCheck, Refused, SwitchedOff};
 use crate::web::Web;
 use crate::web::access::Member;
@@ -25,7 +24,7 @@ use crate::web::render::{Place, Shell, html, organization_href};
 use crate::web::visitor::Visitor;
 use crate::web::wording::count;
 use form::FormInput;
-use view::{AuditLogsDisable, AuditLogsRemove, CheckFragment, StatusFragment};
+use view::{AuditLogsDisable, AuditLogsRemove, CheckFragment, DeliveriesFragment, StatusFragment};
 
 /// Tells the live parts of a page that its situation has changed.
 const RELOAD: HeaderName = HeaderName::from_static("x-trailpost-reload");
@@ -66,6 +65,21 @@ impl SettingsPost {
 #[derive(Deserialize)]
 pub(crate) struct RevisionPost {
     revision: i64,
+}
+
+/// Switching off. What becomes of pending records must be said: they are lost.
+#[derive(Deserialize)]
+pub(crate) struct SwitchOffPost {
+    revision: i64,
+    #[serde(rename = "pending")]
+    _pending: PendingRecords,
+}
+
+/// What becomes of pending records.
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum PendingRecords {
+    Discard,
 }
 
 #[derive(Deserialize)]
@@ -280,7 +294,7 @@ pub(crate) async fn disable(
     visitor: Visitor,
     member: Member,
     cookies: Cookies,
-    CheckedForm(post): CheckedForm<RevisionPost>,
+    CheckedForm(post): CheckedForm<SwitchOffPost>,
 ) -> Result<Response, WebError> {
     let (caller, user) = (visitor.caller(&member.user), member.user.id);
     let done = web.store.disable(caller, user, member.organization.id, Revision::new(post.revision)).await;
@@ -292,7 +306,7 @@ pub(crate) async fn remove(
     visitor: Visitor,
     member: Member,
     cookies: Cookies,
-    CheckedForm(post): CheckedForm<RevisionPost>,
+    CheckedForm(post): CheckedForm<SwitchOffPost>,
 ) -> Result<Response, WebError> {
     let (caller, user) = (visitor.caller(&member.user), member.user.id);
     let done = web.store.remove(caller, user, member.organization.id, Revision::new(post.revision)).await;
@@ -344,9 +358,10 @@ pub(crate) async fn cancel_check(
     CheckedForm(NoFields {}): CheckedForm<NoFields>,
 ) -> Result<Response, WebError> {
     let id: CheckId = path.check_id.parse().map_err(|_| WebError::NotFound)?;
-    let caller = visitor.caller(&member.user);
+    let (caller, organization) = (visitor.caller(&member.user), member.organization.id);
+    web.store.access_check(organization, id).await?.ok_or(WebError::NotFound)?;
     let cancelled =
-        web.store.cancel_check(caller, member.user.id, member.organization.id, id).await.map_err(refusal)?;
+        web.store.cancel_check(caller, member.user.id, organization, id).await.map_err(refusal)?;
     let sentence = if cancelled { Sentence::CheckCancelled } else { Sentence::CheckHadEnded };
     flash::leave(&web, &cookies, sentence);
     Ok(back(&member))
@@ -360,29 +375,54 @@ pub(crate) async fn show_check(
     Path(path): Path<CheckInPath>,
 ) -> Result<Response, WebError> {
     let id: CheckId = path.check_id.parse().map_err(|_| WebError::NotFound)?;
-    let integration = integration(&web, &member).await?;
-    let Some(check) = integration.check.as_ref().filter(|check| check.id == id) else {
-        return Err(WebError::NotFound);
-    };
-    let view = parts::check(&web, &visitor, &integration, check);
-    let mut response = html(StatusCode::OK, &CheckFragment { check: view })?;
-    if !check.state.is_open() {
-        response.headers_mut().insert(RELOAD, HeaderValue::from_static("1"));
-    }
-    Ok(response)
+    let check = web.store.access_check(member.organization.id, id).await?.ok_or(WebError::NotFound)?;
+    let view = parts::check(&web, &visitor, &integration(&web, &member).await?, &check);
+    let response = html(StatusCode::OK, &CheckFragment { check: view })?;
+    Ok(if check.state.is_open() { response } else { asking_to_reload(response) })
 }
 
-/// The status card alone, for the live part of the page.
-pub(crate) async fn show_status(State(web): State<Web>, member: Member) -> Result<Response, WebError> {
+/// What the page that polls was made of.
+#[derive(Deserialize)]
+pub(crate) struct SeenByPage {
+    revision: Option<i64>,
+    health: Option<String>,
+}
+
+/// The status card alone, for the live part of the page. A page that shows another situation is told to reload.
+pub(crate) async fn show_status(
+    State(web): State<Web>,
+    member: Member,
+    Query(seen): Query<SeenByPage>,
+) -> Result<Response, WebError> {
     let integration = integration(&web, &member).await?;
     let status = web.store.delivery_status(member.organization.id).await?;
-    let card = parts::status(&web, &integration, &status).ok_or(WebError::NotFound)?;
-    html(StatusCode::OK, &StatusFragment { status: card })
+    let Some(card) = parts::status(&web, &integration, &status) else {
+        return Ok(asking_to_reload(StatusCode::OK.into_response()));
+    };
+    let checking = integration.check.as_ref().is_some_and(|check| check.state.is_open());
+    let as_seen = seen.revision.is_none_or(|revision| revision == integration.revision.get())
+        && seen.health.is_none_or(|health| health == integration.health.as_str());
+    let response = html(StatusCode::OK, &StatusFragment { status: card })?;
+    Ok(if as_seen && !checking { response } else { asking_to_reload(response) })
+}
+
+/// The delivery history alone, for the live part of the page.
+pub(crate) async fn show_deliveries(State(web): State<Web>, member: Member) -> Result<Response, WebError> {
+    let fragment = DeliveriesFragment {
+        deliveries: compose::deliveries(&web, &member).await?,
+        deliveries_live_url: compose::deliveries_live_url(&member),
+    };
+    html(StatusCode::OK, &fragment)
+}
+
+fn asking_to_reload(mut response: Response) -> Response {
+    response.headers_mut().insert(RELOAD, HeaderValue::from_static("1"));
+    response
 }
 
 fn refusal(refused: Refused) -> WebError {
     match refused {
-        Refused::NotAnOwner => WebError::Forbidden { role: Role::Member, owners: Vec::new() },
+        Refused::NotAnOwner => WebError::Forbidden { owners: Vec::new() },
         Refused::PlanTooLow => WebError::PlanTooLow,
         Refused::Stale | Refused::NotPossible => {
             WebError::Conflict { detail: "Someone else changed these settings.".to_owned(), index: None }

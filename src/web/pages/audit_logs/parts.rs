@@ -125,7 +125,12 @@ pub(super) fn status(web: &Web, integration: &Integration, status: &DeliveryStat
         pending_bytes: bytes(status.pending_bytes),
         external_id: integration.organization.external_id.to_string(),
         changed_by: integration.changed.as_ref().map(|(who, at)| (who.clone(), Moment::new(*at, now))),
-        live_url: format!("{}/status", base_href(integration)),
+        live_url: format!(
+            "{}/status?revision={}&health={}",
+            base_href(integration),
+            integration.revision.get(),
+            integration.health.as_str()
+        ),
     })
 }
 

@@ -54,7 +54,7 @@ pub(super) struct AuditLogsShow {
     pub(super) form: Option<SettingsForm>,
     /// Shown when active, inactive or suspended.
     pub(super) deliveries: Vec<DeliveryRow>,
-    pub(super) deliveries_live_url: Option<String>,
+    pub(super) deliveries_live_url: String,
 }
 
 impl AuditLogsShow {
@@ -221,6 +221,14 @@ pub(super) struct LastDelivery {
 #[template(path = "partials/status.html")]
 pub(super) struct StatusFragment {
     pub(super) status: StatusCard,
+}
+
+/// A fragment: `GET …/audit-logs/deliveries`.
+#[derive(Template)]
+#[template(path = "partials/deliveries.html")]
+pub(super) struct DeliveriesFragment {
+    pub(super) deliveries: Vec<DeliveryRow>,
+    pub(super) deliveries_live_url: String,
 }
 
 /// One window's file.
