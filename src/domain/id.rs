@@ -11,7 +11,7 @@ use super::clock::{Clock, Entropy};
 
 /// Why a text is not an id.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a UUID in its usual form, such as 0199f3c2-7d1a-7000-8000-0123456789ab")]
+#[error("must be a UUID in its usual form, such as 0199f3c2-7d1a-7000-8000-0123456789ab")]
 pub struct IdError;
 
 fn parse(text: &str) -> Result<Uuid, IdError> {

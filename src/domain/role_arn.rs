@@ -301,7 +301,7 @@ mod tests {
         #[test]
         fn no_text_panics_and_what_parses_is_stable(text in "(arn:aws:iam::)?.{0,80}") {
             if let Ok(role) = RoleArn::parse(&text) {
-                prop_assert_eq!(RoleArn::parse(role.as_str()), Ok(role.clone()));
+                prop_assert_eq!(RoleArn::parse(role.as_str()), Ok(role));
             }
         }
     }

@@ -3,6 +3,8 @@
 //! Unknown keys are refused at every level of the schema; `id`, `organization_name`, `event.time` and `client` may
 //! be left out and are filled in. `resource_id` and `parameters` are the producer's own.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
@@ -56,7 +58,7 @@ impl SubmittedRecord {
         if text.len() > MOST_BYTES {
             return Err(error("", "is larger than 256 KiB"));
         }
-        let digest = Sha256::digest(text).into();
+        let digest = Sha256::digest(canonical(&value).to_string()).into();
         let mut record = Fields::of(value, "")?;
         let id = record.optional_parsed("id")?;
         let organization_id = record.required_parsed("organization_id")?;
@@ -238,6 +240,19 @@ fn error(field: &str, message: &str) -> SubmissionError {
     SubmissionError { field: field.to_owned(), message: message.to_owned() }
 }
 
+/// The same value with its keys in order: a repeat is a repeat, however its sender's JSON library orders keys.
+fn canonical(value: &Value) -> Value {
+    match value {
+        Value::Array(items) => items.iter().map(canonical).collect(),
+        Value::Object(fields) => {
+            let sorted: BTreeMap<_, _> =
+                fields.iter().map(|(key, value)| (key.clone(), canonical(value))).collect();
+            sorted.into_iter().collect()
+        }
+        other => other.clone(),
+    }
+}
+
 fn levels(value: &Value) -> usize {
     match value {
         Value::Array(items) => 1 + items.iter().map(levels).max().unwrap_or(0),
@@ -345,6 +360,24 @@ mod tests {
         let mut value = submission();
         value["event"]["parameters"]["large"] = json!("x".repeat(MOST_BYTES));
         assert!(SubmittedRecord::parse(value).unwrap_err().message.contains("256 KiB"));
+    }
+
+    #[test]
+    fn a_repeat_is_known_by_its_content_and_not_by_the_order_of_its_keys() {
+        let parse = |text: &str| SubmittedRecord::parse(serde_json::from_str(text).unwrap()).unwrap();
+        let text = submission().to_string();
+        let swapped =
+            text.replace(r#""b":1,"a":{"nested":[true,null]}"#, r#""a":{"nested":[true,null]},"b":1"#);
+        assert_ne!(swapped, text);
+        assert_eq!(parse(&swapped).digest(), parse(&text).digest());
+        assert_ne!(parse(&text.replace("docs-example", "docs")).digest(), parse(&text).digest());
+    }
+
+    #[test]
+    fn numbers_are_delivered_as_they_were_sent() {
+        let text = submission().to_string().replace(r#""b":1"#, r#""b":12345678901234567890123.10"#);
+        let value: Value = serde_json::from_str(&text).unwrap();
+        assert!(complete(value).contains("12345678901234567890123.10"));
     }
 
     #[test]

@@ -156,9 +156,11 @@ impl WebError {
                     what_next: "Nothing of this request was stored.",
                 };
             }
-            WebError::UnsupportedMediaType => {
-                ("Unsupported content type", "Send application/json.", "Nothing of this request was stored.")
-            }
+            WebError::UnsupportedMediaType => (
+                "Unsupported content type",
+                "Send application/json, not compressed.",
+                "Nothing of this request was stored.",
+            ),
             _ => (
                 "Something went wrong on our side",
                 "The request was not completed. What went wrong is in the log of this service.",

@@ -31,7 +31,7 @@ const HOMES: &[(&str, &[&str])] = &[
 ];
 
 /// Where the demo is left out of a build. Anywhere else there would be an `if demo` in the product.
-const MAY_ASK_FOR_DEMO: &[&str] = &["src/lib.rs", "src/app/", "src/cli.rs", "src/main.rs"];
+const MAY_ASK_FOR_DEMO: &[&str] = &["src/lib.rs", "src/app/", "src/cli/", "src/main.rs"];
 
 #[test]
 fn every_import_follows_the_arrows() {

@@ -6,8 +6,8 @@ use std::time::Duration;
 use jsonschema::Validator;
 use serde_json::{Value, json};
 
-use super::bucket::{delivered_keys, delivered_records};
 use crate::support::browser::{Browser, JavaScript};
+use crate::support::bucket::{delivered_keys, delivered_records};
 use crate::support::product::Product;
 use crate::support::{BUCKET, ROLE_ARN, eventually};
 

@@ -80,6 +80,12 @@ impl Running {
         assert!(sent.success());
     }
 
+    /// Ends it at once, as a crash would: kill -9.
+    pub fn kill(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+
     /// Waits until it has ended.
     pub fn end(&mut self) -> Ended {
         let start = Instant::now();

@@ -1,6 +1,7 @@
 //! The real `trailpost` command: what it prints, where, and with which exit code.
 
 mod command;
+mod crash;
 
 use std::net::TcpListener;
 use std::path::Path;

@@ -5,6 +5,7 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, Method, RequestBuilder};
 
 use super::page::hidden_field;
+use super::{BUCKET, ROLE_ARN, eventually};
 
 /// One person's cookies, on one site.
 pub struct HttpUser {
@@ -78,4 +79,16 @@ pub async fn send(request: RequestBuilder) -> Answer {
     let response = request.send().await.unwrap();
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
     Answer { status, headers, body: response.text().await.unwrap() }
+}
+
+/// Turns audit logs on over the ordinary form, and waits until they are.
+pub async fn enable(owner: &HttpUser, organization_id: &str) {
+    let page = format!("/organizations/{organization_id}/settings/audit-logs");
+    let revision = hidden_field(&owner.get(&page).await.body, "revision").unwrap();
+    let fields = [("revision", revision.as_str()), ("role_arn", ROLE_ARN), ("bucket", BUCKET)];
+    assert_eq!(owner.post_form(&page, &format!("{page}/enable"), &fields).await.status, 303);
+    eventually("audit logs are active", async || {
+        owner.get(&page).await.body.contains("aria-checked=\"true\"").then_some(())
+    })
+    .await;
 }

@@ -1,6 +1,7 @@
 //! What the tests share: ways to use the product as its users do, and to wait for what it promises.
 
 pub mod browser;
+pub mod bucket;
 pub mod chromedriver;
 pub mod customer;
 pub mod http_user;

@@ -1,5 +1,6 @@
 //! The whole product, running in this process: console, writer and sandbox on free ports, with data of its own.
 
+use std::path::Path;
 use std::time::Duration;
 
 use reqwest::Method;
@@ -74,6 +75,12 @@ impl Product {
     pub async fn ingest(&self, body: &Value) -> Answer {
         let request = self.anonymous().request(Method::POST, "/v1/events");
         send(request.bearer_auth(&self.announced().producer_token).json(body)).await
+    }
+
+    /// The same product again, on a folder that another process had.
+    pub async fn start_in(folder: &Path) -> Product {
+        let options = DemoOptions { data_folder: Some(folder.to_owned()), ..DemoOptions::ephemeral() };
+        Product { demo: Demo::start(options).await.unwrap() }
     }
 
     /// Moves the product's clock.

@@ -30,6 +30,7 @@ pub(crate) async fn create(
 ) -> Result<(StatusCode, Json<Accepted>), WebError> {
     let producer = authenticate(&web, request.headers()).await?;
     require_json(request.headers())?;
+    require_plain(request.headers())?;
     let body = to_bytes(request.into_body(), MOST_BYTES).await.map_err(|_| WebError::TooLarge)?;
     let value: Value =
         serde_json::from_slice(&body).map_err(|error| invalid(None, None, &error.to_string()))?;
@@ -71,6 +72,14 @@ fn require_json(headers: &HeaderMap) -> Result<(), WebError> {
         Ok(())
     } else {
         Err(WebError::UnsupportedMediaType)
+    }
+}
+
+/// A compressed body would be read as broken JSON.
+fn require_plain(headers: &HeaderMap) -> Result<(), WebError> {
+    match headers.get(header::CONTENT_ENCODING).map(|value| value.as_bytes()) {
+        None | Some(b"identity") => Ok(()),
+        Some(_) => Err(WebError::UnsupportedMediaType),
     }
 }
 

@@ -283,10 +283,12 @@ pub(crate) async fn confirm_remove(
     html(StatusCode::OK, &page)
 }
 
-/// `132 records`, or none.
+/// `132 records are waiting`, or none.
 async fn pending(web: &Web, member: &Member) -> Result<Option<String>, WebError> {
     let status = web.store.delivery_status(member.organization.id).await?;
-    Ok((status.pending_records > 0).then(|| count(status.pending_records, "record")))
+    let verb = if status.pending_records == 1 { "is" } else { "are" };
+    let sentence = || format!("{} {verb} waiting", count(status.pending_records, "record"));
+    Ok((status.pending_records > 0).then(sentence))
 }
 
 pub(crate) async fn disable(

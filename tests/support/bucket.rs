@@ -3,8 +3,8 @@
 
 use serde_json::Value;
 
-use crate::support::customer::Customer;
-use crate::support::{BUCKET, poll};
+use super::customer::Customer;
+use super::{BUCKET, poll};
 
 /// The delivered files of an organization, in the order of their names.
 pub async fn delivered_keys(customer: &Customer, organization_id: &str) -> Vec<String> {

@@ -1,36 +1,17 @@
-//! The command line: what is typed, what is printed, how it exits (0 done, 1 failed, 2 used wrongly).
+//! `trailpost demo`: everything on this machine.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
-use tracing_subscriber::EnvFilter;
+use clap::Args;
 
-#[cfg(feature = "demo")]
 use crate::app::demo::{Announcement, Demo, DemoOptions};
-#[cfg(feature = "demo")]
 use crate::domain::clock::Clock;
 use crate::domain::window::WindowLength;
 
-/// Settings > Audit logs: audit records delivered to an organization's own Amazon S3 bucket.
-#[derive(Debug, Parser)]
-#[command(name = "trailpost", version, about)]
-struct Cli {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Debug, Subcommand)]
-enum Command {
-    /// Run everything on this machine, with a small AWS of its own
-    #[cfg(feature = "demo")]
-    Demo(DemoArguments),
-}
-
-#[cfg(feature = "demo")]
 #[derive(Debug, Args)]
-struct DemoArguments {
+pub(super) struct DemoArguments {
     /// Where the console listens; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:3000")]
     listen: SocketAddr,
@@ -57,25 +38,8 @@ struct DemoArguments {
     json: bool,
 }
 
-/// Runs the command that the process was started with.
-pub async fn run() -> ExitCode {
-    let cli = Cli::parse();
-    log_to_stderr();
-    match cli.command {
-        #[cfg(feature = "demo")]
-        Command::Demo(arguments) => demo(arguments).await,
-    }
-}
-
-/// `RUST_LOG` decides what is logged; without it, what somebody has to know.
-fn log_to_stderr() {
-    // s3s, the sandbox's ground, logs every refusal as an error; refusing is what a sandbox is for.
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,s3s=off"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
-}
-
-#[cfg(feature = "demo")]
-async fn demo(arguments: DemoArguments) -> ExitCode {
+/// Runs the demo until it is told to stop.
+pub(super) async fn run(arguments: DemoArguments) -> ExitCode {
     for address in [arguments.listen, arguments.sandbox_listen] {
         if !address.ip().is_loopback() && !arguments.expose {
             eprintln!(
@@ -129,7 +93,6 @@ fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
     })
 }
 
-#[cfg(feature = "demo")]
 fn welcome(demo: &Announcement) -> String {
     let width = demo.accounts.iter().map(|account| account.email.len()).max().unwrap_or_default();
     let accounts: String = demo
