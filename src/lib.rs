@@ -38,7 +38,7 @@
 //! 1. An action in the console appends its record in its own transaction (`store::transaction`); a producer's
 //!    record comes in through `web::api::events`, `domain::submission` and `store::records`. Either way it gets the
 //!    organization's next sequence while the organization's row is held: commit order is sequence order.
-//! 2. When its window has ended, `store::batches` seals it into a batch: members, format and compression are fixed.
+//! 2. When its window has ended, `store::sealing` seals it into a batch: members, format and compression are fixed.
 //! 3. `writer::deliverer` claims the organization (lease and fencing token), encodes the batch, books the attempt,
 //!    PUTs the object under a key made of what was sealed, with `If-None-Match: *`, and books the result. A crash at
 //!    any point leads to another try of the same key: 412 then says that the first one had landed.

@@ -377,3 +377,8 @@ pub(super) fn from_json<T: serde::de::DeserializeOwned>(
 ) -> Result<T, StoreError> {
     serde_json::from_str(json).map_err(|error| StoreError::Corrupt { column, reason: error.to_string() })
 }
+
+/// One of our types as a JSON column.
+pub(super) fn to_json<T: serde::Serialize>(value: &T) -> String {
+    serde_json::to_string(value).expect("our own types have string keys and finite numbers")
+}

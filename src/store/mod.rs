@@ -2,15 +2,17 @@
 //! a change of an organization appends its record in the same one.
 
 mod access_checks;
-mod batches;
+mod check_runs;
 mod credentials;
 mod database;
+mod deliveries;
 mod doorbell;
 mod error;
 mod integrations;
 mod memberships;
 mod organizations;
 mod records;
+mod sealing;
 mod sessions;
 mod status;
 mod transaction;
@@ -24,9 +26,10 @@ use crate::domain::clock::{Clock, Entropy};
 use database::{Database, execute, fetch_one};
 use doorbell::Bell;
 
-pub use access_checks::{AccessCheck, CheckVerdict, ClaimedCheck, NewCheck, OpenedCheck};
-pub use batches::{AttemptResult, Claim, DueBatch, FinishedBatch, Lease};
+pub use access_checks::{AccessCheck, NewCheck, OpenedCheck};
+pub use check_runs::{CheckVerdict, ClaimedCheck};
 pub use credentials::{ProducerAccess, TokenScope};
+pub use deliveries::{AttemptResult, Claim, DueBatch, FinishedBatch, Lease};
 pub use doorbell::Doorbell;
 pub use error::StoreError;
 pub use integrations::{Integration, Refused, SwitchedOff};

@@ -7,10 +7,14 @@ use axum::response::{IntoResponse, Redirect, Response};
 use http::header;
 use http::request::Parts;
 use serde::Deserialize;
+use tower_cookies::Cookies;
 
 use super::Web;
 use super::error::WebError;
+use super::flash::{self, Flash, Sentence};
+use super::render::{Place, Shell};
 use super::visitor::Visitor;
+use crate::domain::caller::Caller;
 use crate::domain::id::OrganizationId;
 use crate::domain::membership::{Ability, Role};
 use crate::domain::organization::Organization;
@@ -122,6 +126,54 @@ fn sign_in_href(web: &Web, request: &Request) -> String {
     match serde_urlencoded::to_string([("return_to", path)]) {
         Ok(query) if path != "/" => format!("/sign-in?{query}"),
         _ => "/sign-in".to_owned(),
+    }
+}
+
+/// What the handler of an organization's page is given.
+pub(super) struct MemberRequest {
+    pub(super) web: Web,
+    pub(super) visitor: Visitor,
+    pub(super) member: Member,
+    cookies: Cookies,
+}
+
+impl MemberRequest {
+    /// Who acts, for the records.
+    pub(super) fn caller(&self) -> Caller {
+        self.visitor.caller(&self.member.user)
+    }
+
+    /// The organization's id.
+    pub(super) fn organization_id(&self) -> OrganizationId {
+        self.member.organization.id
+    }
+
+    /// What the page stands in.
+    pub(super) async fn shell(&self, title: &str, place: Place) -> Result<Shell, WebError> {
+        Shell::of_member(&self.web, &self.visitor, &self.member, title, Some(place)).await
+    }
+
+    /// Leaves a sentence for the next page.
+    pub(super) fn leave_flash(&self, sentence: Sentence) {
+        flash::leave(&self.web, &self.cookies, sentence);
+    }
+
+    /// Takes the sentence that the last page left.
+    pub(super) fn take_flash(&self) -> Option<Flash> {
+        flash::take(&self.web, &self.cookies)
+    }
+}
+
+impl FromRequestParts<Web> for MemberRequest {
+    type Rejection = WebError;
+
+    async fn from_request_parts(parts: &mut Parts, web: &Web) -> Result<MemberRequest, WebError> {
+        Ok(MemberRequest {
+            web: web.clone(),
+            visitor: Visitor::from_request_parts(parts, web).await?,
+            member: Member::from_request_parts(parts, web).await?,
+            cookies: parts.extensions.get().cloned().ok_or(WebError::MissingExtension("Cookies"))?,
+        })
     }
 }
 

@@ -1,24 +1,20 @@
 //! An organization: overview, and Settings > General.
 
 use askama::Template;
-use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use http::StatusCode;
 use serde::Deserialize;
-use tower_cookies::Cookies;
 
 use super::FieldView;
 use crate::domain::integration::{Health, Situation};
 use crate::domain::membership::Ability;
 use crate::domain::organization::OrganizationName;
 use crate::store::Integration;
-use crate::web::Web;
-use crate::web::access::Member;
+use crate::web::access::{Member, MemberRequest};
 use crate::web::error::WebError;
-use crate::web::flash::{self, Flash, Sentence};
+use crate::web::flash::Sentence;
 use crate::web::form::CheckedForm;
 use crate::web::render::{Place, Shell, html, organization_href};
-use crate::web::visitor::Visitor;
 
 /// An organization's overview.
 #[derive(Template)]
@@ -64,20 +60,15 @@ pub(crate) struct RenameForm {
     name: String,
 }
 
-pub(crate) async fn show(
-    State(web): State<Web>,
-    visitor: Visitor,
-    member: Member,
-    cookies: Cookies,
-) -> Result<Response, WebError> {
+pub(crate) async fn show(request: MemberRequest) -> Result<Response, WebError> {
+    let MemberRequest { web, member, .. } = &request;
     let audit_logs = if member.role.may(Ability::ManageAuditLogs) {
         web.store.integration(member.organization.id).await?.as_ref().map(summary)
     } else {
         None
     };
-    let shell = Shell::of_member(&web, &visitor, &member, "Overview", Some(Place::Overview)).await?;
     let page = OrganizationShow {
-        shell: shell.with_flash(flash::take(&web, &cookies)),
+        shell: request.shell("Overview", Place::Overview).await?.with_flash(request.take_flash()),
         id: member.organization.id.to_string(),
         name: member.organization.name.to_string(),
         plan: member.organization.plan.label(),
@@ -87,51 +78,41 @@ pub(crate) async fn show(
     html(StatusCode::OK, &page)
 }
 
-pub(crate) async fn edit(
-    State(web): State<Web>,
-    visitor: Visitor,
-    member: Member,
-    cookies: Cookies,
-) -> Result<Response, WebError> {
-    let name = FieldView { value: member.organization.name.to_string(), error: None };
-    let flash = flash::take(&web, &cookies);
-    general_page(&web, &visitor, &member, StatusCode::OK, name, flash).await
+pub(crate) async fn edit(request: MemberRequest) -> Result<Response, WebError> {
+    let name = FieldView { value: request.member.organization.name.to_string(), error: None };
+    general_page(&request, StatusCode::OK, name).await
 }
 
 pub(crate) async fn update(
-    State(web): State<Web>,
-    visitor: Visitor,
-    member: Member,
-    cookies: Cookies,
+    request: MemberRequest,
     CheckedForm(form): CheckedForm<RenameForm>,
 ) -> Result<Response, WebError> {
     let name: OrganizationName = match form.name.parse() {
         Ok(name) => name,
         Err(error) => {
             let field = FieldView { value: form.name, error: Some(format!("{error}")) };
-            let status = StatusCode::UNPROCESSABLE_ENTITY;
-            return general_page(&web, &visitor, &member, status, field, None).await;
+            return general_page(&request, StatusCode::UNPROCESSABLE_ENTITY, field).await;
         }
     };
-    let caller = visitor.caller(&member.user);
-    web.store.rename_organization(caller, member.organization.id, name).await?.ok_or(WebError::NotFound)?;
-    flash::leave(&web, &cookies, Sentence::Renamed);
-    let href = format!("{}/settings/general", organization_href(&member.organization));
-    Ok(Redirect::to(&href).into_response())
+    let renamed = request.web.store.rename_organization(request.caller(), request.organization_id(), name);
+    renamed.await?.ok_or(WebError::NotFound)?;
+    request.leave_flash(Sentence::Renamed);
+    Ok(Redirect::to(&general_href(&request.member)).into_response())
+}
+
+fn general_href(member: &Member) -> String {
+    format!("{}/settings/general", organization_href(&member.organization))
 }
 
 async fn general_page(
-    web: &Web,
-    visitor: &Visitor,
-    member: &Member,
+    request: &MemberRequest,
     status: StatusCode,
     name: FieldView,
-    flash: Option<Flash>,
 ) -> Result<Response, WebError> {
-    let shell = Shell::of_member(web, visitor, member, "General", Some(Place::General)).await?;
+    let member = &request.member;
     let page = OrganizationEdit {
-        shell: shell.with_flash(flash),
-        action: format!("{}/settings/general", organization_href(&member.organization)),
+        shell: request.shell("General", Place::General).await?.with_flash(request.take_flash()),
+        action: general_href(member),
         name,
         organization_id: member.organization.id.to_string(),
         may_rename: member.role.may(Ability::RenameOrganization),

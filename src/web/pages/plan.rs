@@ -1,15 +1,12 @@
 //! Settings > Plan.
 
 use askama::Template;
-use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 
-use crate::web::Web;
-use crate::web::access::Member;
+use crate::web::access::MemberRequest;
 use crate::web::error::WebError;
 use crate::web::render::{Place, Shell, html};
-use crate::web::visitor::Visitor;
 
 #[derive(Template)]
 #[template(path = "pages/plan/show.html")]
@@ -19,15 +16,12 @@ struct PlanShow {
     includes_audit_logs: bool,
 }
 
-pub(crate) async fn show(
-    State(web): State<Web>,
-    visitor: Visitor,
-    member: Member,
-) -> Result<Response, WebError> {
+pub(crate) async fn show(request: MemberRequest) -> Result<Response, WebError> {
+    let plan = request.member.organization.plan;
     let page = PlanShow {
-        shell: Shell::of_member(&web, &visitor, &member, "Plan", Some(Place::Plan)).await?,
-        plan: member.organization.plan.label(),
-        includes_audit_logs: member.organization.plan.includes_audit_logs(),
+        shell: request.shell("Plan", Place::Plan).await?,
+        plan: plan.label(),
+        includes_audit_logs: plan.includes_audit_logs(),
     };
     html(StatusCode::OK, &page)
 }

@@ -7,31 +7,31 @@ use crate::domain::access_check::CheckState;
 use crate::domain::integration::{Situation, TypedSettings};
 use crate::store::{AccessCheck, Integration};
 use crate::web::Web;
-use crate::web::access::Member;
+use crate::web::access::{Member, MemberRequest};
 use crate::web::error::WebError;
-use crate::web::render::{Place, Shell, organization_href};
-use crate::web::visitor::Visitor;
+use crate::web::render::{Place, organization_href};
 use crate::web::wording::Moment;
 
 /// The delivery history on the page.
 const DELIVERIES_SHOWN: u32 = 20;
 
 pub(super) async fn page(
-    web: &Web,
-    visitor: &Visitor,
-    member: &Member,
+    request: &MemberRequest,
     integration: &Integration,
     input: FormInput,
 ) -> Result<AuditLogsShow, WebError> {
+    let MemberRequest { web, visitor, member, .. } = request;
     let base_href = href(member);
     let shown = shown(integration);
-    let configured = integration.settings.is_some();
-    let status = web.store.delivery_status(member.organization.id).await?;
-    let deliveries = if configured { deliveries(web, member).await? } else { Vec::new() };
+    let status = web.store.delivery_status(request.organization_id()).await?;
+    let deliveries = match integration.settings {
+        Some(_) => deliveries(request).await?,
+        None => Vec::new(),
+    };
     let has_form = matches!(shown, Shown::NotConfigured | Shown::Active | Shown::Inactive);
     let (settings_heading, settings) = settings_list(shown, integration);
     Ok(AuditLogsShow {
-        shell: Shell::of_member(web, visitor, member, "Audit logs", Some(Place::AuditLogs)).await?,
+        shell: request.shell("Audit logs", Place::AuditLogs).await?,
         organization_name: member.organization.name.to_string(),
         plan_href: format!("{}/settings/plan", organization_href(&member.organization)),
         situation: shown,
@@ -53,9 +53,10 @@ pub(super) async fn page(
 }
 
 /// The newest deliveries.
-pub(super) async fn deliveries(web: &Web, member: &Member) -> Result<Vec<DeliveryRow>, WebError> {
-    let history = web.store.deliveries(member.organization.id, DELIVERIES_SHOWN).await?;
-    Ok(history.iter().map(|row| parts::delivery(web, row)).collect())
+pub(super) async fn deliveries(request: &MemberRequest) -> Result<Vec<DeliveryRow>, WebError> {
+    let store = &request.web.store;
+    let history = store.deliveries(request.organization_id(), DELIVERIES_SHOWN).await?;
+    Ok(history.iter().map(|row| parts::delivery(&request.web, row)).collect())
 }
 
 pub(super) fn deliveries_live_url(member: &Member) -> String {

@@ -275,8 +275,6 @@ pub(super) struct AuditLogsDisable {
     pub(super) revision: i64,
     /// `132 records are waiting`, or none.
     pub(super) pending: Option<String>,
-    /// Whether **Deliver first, then disable** is offered (`pending=deliver_first`; Confirm sends `pending=discard`).
-    pub(super) deliver_first: bool,
 }
 
 /// The page behind **Remove integration**; its `[data-dialog-content]` is the dialog.
@@ -290,6 +288,4 @@ pub(super) struct AuditLogsRemove {
     pub(super) revision: i64,
     /// `132 records are waiting`, or none.
     pub(super) pending: Option<String>,
-    /// Whether **Deliver first, then remove** is offered.
-    pub(super) deliver_first: bool,
 }

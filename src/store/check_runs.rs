@@ -1,0 +1,255 @@
+//! Running access checks: a writer claims one, reports, and ends it; the transaction that ends it reads everything
+//! again and puts into force what it was for.
+
+use std::time::Duration;
+
+use futures::FutureExt;
+
+use super::access_checks::{CheckRow, StoredCheck, is_possible, select_check};
+use super::database::{execute, fetch_optional};
+use super::integrations::{Refused, to_json};
+use super::transaction::{LockedOrganization, Transaction};
+use super::{Store, StoreError};
+use crate::domain::access_check::{CheckState, Checklist, Purpose};
+use crate::domain::failure::Failure;
+use crate::domain::id::{CheckId, OrganizationId, RangeId};
+use crate::domain::integration::Settings;
+use crate::domain::organization::ExternalId;
+use crate::domain::sequence::Sequence;
+
+/// A running check whose writer gave no sign of life for so long is taken over.
+const SILENCE_BEFORE_TAKEOVER: Duration = Duration::from_secs(30);
+
+/// A check that this writer runs.
+#[derive(Clone, Debug)]
+pub struct ClaimedCheck {
+    /// Its id.
+    pub id: CheckId,
+    /// Of which organization.
+    pub organization: OrganizationId,
+    /// What the role has to require.
+    pub external_id: ExternalId,
+    /// The settings to prove.
+    pub proposed: Settings,
+    /// Proof of the claim: a report under an older token is not taken.
+    pub run_token: i64,
+}
+
+/// How a check ended.
+#[derive(Clone, Debug)]
+pub enum CheckVerdict {
+    /// Every stage passed.
+    Passed,
+    /// A stage failed.
+    Failed(Failure),
+}
+
+impl Store {
+    /// Takes the oldest check that waits for a writer, or whose writer has gone silent.
+    pub async fn claim_check(&self) -> Result<Option<ClaimedCheck>, StoreError> {
+        self.write(move |tx| async move { tx.claim_check().await }.boxed()).await
+    }
+
+    /// Gives a sign of life for a check. Gives `false` if it is not this writer's any more: stop then.
+    pub async fn touch_check(&self, claimed: &ClaimedCheck) -> Result<bool, StoreError> {
+        let (id, run_token) = (claimed.id, claimed.run_token);
+        self.write(move |tx| {
+            async move {
+                let changed = execute!(
+                    tx,
+                    "UPDATE access_checks SET seen_at = $3 WHERE id = $1 AND run_token = $2 AND state = 'running'",
+                    id.to_string(),
+                    run_token,
+                    tx.clock.now().as_millis()
+                )?;
+                Ok(changed == 1)
+            }
+            .boxed()
+        })
+        .await
+    }
+
+    /// Reports how far a check is. Gives `false` if it is not this writer's any more: stop then.
+    pub async fn report_check(
+        &self,
+        claimed: &ClaimedCheck,
+        checklist: Checklist,
+    ) -> Result<bool, StoreError> {
+        let (id, run_token) = (claimed.id, claimed.run_token);
+        self.write(move |tx| {
+            async move {
+                let changed = execute!(
+                    tx,
+                    "UPDATE access_checks SET stages = $3, seen_at = $4
+                     WHERE id = $1 AND run_token = $2 AND state = 'running'",
+                    id.to_string(),
+                    run_token,
+                    to_json(&checklist),
+                    tx.clock.now().as_millis()
+                )?;
+                Ok(changed == 1)
+            }
+            .boxed()
+        })
+        .await
+    }
+
+    /// Ends a check, puts into force what it was for, and records it. Gives how it ended; `None` if it was not
+    /// this writer's any more.
+    pub async fn finish_check(
+        &self,
+        claimed: &ClaimedCheck,
+        checklist: Checklist,
+        verdict: CheckVerdict,
+    ) -> Result<Option<CheckState>, StoreError> {
+        let (id, run_token) = (claimed.id, claimed.run_token);
+        self.write(move |tx| async move { tx.finish_check(id, run_token, &checklist, verdict).await }.boxed())
+            .await
+    }
+}
+
+impl Transaction {
+    async fn claim_check(&mut self) -> Result<Option<ClaimedCheck>, StoreError> {
+        let now = self.clock.now();
+        let silent_since = now - SILENCE_BEFORE_TAKEOVER;
+        let Some(row) = fetch_optional!(
+            self,
+            CheckRow,
+            select_check!(
+                "WHERE state = 'waiting' OR (state = 'running' AND seen_at < $1) ORDER BY asked_at, id LIMIT 1"
+            ),
+            silent_since.as_millis()
+        )?
+        else {
+            return Ok(None);
+        };
+        let stored = StoredCheck::try_from(row)?;
+        let Some(organization) = self.organization(stored.organization).await? else {
+            return Ok(None);
+        };
+        execute!(
+            self,
+            "UPDATE access_checks SET state = 'running', seen_at = $2, run_token = run_token + 1 WHERE id = $1",
+            stored.check.id.to_string(),
+            now.as_millis()
+        )?;
+        Ok(Some(ClaimedCheck {
+            id: stored.check.id,
+            organization: stored.organization,
+            external_id: organization.external_id,
+            proposed: stored.check.proposed,
+            run_token: stored.run_token + 1,
+        }))
+    }
+
+    async fn finish_check(
+        &mut self,
+        id: CheckId,
+        run_token: i64,
+        checklist: &Checklist,
+        verdict: CheckVerdict,
+    ) -> Result<Option<CheckState>, StoreError> {
+        let Some(stored) = self.check(id).await? else { return Ok(None) };
+        if stored.run_token != run_token || stored.check.state != CheckState::Running {
+            return Ok(None);
+        }
+        let Some(mut locked) = self.lock_organization(stored.organization).await? else {
+            return Ok(None);
+        };
+        let event = self.event_of(&stored).await?;
+        let (state, failure, event) = match verdict {
+            CheckVerdict::Failed(failure) => {
+                let event = event.failed_because(&failure);
+                (CheckState::Failed, Some(failure), event)
+            }
+            CheckVerdict::Passed => match self.why_superseded(&locked, &stored).await? {
+                Some(reason) => (CheckState::Superseded, None, event.failed(reason, "ABORTED")),
+                None => (CheckState::Passed, None, event),
+            },
+        };
+        self.end_check(id, state, Some(checklist), failure.as_ref()).await?;
+        let at = self.append_event(&mut locked, &stored.caller, event).await?;
+        if state == CheckState::Passed {
+            self.put_into_force(&stored, at).await?;
+        }
+        Ok(Some(state))
+    }
+
+    /// Role, plan, revision and toggle, read again in the transaction that would apply the check.
+    async fn why_superseded(
+        &mut self,
+        locked: &LockedOrganization,
+        stored: &StoredCheck,
+    ) -> Result<Option<&'static str>, StoreError> {
+        if let Some(user) = stored.user {
+            match self.require_manager(locked, user).await {
+                Ok(()) => {}
+                Err(Refused::PlanTooLow) => return Ok(Some("The plan changed during the access check")),
+                Err(Refused::Store(error)) => return Err(error),
+                Err(_) => return Ok(Some("Who asked is not an owner any more")),
+            }
+        }
+        let integration = self.integration(locked.organization.clone()).await?;
+        if integration.revision != stored.check.revision || !is_possible(stored.check.purpose, &integration) {
+            return Ok(Some("The settings changed during the access check"));
+        }
+        Ok(None)
+    }
+
+    /// What a passed check was for. Any failure is forgotten: the next delivery is tried at once.
+    async fn put_into_force(&mut self, stored: &StoredCheck, at: Sequence) -> Result<(), StoreError> {
+        let id = stored.organization.to_string();
+        execute!(
+            self,
+            "UPDATE integrations
+             SET failures = 0, retry_at = 0, failure = NULL, failing_since = NULL, health = 'ok'
+             WHERE organization_id = $1",
+            &id
+        )?;
+        if stored.check.purpose == Purpose::Test {
+            return Ok(());
+        }
+        let proposed = &stored.check.proposed;
+        execute!(
+            self,
+            "UPDATE integrations
+             SET configured = 1, revision = revision + 1, role_arn = $2, bucket = $3, prefix = $4,
+                 bucket_owner_account = $5, format = $6, compression = $7, window_minutes = $8,
+                 changed_by = $9, changed_at = $10
+             WHERE organization_id = $1",
+            &id,
+            proposed.role_arn.as_str(),
+            proposed.bucket.as_str(),
+            proposed.prefix.as_str(),
+            proposed.bucket_owner_account.as_ref().map(ToString::to_string),
+            proposed.format.as_str(),
+            proposed.compression.as_str(),
+            i64::from(proposed.window.minutes()),
+            &stored.check.asked_by,
+            self.clock.now().as_millis(),
+        )?;
+        match stored.check.purpose {
+            Purpose::Enable | Purpose::Activate => self.start_collecting(stored.organization, at).await,
+            Purpose::Update | Purpose::Test => Ok(()),
+        }
+    }
+
+    /// Opens a collection range whose first member is the record of the enabling itself.
+    async fn start_collecting(
+        &mut self,
+        organization: OrganizationId,
+        first: Sequence,
+    ) -> Result<(), StoreError> {
+        let id = organization.to_string();
+        execute!(self, "UPDATE integrations SET active = 1 WHERE organization_id = $1", &id)?;
+        execute!(
+            self,
+            "INSERT INTO collection_ranges (id, organization_id, first_sequence, opened_at) VALUES ($1, $2, $3, $4)",
+            RangeId::generate(&self.clock, &self.entropy).to_string(),
+            &id,
+            first.get(),
+            self.clock.now().as_millis()
+        )?;
+        Ok(())
+    }
+}

@@ -1,0 +1,181 @@
+//! Sealing: ended windows become batches. A batch's members never change after that, and it never crosses a window
+//! or a collection range.
+
+use futures::FutureExt;
+
+use super::database::{execute, fetch_all, fetch_one, fetch_optional, parse};
+use super::transaction::Transaction;
+use super::{Store, StoreError};
+use crate::domain::clock::Timestamp;
+use crate::domain::id::{BatchId, OrganizationId};
+use crate::domain::window::{SealSpread, Window, WindowLength};
+
+/// A batch holds at most this many bytes of records; a longer window is split.
+const BATCH_BYTES: i64 = 64 * 1024 * 1024;
+/// One sealing transaction stays short.
+const BATCHES_PER_TRANSACTION: usize = 64;
+
+/// A run of unsealed records and how it is to be sealed.
+#[derive(sqlx::FromRow)]
+struct UnsealedRow {
+    range_id: String,
+    first_sequence: i64,
+    last_sequence: i64,
+    recorded_at: i64,
+    bytes_before: i64,
+    window_minutes: i64,
+    format: String,
+    compression: String,
+}
+
+impl Store {
+    /// Turns the ended windows of every organization into batches. Gives how many were made.
+    pub async fn seal(&self, spread: SealSpread) -> Result<usize, StoreError> {
+        let mut sealed = 0;
+        for organization in self.organizations_with_unsealed_records().await? {
+            loop {
+                let made = self.seal_organization(organization, spread).await?;
+                sealed += made;
+                if made < BATCHES_PER_TRANSACTION {
+                    break;
+                }
+            }
+        }
+        Ok(sealed)
+    }
+
+    async fn organizations_with_unsealed_records(&self) -> Result<Vec<OrganizationId>, StoreError> {
+        self.read(move |tx| {
+            async move {
+                fetch_all!(
+                    tx,
+                    (String,),
+                    "SELECT i.organization_id FROM integrations i
+                     JOIN organizations o ON o.id = i.organization_id
+                     WHERE i.configured = 1 AND o.last_sequence > i.sealed_through AND EXISTS (
+                         SELECT 1 FROM collection_ranges r
+                         WHERE r.organization_id = i.organization_id AND r.discarded_from IS NULL
+                           AND (r.last_sequence IS NULL OR r.last_sequence > i.sealed_through))
+                     ORDER BY i.organization_id"
+                )?
+                .iter()
+                .map(|(id,)| parse("integrations.organization_id", id))
+                .collect()
+            }
+            .boxed()
+        })
+        .await
+    }
+
+    async fn seal_organization(
+        &self,
+        organization: OrganizationId,
+        spread: SealSpread,
+    ) -> Result<usize, StoreError> {
+        self.write(move |tx| {
+            async move {
+                // Disabling, removing and updating hold the same row: what is sealed here is what they see.
+                tx.lock_organization(organization).await?;
+                let mut made = 0;
+                while made < BATCHES_PER_TRANSACTION && tx.seal_next(organization, spread).await? {
+                    made += 1;
+                }
+                Ok(made)
+            }
+            .boxed()
+        })
+        .await
+    }
+}
+
+impl Transaction {
+    /// Seals the oldest unsealed window of an organization, or as much of it as a batch holds. Gives `false`
+    /// when there is none that has ended.
+    async fn seal_next(
+        &mut self,
+        organization: OrganizationId,
+        spread: SealSpread,
+    ) -> Result<bool, StoreError> {
+        let Some(unsealed) = self.first_unsealed(organization).await? else { return Ok(false) };
+        let length: WindowLength = parse("window_minutes", &unsealed.window_minutes.to_string())?;
+        let window = Window::containing(Timestamp::from_millis(unsealed.recorded_at), length);
+        if self.clock.now() < window.end() + spread.offset(organization, length) {
+            return Ok(false);
+        }
+        let (last, running) = self.last_of_batch(organization, &unsealed, &window).await?;
+        let now = self.clock.now().as_millis();
+        execute!(
+            self,
+            "INSERT INTO batches (id, organization_id, range_id, window_start, window_minutes, first_sequence,
+                                  last_sequence, records, bytes, format, compression, state, sealed_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'sealed', $12)",
+            BatchId::generate(&self.clock, &self.entropy).to_string(),
+            organization.to_string(),
+            unsealed.range_id,
+            window.start().as_millis(),
+            unsealed.window_minutes,
+            unsealed.first_sequence,
+            last,
+            last - unsealed.first_sequence + 1,
+            running - unsealed.bytes_before,
+            unsealed.format,
+            unsealed.compression,
+            now,
+        )?;
+        execute!(
+            self,
+            "UPDATE integrations SET sealed_through = $2 WHERE organization_id = $1",
+            organization.to_string(),
+            last
+        )?;
+        Ok(true)
+    }
+
+    /// The first unsealed record of a collection range, with how far the range goes.
+    async fn first_unsealed(
+        &mut self,
+        organization: OrganizationId,
+    ) -> Result<Option<UnsealedRow>, StoreError> {
+        fetch_optional!(
+            self,
+            UnsealedRow,
+            "SELECT r.id AS range_id, record.sequence AS first_sequence,
+                    COALESCE(r.last_sequence, o.last_sequence) AS last_sequence,
+                    record.recorded_at, record.running_bytes - record.bytes AS bytes_before,
+                    i.window_minutes, i.format, i.compression
+             FROM collection_ranges r
+             JOIN integrations i ON i.organization_id = r.organization_id
+             JOIN organizations o ON o.id = r.organization_id
+             JOIN records record ON record.organization_id = r.organization_id
+              AND record.sequence = CASE WHEN r.first_sequence > i.sealed_through THEN r.first_sequence
+                                         ELSE i.sealed_through + 1 END
+             WHERE r.organization_id = $1 AND i.configured = 1 AND r.discarded_from IS NULL
+               AND COALESCE(r.last_sequence, o.last_sequence) > i.sealed_through
+             ORDER BY r.first_sequence LIMIT 1",
+            organization.to_string()
+        )
+    }
+
+    /// The last record that belongs into the batch, and the running total with it: within the window, the
+    /// range and the batch's size, but always at least one record.
+    async fn last_of_batch(
+        &mut self,
+        organization: OrganizationId,
+        unsealed: &UnsealedRow,
+        window: &Window,
+    ) -> Result<(i64, i64), StoreError> {
+        fetch_one!(
+            self,
+            (i64, i64),
+            "SELECT sequence, running_bytes FROM records
+             WHERE organization_id = $1 AND sequence BETWEEN $2 AND $3 AND recorded_at < $4
+               AND (sequence = $2 OR running_bytes <= $5)
+             ORDER BY sequence DESC LIMIT 1",
+            organization.to_string(),
+            unsealed.first_sequence,
+            unsealed.last_sequence,
+            window.end().as_millis(),
+            unsealed.bytes_before + BATCH_BYTES,
+        )
+    }
+}

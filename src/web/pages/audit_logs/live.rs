@@ -1,0 +1,67 @@
+//! The parts of the page that keep themselves fresh: each is its partial alone. A page that shows another situation
+//! than there is now is told to reload.
+
+use axum::extract::{Path, Query};
+use axum::response::{IntoResponse, Response};
+use http::{HeaderName, HeaderValue, StatusCode};
+use serde::Deserialize;
+
+use super::view::{CheckFragment, DeliveriesFragment, StatusFragment};
+use super::{CheckInPath, compose, integration, parts};
+use crate::web::access::MemberRequest;
+use crate::web::error::WebError;
+use crate::web::render::html;
+
+const RELOAD: HeaderName = HeaderName::from_static("x-trailpost-reload");
+
+/// What the page that polls was made of.
+#[derive(Deserialize)]
+pub(crate) struct SeenByPage {
+    revision: Option<i64>,
+    health: Option<String>,
+}
+
+/// The checklist.
+pub(crate) async fn check(
+    request: MemberRequest,
+    Path(path): Path<CheckInPath>,
+) -> Result<Response, WebError> {
+    let organization = request.organization_id();
+    let found = request.web.store.access_check(organization, path.id()?).await?;
+    let check = found.ok_or(WebError::NotFound)?;
+    let integration = integration(&request).await?;
+    let view = parts::check(&request.web, &request.visitor, &integration, &check);
+    let response = html(StatusCode::OK, &CheckFragment { check: view })?;
+    Ok(if check.state.is_open() { response } else { asking_to_reload(response) })
+}
+
+/// The status card.
+pub(crate) async fn status(
+    request: MemberRequest,
+    Query(seen): Query<SeenByPage>,
+) -> Result<Response, WebError> {
+    let integration = integration(&request).await?;
+    let status = request.web.store.delivery_status(request.organization_id()).await?;
+    let Some(card) = parts::status(&request.web, &integration, &status) else {
+        return Ok(asking_to_reload(StatusCode::OK.into_response()));
+    };
+    let checking = integration.check.as_ref().is_some_and(|check| check.state.is_open());
+    let as_seen = seen.revision.is_none_or(|revision| revision == integration.revision.get())
+        && seen.health.is_none_or(|health| health == integration.health.as_str());
+    let response = html(StatusCode::OK, &StatusFragment { status: card })?;
+    Ok(if as_seen && !checking { response } else { asking_to_reload(response) })
+}
+
+/// The delivery history.
+pub(crate) async fn deliveries(request: MemberRequest) -> Result<Response, WebError> {
+    let fragment = DeliveriesFragment {
+        deliveries: compose::deliveries(&request).await?,
+        deliveries_live_url: compose::deliveries_live_url(&request.member),
+    };
+    html(StatusCode::OK, &fragment)
+}
+
+fn asking_to_reload(mut response: Response) -> Response {
+    response.headers_mut().insert(RELOAD, HeaderValue::from_static("1"));
+    response
+}
