@@ -128,6 +128,9 @@ impl Transaction {
             self.append_submitted(producer, organization, record, digest).await?;
             ingested.accepted += 1;
         }
+        for organization in locked.values() {
+            self.save_totals(organization).await?;
+        }
         Ok(ingested)
     }
 

@@ -32,7 +32,7 @@ impl Store {
     /// Turns the ended windows of every organization into batches. Gives how many were made.
     pub async fn seal(&self, spread: SealSpread) -> Result<usize, StoreError> {
         let mut sealed = 0;
-        for organization in self.organizations_with_unsealed_records().await? {
+        for organization in self.organizations_with_ended_windows().await? {
             loop {
                 let made = self.seal_organization(organization, spread).await?;
                 sealed += made;
@@ -44,19 +44,24 @@ impl Store {
         Ok(sealed)
     }
 
-    async fn organizations_with_unsealed_records(&self) -> Result<Vec<OrganizationId>, StoreError> {
+    /// Windows divide the hour, so they are multiples of their length since the Unix epoch.
+    async fn organizations_with_ended_windows(&self) -> Result<Vec<OrganizationId>, StoreError> {
         self.read(move |tx| {
             async move {
                 fetch_all!(
                     tx,
                     (String,),
-                    "SELECT i.organization_id FROM integrations i
+                    "SELECT DISTINCT i.organization_id FROM integrations i
                      JOIN organizations o ON o.id = i.organization_id
-                     WHERE i.configured = 1 AND o.last_sequence > i.sealed_through AND EXISTS (
-                         SELECT 1 FROM collection_ranges r
-                         WHERE r.organization_id = i.organization_id AND r.discarded_from IS NULL
-                           AND (r.last_sequence IS NULL OR r.last_sequence > i.sealed_through))
-                     ORDER BY i.organization_id"
+                     JOIN collection_ranges r ON r.organization_id = i.organization_id
+                     JOIN records record ON record.organization_id = r.organization_id
+                      AND record.sequence = CASE WHEN r.first_sequence > i.sealed_through THEN r.first_sequence
+                                                 ELSE i.sealed_through + 1 END
+                     WHERE i.configured = 1 AND r.discarded_from IS NULL
+                       AND COALESCE(r.last_sequence, o.last_sequence) > i.sealed_through
+                       AND (record.recorded_at / (i.window_minutes * 60000) + 1) * i.window_minutes * 60000 <= $1
+                     ORDER BY i.organization_id",
+                    tx.clock.now().as_millis()
                 )?
                 .iter()
                 .map(|(id,)| parse("integrations.organization_id", id))

@@ -132,16 +132,17 @@ impl Transaction {
         let Organization { id, name, .. } = &locked.organization;
         let record = event.into_record(record_id, *id, name, caller, self.clock.now());
         let entry = Entry { record_id, line: record.to_line(), producer: None, submission_digest: None };
-        self.append(locked, entry).await
+        let sequence = self.append(locked, entry).await?;
+        self.save_totals(locked).await?;
+        Ok(sequence)
     }
 
-    /// Appends one record under the next sequence.
+    /// Appends one record under the next sequence. Whoever appends saves the totals before the commit.
     pub(super) async fn append(
         &mut self,
         locked: &mut LockedOrganization,
         entry: Entry,
     ) -> Result<Sequence, StoreError> {
-        let organization_id = locked.organization.id.to_string();
         let bytes = i64::try_from(entry.line.len()).unwrap_or(i64::MAX);
         locked.last_sequence += 1;
         locked.last_recorded_at = self.clock.now().max(locked.last_recorded_at);
@@ -151,7 +152,7 @@ impl Transaction {
             "INSERT INTO records (organization_id, sequence, record_id, recorded_at, bytes, running_bytes,
                                   producer, submission_digest, line)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-            &organization_id,
+            locked.organization.id.to_string(),
             locked.last_sequence,
             entry.record_id.to_string(),
             locked.last_recorded_at.as_millis(),
@@ -161,15 +162,20 @@ impl Transaction {
             entry.submission_digest.map(Vec::from),
             entry.line.as_str(),
         )?;
+        sequence("organizations.last_sequence", locked.last_sequence)
+    }
+
+    /// Writes back what appending moved forward.
+    pub(super) async fn save_totals(&mut self, locked: &LockedOrganization) -> Result<(), StoreError> {
         execute!(
             self,
             "UPDATE organizations SET last_sequence = $2, last_recorded_at = $3, total_bytes = $4 WHERE id = $1",
-            &organization_id,
+            locked.organization.id.to_string(),
             locked.last_sequence,
             locked.last_recorded_at.as_millis(),
             locked.total_bytes,
         )?;
-        sequence("organizations.last_sequence", locked.last_sequence)
+        Ok(())
     }
 }
 
