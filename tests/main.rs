@@ -13,3 +13,4 @@ mod cli;
 mod qa;
 mod store;
 mod support;
+mod writer;

@@ -1,6 +1,7 @@
 //! Everything that the demo is made of, on loopback: sandbox, seeds, console, writer, activity.
 
-use std::net::SocketAddr;
+use std::fmt;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,11 +14,10 @@ use crate::demo::seed::{PASSWORD, Seeded, seed};
 use crate::demo::{activity, world};
 use crate::domain::clock::{Clock, Entropy};
 use crate::domain::credential::Password;
-use crate::domain::membership::Role;
 use crate::domain::window::{SealSpread, WindowLength};
 use crate::sandbox::{Sandbox, SandboxConfig};
 use crate::store::Store;
-use crate::web::{PublicUrl, SignInShortcut, WebConfig, hash_new_password};
+use crate::web::{Hosts, PublicUrl, SignInShortcut, WebConfig, hash_new_password};
 
 /// How the demo is to run.
 #[derive(Clone, Debug)]
@@ -52,7 +52,7 @@ impl DemoOptions {
 }
 
 /// What `--json` prints: a contract, see PRODUCT.md section 9.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Serialize)]
 #[expect(missing_docs, reason = "the fields are documented where the contract is")]
 pub struct Announcement {
     pub console_url: String,
@@ -64,8 +64,15 @@ pub struct Announcement {
     pub accounts: Vec<Account>,
 }
 
+impl fmt::Debug for Announcement {
+    /// Without its keys and tokens.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Announcement").field("console_url", &self.console_url).finish_non_exhaustive()
+    }
+}
+
 /// One account, as announced.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Serialize)]
 #[expect(missing_docs, reason = "the fields are documented where the contract is")]
 pub struct Account {
     pub email: String,
@@ -117,7 +124,7 @@ impl Demo {
     pub async fn start(options: DemoOptions) -> Result<Demo, StartError> {
         let console_listener = listen(options.listen).await?;
         let sandbox_listener = listen(options.sandbox_listen).await?;
-        let console_port = port(&console_listener)?;
+        let console_address = local_address(&console_listener)?;
         let folder = Folder::open(options.data_folder.as_deref())?;
         let clock = options.clock.clone();
         let entropy = Entropy::system();
@@ -126,8 +133,7 @@ impl Demo {
         let stop = CancellationToken::new();
         let sandbox =
             start_sandbox(&folder, &seeded, &clock, &entropy, sandbox_listener, stop.child_token()).await?;
-        let public_url: PublicUrl =
-            format!("http://127.0.0.1:{console_port}").parse().expect("loopback is a public URL");
+        let public_url = PublicUrl::in_the_open(reachable(console_address));
         let announcement = announce(&public_url, &sandbox, &seeded);
         if options.activity {
             let organization = seeded.accounts[0].organization.id;
@@ -141,6 +147,7 @@ impl Demo {
         };
         let web = WebConfig {
             public_url,
+            hosts: if console_address.ip().is_unspecified() { Hosts::Any } else { Hosts::OfPublicUrl },
             principal_arn: world::OUR_PRINCIPAL.to_owned(),
             default_window: options.window,
             shortcuts: shortcuts(&seeded),
@@ -179,8 +186,21 @@ impl Demo {
     }
 }
 
-fn port(listener: &tokio::net::TcpListener) -> Result<u16, StartError> {
-    listener.local_addr().map(|address| address.port()).map_err(|error| StartError::Other(error.to_string()))
+fn local_address(listener: &tokio::net::TcpListener) -> Result<SocketAddr, StartError> {
+    listener.local_addr().map_err(|error| StartError::Other(error.to_string()))
+}
+
+/// An address that this machine can connect to: what listens on all addresses is reached by loopback.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    match address {
+        SocketAddr::V4(all) if all.ip().is_unspecified() => {
+            SocketAddr::from((Ipv4Addr::LOCALHOST, all.port()))
+        }
+        SocketAddr::V6(all) if all.ip().is_unspecified() => {
+            SocketAddr::from((Ipv6Addr::LOCALHOST, all.port()))
+        }
+        one => one,
+    }
 }
 
 async fn seed_store(store: &Store, entropy: &Entropy) -> Result<Seeded, StartError> {
@@ -222,7 +242,7 @@ fn announce(public_url: &PublicUrl, sandbox: &Sandbox, seeded: &Seeded) -> Annou
     });
     Announcement {
         console_url: public_url.origin(),
-        sandbox_url: format!("http://127.0.0.1:{}", sandbox.address().port()),
+        sandbox_url: format!("http://{}", reachable(sandbox.address())),
         region: world::REGION.to_owned(),
         access_key_id: world::CUSTOMER_ACCESS_KEY_ID.to_owned(),
         secret_access_key: world::CUSTOMER_SECRET_ACCESS_KEY.to_owned(),
@@ -232,17 +252,11 @@ fn announce(public_url: &PublicUrl, sandbox: &Sandbox, seeded: &Seeded) -> Annou
 }
 
 fn shortcuts(seeded: &Seeded) -> Vec<SignInShortcut> {
-    let shortcut = |account: &crate::demo::seed::Account| {
-        let role = match account.role {
-            Role::BillingAdmin => "Billing admin",
-            role => role.label(),
-        };
-        SignInShortcut {
-            label: format!("{role} of {}", account.organization.name),
-            detail: account.organization.plan.label().to_owned(),
-            email: account.email.to_string(),
-            password: PASSWORD.into(),
-        }
+    let shortcut = |account: &crate::demo::seed::Account| SignInShortcut {
+        label: format!("{} of {}", account.role.label(), account.organization.name),
+        detail: account.organization.plan.label().to_owned(),
+        email: account.email.to_string(),
+        password: PASSWORD.into(),
     };
     seeded.accounts.iter().map(shortcut).collect()
 }

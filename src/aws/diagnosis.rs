@@ -73,13 +73,14 @@ fn cause(stage: Stage, answer: &AwsAnswer) -> Cause {
             _,
         ) => Cause::OwnIdentityRefused,
         (_, "NoSuchBucket", _) | (Stage::Bucket, _, 404) => Cause::BucketMissing,
-        (_, "ExpiredToken" | "InvalidToken", _) => Cause::CredentialsExpired,
+        // A session's key that AWS no longer knows is renewed like one that ran out.
+        (_, "ExpiredToken" | "InvalidToken" | "InvalidAccessKeyId", _) => Cause::CredentialsExpired,
         (_, "SlowDown" | "Throttling" | "ThrottlingException" | "RequestLimitExceeded", _) | (_, _, 429) => {
             Cause::Throttled
         }
         (_, "RequestTimeout", _) => Cause::Timeout,
         (_, _, 500..=599) => Cause::AwsUnavailable,
-        (Stage::Write, _, 403) => Cause::WriteDenied,
+        (Stage::Write, "AccessDenied", _) => Cause::WriteDenied,
         _ => Cause::Unexpected,
     }
 }
@@ -103,6 +104,11 @@ mod tests {
         assert_eq!(denied(Stage::Bucket, "NotFound", 404), Cause::BucketMissing);
         assert_eq!(denied(Stage::Write, "SlowDown", 503), Cause::Throttled);
         assert_eq!(denied(Stage::Write, "InternalError", 500), Cause::AwsUnavailable);
+        assert_eq!(
+            denied(Stage::Write, "RequestTimeTooSkewed", 403),
+            Cause::Unexpected,
+            "not the owner's fault"
+        );
         assert_eq!(denied(Stage::Write, "TeaPot", 418), Cause::Unexpected);
     }
 }

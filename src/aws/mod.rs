@@ -25,8 +25,8 @@ pub use credentials::{AssumedRole, ExternalIdProbe};
 pub use s3::{Object, Written};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Bounds one call. Long enough for 64 MiB at 1 MB/s, and shorter than a delivery's lease.
-pub const CALL_TIMEOUT: Duration = Duration::from_secs(90);
+/// Bounds one call. Long enough for 64 MiB at 1 MB/s, and shorter than a whole try of a delivery.
+const CALL_TIMEOUT: Duration = Duration::from_secs(90);
 /// Where a bucket's region is asked for when nothing else is known.
 const FALLBACK_REGION: &str = "us-east-1";
 

@@ -70,23 +70,25 @@ pub async fn seed(store: &Store, entropy: &Entropy, password_hash: &str) -> Resu
     for tenant in &TENANTS {
         let organization = tenant_organization(store, tenant).await?;
         for person in tenant.people {
-            let email: EmailAddress = person.email.parse().expect("the demo's addresses are valid");
-            ensure_member(store, &organization, person, &email, password_hash).await?;
+            ensure_member(store, &organization, person, password_hash).await?;
+            let email = address_of(person);
             accounts.push(Account { email, role: person.role, organization: organization.clone() });
         }
     }
     let producer_token = ProducerToken::generate(entropy);
     let producer: ProducerName = "demo".parse().expect("a valid name");
+    // The token of an earlier start was shown by a process that is gone.
+    store.revoke_tokens(producer.clone()).await?;
     store.create_token(producer, producer_token.hash(), TokenScope::AllOrganizations, None).await?;
     Ok(Seeded { accounts, producer_token })
 }
 
-/// The organization of the tenant's first person, if there is one already.
+/// The organization that any of the tenant's people is in; a new one if there is none.
 async fn tenant_organization(store: &Store, tenant: &Tenant) -> Result<Organization, StoreError> {
-    let first: EmailAddress = tenant.people[0].email.parse().expect("the demo's addresses are valid");
-    if let Some(found) = store.sign_in(first).await? {
-        let memberships = store.memberships(found.user.id).await?;
-        if let Some(membership) = memberships.into_iter().next() {
+    for person in tenant.people {
+        if let Some(found) = store.sign_in(address_of(person)).await?
+            && let Some(membership) = store.memberships(found.user.id).await?.into_iter().next()
+        {
             return Ok(membership.organization);
         }
     }
@@ -94,17 +96,26 @@ async fn tenant_organization(store: &Store, tenant: &Tenant) -> Result<Organizat
     store.create_organization(name, tenant.plan).await
 }
 
+/// Each step looks for itself whether it was done: an earlier start may have been killed between two.
 async fn ensure_member(
     store: &Store,
     organization: &Organization,
     person: &Person,
-    email: &EmailAddress,
     password_hash: &str,
 ) -> Result<(), StoreError> {
-    if store.sign_in(email.clone()).await?.is_some() {
-        return Ok(());
+    let user = match store.sign_in(address_of(person)).await? {
+        Some(found) => found.user,
+        None => {
+            let name: DisplayName = person.name.parse().expect("the demo's names are valid");
+            store.create_user(address_of(person), name, password_hash.to_owned()).await?
+        }
+    };
+    if store.memberships(user.id).await?.is_empty() {
+        store.add_member(organization.id, user.id, person.role).await?;
     }
-    let name: DisplayName = person.name.parse().expect("the demo's names are valid");
-    let user = store.create_user(email.clone(), name, password_hash.to_owned()).await?;
-    store.add_member(organization.id, user.id, person.role).await
+    Ok(())
+}
+
+fn address_of(person: &Person) -> EmailAddress {
+    person.email.parse().expect("the demo's addresses are valid")
 }

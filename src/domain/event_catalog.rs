@@ -151,6 +151,8 @@ pub struct Discarded {
     pub first: Sequence,
     /// The last sequence that is left out.
     pub last: Sequence,
+    /// How many are left out; fewer than lie between where some were never collected.
+    pub records: u64,
 }
 
 impl EventDraft {
@@ -163,7 +165,7 @@ impl EventDraft {
                 json!({
                     "first_sequence": run.first.get(),
                     "last_sequence": run.last.get(),
-                    "records": run.last.get() - run.first.get() + 1,
+                    "records": run.records,
                 }),
             );
         }

@@ -48,6 +48,8 @@ pub enum Cause {
     Timeout,
     /// No connection: DNS, TLS or the network.
     Unreachable,
+    /// Trailpost could not read the records that it was to deliver.
+    RecordsUnreadable,
     /// An answer that the catalogue does not know.
     Unexpected,
 }
@@ -119,6 +121,7 @@ impl Failure {
             Cause::AwsUnavailable => "AWS had an internal error",
             Cause::Timeout => "AWS did not answer in time",
             Cause::Unreachable => "AWS could not be reached",
+            Cause::RecordsUnreadable => "Trailpost could not read the records to deliver",
             Cause::Unexpected => "AWS gave an answer that we do not know",
         }
     }
@@ -156,6 +159,10 @@ impl Failure {
                 "No connection could be made. We try again; if it lasts, the operator of this service has \
                  to look at its network."
             }
+            Cause::RecordsUnreadable => {
+                "This is our fault, not yours: the records could not be read from our own store. The operator \
+                 of this service has to look at its log. The records are kept."
+            }
             Cause::Unexpected => "We try again. AWS’s words are below.",
         }
     }
@@ -166,7 +173,7 @@ impl Failure {
             Cause::AssumeRoleDenied | Cause::RoleTooOpen | Cause::BucketMissing | Cause::WriteDenied => {
                 Turn::Owner
             }
-            Cause::OwnIdentityRefused => Turn::Operator,
+            Cause::OwnIdentityRefused | Cause::RecordsUnreadable => Turn::Operator,
             Cause::CredentialsExpired
             | Cause::Throttled
             | Cause::AwsUnavailable
@@ -213,6 +220,7 @@ impl Failure {
             | Cause::AwsUnavailable
             | Cause::Timeout
             | Cause::Unreachable
+            | Cause::RecordsUnreadable
             | Cause::Unexpected => None,
         }
     }
@@ -238,6 +246,7 @@ impl Failure {
             | Cause::AwsUnavailable
             | Cause::Timeout
             | Cause::Unreachable
+            | Cause::RecordsUnreadable
             | Cause::Unexpected => None,
         }
     }

@@ -18,6 +18,7 @@ pub mod record;
 pub mod retry;
 pub mod role_arn;
 pub mod sequence;
+pub mod strict_json;
 pub mod submission;
 pub mod user;
 pub mod window;

@@ -46,14 +46,24 @@ pub fn session_policy(
 ) -> Value {
     json!({
         "Version": VERSION,
-        "Statement": [{
-            "Effect": "Allow",
-            "Action": "s3:PutObject",
-            "Resource": [
-                object_arn(destination, partition, ACCESS_TEST),
-                object_arn(destination, partition, &format!("{organization}/*")),
-            ],
-        }],
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Action": "s3:PutObject",
+                "Resource": [
+                    object_arn(destination, partition, ACCESS_TEST),
+                    object_arn(destination, partition, &format!("{organization}/*")),
+                ],
+            },
+            // A bucket may encrypt by default with a key of the customer's. S3 alone may ask for it on our behalf
+            // (https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-via-service).
+            {
+                "Effect": "Allow",
+                "Action": "kms:GenerateDataKey",
+                "Resource": "*",
+                "Condition": { "StringLike": { "kms:ViaService": "s3.*" } },
+            },
+        ],
     })
 }
 

@@ -7,9 +7,6 @@ use std::fmt;
 pub struct Sequence(i64);
 
 impl Sequence {
-    /// The first record's.
-    pub const FIRST: Sequence = Sequence(1);
-
     /// The sequence with this number, if it is one.
     pub fn new(number: i64) -> Option<Sequence> {
         (number >= 1).then_some(Sequence(number))

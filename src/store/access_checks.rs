@@ -135,7 +135,9 @@ pub(super) async fn newest_check(
     let row = fetch_optional!(
         tx,
         CheckRow,
-        select_check!("WHERE organization_id = $1 ORDER BY asked_at DESC, id DESC LIMIT 1"),
+        select_check!(
+            "WHERE organization_id = $1 ORDER BY finished_at IS NULL DESC, asked_at DESC, id DESC LIMIT 1"
+        ),
         organization.to_string()
     )?;
     Ok(row.map(StoredCheck::try_from).transpose()?.map(|stored| stored.check))

@@ -116,7 +116,7 @@ impl Transaction {
             self,
             CheckRow,
             select_check!(
-                "WHERE state = 'waiting' OR (state = 'running' AND seen_at < $1) ORDER BY asked_at, id LIMIT 1"
+                "WHERE state IN ('waiting', 'running') AND (state = 'waiting' OR seen_at < $1) ORDER BY asked_at, id LIMIT 1"
             ),
             silent_since.as_millis()
         )?

@@ -87,6 +87,23 @@ impl Store {
         .await
     }
 
+    /// Revokes every token of a producer.
+    pub async fn revoke_tokens(&self, producer: ProducerName) -> Result<(), StoreError> {
+        self.write(move |tx| {
+            async move {
+                execute!(
+                    tx,
+                    "UPDATE producer_tokens SET revoked_at = $2 WHERE producer = $1 AND revoked_at IS NULL",
+                    producer.as_str(),
+                    tx.clock.now().as_millis()
+                )?;
+                Ok(())
+            }
+            .boxed()
+        })
+        .await
+    }
+
     /// What the token with this hash allows, if it is known, not expired and not revoked.
     pub async fn producer_access(&self, hash: TokenHash) -> Result<Option<ProducerAccess>, StoreError> {
         self.read(move |tx| {

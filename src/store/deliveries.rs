@@ -15,7 +15,7 @@ use super::{Store, StoreError};
 use crate::domain::clock::Timestamp;
 use crate::domain::failure::{Failure, Turn};
 use crate::domain::id::{AttemptId, BatchId, OrganizationId};
-use crate::domain::integration::{Health, Settings};
+use crate::domain::integration::{Health, Revision, Settings};
 use crate::domain::object_key::{Compression, Format, ObjectKey};
 use crate::domain::organization::ExternalId;
 use crate::domain::sequence::Sequence;
@@ -47,6 +47,8 @@ pub struct Lease {
     pub organization: OrganizationId,
     /// The fencing token: results under an older one are not taken.
     pub token: i64,
+    /// The settings that the claim was given: under others nothing may be sent any more.
+    pub revision: Revision,
 }
 
 /// A claimed organization with its oldest batch, and where that goes as of now.
@@ -108,6 +110,7 @@ struct BatchRow {
     format: String,
     compression: String,
     lease_token: i64,
+    revision: i64,
     failures: i64,
 }
 
@@ -141,16 +144,22 @@ impl Store {
 
     /// Gives a lease back without a try.
     pub async fn release(&self, lease: Lease) -> Result<(), StoreError> {
+        self.write(move |tx| async move { tx.release(lease).await }.boxed()).await
+    }
+
+    /// Gives a lease back without a try, because of a failure of our own; the next try is due at `retry_at`.
+    pub async fn put_off(
+        &self,
+        lease: Lease,
+        failure: Failure,
+        retry_at: Timestamp,
+    ) -> Result<(), StoreError> {
         self.write(move |tx| {
             async move {
-                execute!(
-                    tx,
-                    "UPDATE integrations SET lease_owner = NULL, lease_expires_at = NULL
-                     WHERE organization_id = $1 AND lease_token = $2",
-                    lease.organization.to_string(),
-                    lease.token
-                )?;
-                Ok(())
+                match tx.held(lease).await? {
+                    Some(_) => tx.mark_failing(lease, &failure, retry_at).await,
+                    None => Ok(()),
+                }
             }
             .boxed()
         })
@@ -165,7 +174,7 @@ impl Transaction {
             self,
             BatchRow,
             "SELECT b.id, b.organization_id, b.window_start, b.window_minutes, b.first_sequence, b.last_sequence,
-                    b.bytes, b.format, b.compression, i.lease_token, i.failures
+                    b.bytes, b.format, b.compression, i.lease_token, i.revision, i.failures
              FROM batches b JOIN integrations i ON i.organization_id = b.organization_id
              WHERE b.state = 'sealed' AND i.configured = 1 AND i.retry_at <= $1
                AND (i.lease_expires_at IS NULL OR i.lease_expires_at <= $1)
@@ -200,7 +209,7 @@ impl Transaction {
             .external_id;
         let length: WindowLength = parse("batches.window_minutes", &row.window_minutes.to_string())?;
         Ok(Claim {
-            lease: Lease { organization, token: row.lease_token + 1 },
+            lease: Lease { organization, token: row.lease_token + 1, revision: Revision::new(row.revision) },
             external_id,
             settings: self.settings_in_force(organization).await?,
             batch: DueBatch {
@@ -224,7 +233,7 @@ impl Transaction {
         settings: &Settings,
         key: &ObjectKey,
     ) -> Result<Option<AttemptId>, StoreError> {
-        if !self.holds(lease).await? {
+        if self.held(lease).await? != Some(lease.revision) {
             return Ok(None);
         }
         let Some((stored,)) = fetch_optional!(
@@ -280,16 +289,16 @@ impl Transaction {
             request_id,
             self.clock.now().as_millis()
         )?;
-        if !self.holds(lease).await? {
-            return Ok(false);
-        }
+        let Some(revision) = self.held(lease).await? else { return Ok(false) };
         match result {
             AttemptResult::Written { .. } | AttemptResult::AlreadyThere => {
                 self.mark_delivered(lease, batch, attempt).await?;
             }
-            AttemptResult::Failed { failure, retry_at } => {
+            AttemptResult::Failed { failure, retry_at } if revision == lease.revision => {
                 self.mark_failing(lease, &failure, retry_at).await?;
             }
+            // What failed under the old settings says nothing of those that are in force by now.
+            AttemptResult::Failed { .. } => self.release(lease).await?,
         }
         Ok(true)
     }
@@ -346,15 +355,27 @@ impl Transaction {
         Ok(())
     }
 
-    async fn holds(&mut self, lease: Lease) -> Result<bool, StoreError> {
+    async fn release(&mut self, lease: Lease) -> Result<(), StoreError> {
+        execute!(
+            self,
+            "UPDATE integrations SET lease_owner = NULL, lease_expires_at = NULL
+             WHERE organization_id = $1 AND lease_token = $2",
+            lease.organization.to_string(),
+            lease.token
+        )?;
+        Ok(())
+    }
+
+    /// The revision in force, if the lease is still held.
+    async fn held(&mut self, lease: Lease) -> Result<Option<Revision>, StoreError> {
         let held = fetch_optional!(
             self,
             (i64,),
-            "SELECT lease_token FROM integrations
+            "SELECT revision FROM integrations
              WHERE organization_id = $1 AND lease_token = $2 AND lease_owner IS NOT NULL",
             lease.organization.to_string(),
             lease.token
         )?;
-        Ok(held.is_some())
+        Ok(held.map(|(revision,)| Revision::new(revision)))
     }
 }

@@ -261,9 +261,9 @@ impl Transaction {
         if action == IntegrationAction::Disable && !integration.active {
             return Err(Refused::NotPossible);
         }
-        let discarded = self.discard_pending(&locked).await?;
         let removed = action == IntegrationAction::Delete;
-        self.close_open_range(&locked, removed, discarded).await?;
+        self.close_open_range(&locked, removed).await?;
+        let discarded = self.discard_pending(organization).await?;
         let event =
             event_catalog::integration(action, organization, Some(settings), None).discarding(discarded);
         self.append_event(&mut locked, caller, event).await?;
@@ -271,13 +271,29 @@ impl Transaction {
         Ok(SwitchedOff { discarded })
     }
 
-    /// Ends the books of everything that is pending. Gives the run from the first to the last of it.
-    async fn discard_pending(
+    async fn close_open_range(
         &mut self,
         locked: &LockedOrganization,
+        removed: bool,
+    ) -> Result<(), StoreError> {
+        execute!(
+            self,
+            "UPDATE collection_ranges SET last_sequence = $2, closed_because = $3, closed_at = $4
+             WHERE organization_id = $1 AND last_sequence IS NULL",
+            locked.organization.id.to_string(),
+            locked.last_sequence,
+            if removed { "removed" } else { "disabled" },
+            self.clock.now().as_millis(),
+        )?;
+        Ok(())
+    }
+
+    /// Ends the books of everything that is pending, in every range. Gives what that was.
+    async fn discard_pending(
+        &mut self,
+        organization: OrganizationId,
     ) -> Result<Option<Discarded>, StoreError> {
-        let organization = locked.organization.id;
-        let pending = self.pending_run(organization).await?;
+        let Some(pending) = self.pending(organization).await? else { return Ok(None) };
         execute!(
             self,
             "UPDATE batches SET state = 'discarded', finished_at = $2
@@ -285,15 +301,25 @@ impl Transaction {
             organization.to_string(),
             self.clock.now().as_millis()
         )?;
-        Ok(pending)
+        execute!(
+            self,
+            "UPDATE collection_ranges
+             SET discarded_from = CASE WHEN first_sequence > $2 THEN first_sequence ELSE $2 END
+             WHERE organization_id = $1 AND discarded_from IS NULL AND last_sequence >= $2",
+            organization.to_string(),
+            pending.first.get(),
+        )?;
+        Ok(Some(pending))
     }
 
-    /// From the first pending record to the last, if any is pending.
-    async fn pending_run(&mut self, organization: OrganizationId) -> Result<Option<Discarded>, StoreError> {
-        let (first, last) = fetch_one!(
+    /// From the first pending record to the last, and how many there are; ranges may leave records out between.
+    async fn pending(&mut self, organization: OrganizationId) -> Result<Option<Discarded>, StoreError> {
+        let (first, last, records) = fetch_one!(
             self,
-            (Option<i64>, Option<i64>),
-            "SELECT MIN(first_sequence), MAX(last_sequence) FROM (
+            (Option<i64>, Option<i64>, i64),
+            "SELECT MIN(first_sequence), MAX(last_sequence),
+                    CAST(COALESCE(SUM(last_sequence - first_sequence + 1), 0) AS BIGINT)
+             FROM (
                  SELECT first_sequence, last_sequence FROM batches
                   WHERE organization_id = $1 AND state = 'sealed'
                  UNION ALL
@@ -312,30 +338,10 @@ impl Transaction {
             (Some(first), Some(last)) => Ok(Some(Discarded {
                 first: sequence("pending.first", first)?,
                 last: sequence("pending.last", last)?,
+                records: records.unsigned_abs(),
             })),
             _ => Ok(None),
         }
-    }
-
-    async fn close_open_range(
-        &mut self,
-        locked: &LockedOrganization,
-        removed: bool,
-        discarded: Option<Discarded>,
-    ) -> Result<(), StoreError> {
-        execute!(
-            self,
-            "UPDATE collection_ranges
-             SET last_sequence = $2, closed_because = $3, closed_at = $4,
-                 discarded_from = CASE WHEN first_sequence > $5 THEN first_sequence ELSE $5 END
-             WHERE organization_id = $1 AND last_sequence IS NULL",
-            locked.organization.id.to_string(),
-            locked.last_sequence,
-            if removed { "removed" } else { "disabled" },
-            self.clock.now().as_millis(),
-            discarded.map(|run| run.first.get()),
-        )?;
-        Ok(())
     }
 
     /// The token moves on, so that a delivery under way can't report into the books any more.

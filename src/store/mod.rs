@@ -35,6 +35,7 @@ pub use error::StoreError;
 pub use integrations::{Integration, Refused, SwitchedOff};
 pub use memberships::Membership;
 pub use records::{IngestError, Ingested, StoredLine};
+pub use sessions::SessionHash;
 pub use status::{BatchState, DeliveryAttempt, DeliveryRow, DeliveryStatus};
 pub use users::SignIn;
 
@@ -64,7 +65,11 @@ impl Store {
         self.write(|tx| {
             async move {
                 execute!(tx, "UPDATE integrations SET lease_owner = NULL, lease_expires_at = NULL")?;
-                execute!(tx, "UPDATE access_checks SET state = 'waiting' WHERE state = 'running'")?;
+                execute!(
+                    tx,
+                    "UPDATE access_checks SET state = 'waiting'
+                     WHERE state IN ('waiting', 'running') AND state = 'running'"
+                )?;
                 Ok(())
             }
             .boxed()

@@ -29,19 +29,30 @@ struct UnsealedRow {
 }
 
 impl Store {
-    /// Turns the ended windows of every organization into batches. Gives how many were made.
-    pub async fn seal(&self, spread: SealSpread) -> Result<usize, StoreError> {
-        let mut sealed = 0;
+    /// Turns the ended windows of every organization into batches, and rings if there are any.
+    ///
+    /// # Errors
+    /// The first organization's that could not be sealed; the others are sealed all the same.
+    pub async fn seal(&self, spread: SealSpread) -> Result<(), StoreError> {
+        let mut outcome = Ok(());
         for organization in self.organizations_with_ended_windows().await? {
-            loop {
-                let made = self.seal_organization(organization, spread).await?;
-                sealed += made;
-                if made < BATCHES_PER_TRANSACTION {
-                    break;
-                }
+            if let Err(error) = self.seal_all_of(organization, spread).await {
+                outcome = outcome.and(Err(error));
             }
         }
-        Ok(sealed)
+        outcome
+    }
+
+    async fn seal_all_of(&self, organization: OrganizationId, spread: SealSpread) -> Result<(), StoreError> {
+        loop {
+            let made = self.seal_organization(organization, spread).await?;
+            if made > 0 {
+                self.ring();
+            }
+            if made < BATCHES_PER_TRANSACTION {
+                return Ok(());
+            }
+        }
     }
 
     /// Windows divide the hour, so they are multiples of their length since the Unix epoch.
@@ -169,18 +180,59 @@ impl Transaction {
         unsealed: &UnsealedRow,
         window: &Window,
     ) -> Result<(i64, i64), StoreError> {
-        fetch_one!(
+        // Time never runs back along the sequence, so the index by time finds the window's last record at once.
+        let (in_window,) = fetch_one!(
             self,
-            (i64, i64),
-            "SELECT sequence, running_bytes FROM records
-             WHERE organization_id = $1 AND sequence BETWEEN $2 AND $3 AND recorded_at < $4
-               AND (sequence = $2 OR running_bytes <= $5)
-             ORDER BY sequence DESC LIMIT 1",
+            (i64,),
+            "SELECT sequence FROM records WHERE organization_id = $1 AND recorded_at < $2
+             ORDER BY recorded_at DESC, sequence DESC LIMIT 1",
             organization.to_string(),
-            unsealed.first_sequence,
-            unsealed.last_sequence,
             window.end().as_millis(),
-            unsealed.bytes_before + BATCH_BYTES,
-        )
+        )?;
+        let most = unsealed.bytes_before + BATCH_BYTES;
+        let mut last = in_window.min(unsealed.last_sequence);
+        let mut running = self.running_bytes(organization, last).await?;
+        if running > most {
+            (last, running) = self.last_within(organization, unsealed.first_sequence, last, most).await?;
+        }
+        Ok((last, running))
+    }
+
+    /// The last record from `first` to `beyond` whose running total is at most `most`, by bisection; `first` in any
+    /// case.
+    async fn last_within(
+        &mut self,
+        organization: OrganizationId,
+        first: i64,
+        beyond: i64,
+        most: i64,
+    ) -> Result<(i64, i64), StoreError> {
+        let (mut fits, mut beyond) = (first, beyond);
+        let mut running = self.running_bytes(organization, first).await?;
+        while beyond - fits > 1 {
+            let middle = fits + (beyond - fits) / 2;
+            let total = self.running_bytes(organization, middle).await?;
+            if total <= most {
+                (fits, running) = (middle, total);
+            } else {
+                beyond = middle;
+            }
+        }
+        Ok((fits, running))
+    }
+
+    async fn running_bytes(
+        &mut self,
+        organization: OrganizationId,
+        sequence: i64,
+    ) -> Result<i64, StoreError> {
+        let (total,) = fetch_one!(
+            self,
+            (i64,),
+            "SELECT running_bytes FROM records WHERE organization_id = $1 AND sequence = $2",
+            organization.to_string(),
+            sequence
+        )?;
+        Ok(total)
     }
 }

@@ -3,6 +3,7 @@
 use futures::FutureExt;
 
 use super::database::{execute, fetch_optional};
+use super::transaction::Transaction;
 use super::{Store, StoreError};
 use crate::domain::clock::Timestamp;
 
@@ -81,14 +82,7 @@ impl Store {
 
     /// Ends a session.
     pub async fn delete_session(&self, id: SessionHash) -> Result<(), StoreError> {
-        self.write(move |tx| {
-            async move {
-                execute!(tx, "DELETE FROM sessions WHERE id_hash = $1", id.to_vec())?;
-                Ok(())
-            }
-            .boxed()
-        })
-        .await
+        self.write(move |tx| async move { tx.delete_session(id).await }.boxed()).await
     }
 
     /// Forgets the sessions that had ended by `now`.
@@ -98,5 +92,12 @@ impl Store {
                 .boxed()
         })
         .await
+    }
+}
+
+impl Transaction {
+    pub(super) async fn delete_session(&mut self, id: SessionHash) -> Result<(), StoreError> {
+        execute!(self, "DELETE FROM sessions WHERE id_hash = $1", id.to_vec())?;
+        Ok(())
     }
 }

@@ -3,6 +3,7 @@
 use futures::FutureExt;
 
 use super::database::{execute, fetch_all, fetch_optional, parse};
+use super::sessions::SessionHash;
 use super::transaction::Transaction;
 use super::{Store, StoreError};
 use crate::domain::caller::Caller;
@@ -11,12 +12,18 @@ use crate::domain::id::{OrganizationId, UserId};
 use crate::domain::user::{DisplayName, EmailAddress, User};
 
 /// What a sign-in is checked against.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct SignIn {
     /// The account.
     pub user: User,
     /// Its password as a PHC string.
     pub password_hash: String,
+}
+
+impl std::fmt::Debug for SignIn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SignIn").field("user", &self.user).finish_non_exhaustive()
+    }
 }
 
 #[derive(sqlx::FromRow)]
@@ -107,30 +114,23 @@ impl Store {
 
     /// Records that a user signed in, in every organization of theirs.
     pub async fn record_login(&self, caller: Caller, user: User) -> Result<(), StoreError> {
-        let event = event_catalog::login(&user);
-        self.record_in_every_organization(caller, user.id, event).await
-    }
-
-    /// Records that a user signed out, in every organization of theirs.
-    pub async fn record_logout(&self, caller: Caller, user: User) -> Result<(), StoreError> {
-        let event = event_catalog::logout(&user);
-        self.record_in_every_organization(caller, user.id, event).await
-    }
-
-    async fn record_in_every_organization(
-        &self,
-        caller: Caller,
-        user: UserId,
-        event: EventDraft,
-    ) -> Result<(), StoreError> {
         self.write(move |tx| {
             async move {
-                for organization in tx.organizations_of(user).await? {
-                    if let Some(mut locked) = tx.lock_organization(organization).await? {
-                        tx.append_event(&mut locked, &caller, event.clone()).await?;
-                    }
-                }
-                Ok(())
+                let event = event_catalog::login(&user);
+                tx.record_in_every_organization(&caller, user.id, event).await
+            }
+            .boxed()
+        })
+        .await
+    }
+
+    /// Ends a user's session and records it in every organization of theirs.
+    pub async fn sign_out(&self, caller: Caller, user: User, session: SessionHash) -> Result<(), StoreError> {
+        self.write(move |tx| {
+            async move {
+                tx.delete_session(session).await?;
+                let event = event_catalog::logout(&user);
+                tx.record_in_every_organization(&caller, user.id, event).await
             }
             .boxed()
         })
@@ -139,6 +139,20 @@ impl Store {
 }
 
 impl Transaction {
+    async fn record_in_every_organization(
+        &mut self,
+        caller: &Caller,
+        user: UserId,
+        event: EventDraft,
+    ) -> Result<(), StoreError> {
+        for organization in self.organizations_of(user).await? {
+            if let Some(mut locked) = self.lock_organization(organization).await? {
+                self.append_event(&mut locked, caller, event.clone()).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// In id order, as locks are taken.
     async fn organizations_of(&mut self, user: UserId) -> Result<Vec<OrganizationId>, StoreError> {
         let rows = fetch_all!(

@@ -1,6 +1,7 @@
 //! What the operator (or the demo) decides about the console.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::str::FromStr;
 
 use secrecy::SecretString;
@@ -12,12 +13,23 @@ use crate::domain::window::WindowLength;
 pub struct WebConfig {
     /// Where browsers reach the console.
     pub public_url: PublicUrl,
+    /// Which names it goes by.
+    pub hosts: Hosts,
     /// The principal that customers' roles have to trust.
     pub principal_arn: String,
     /// The delivery window of a new integration.
     pub default_window: WindowLength,
     /// Accounts that the sign-in page offers as one click. Empty outside the demo.
     pub shortcuts: Vec<SignInShortcut>,
+}
+
+/// The Host headers that pages answer to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hosts {
+    /// The public URL's, and on loopback its other names: a foreign name that was pointed here gets nothing.
+    OfPublicUrl,
+    /// Every one: for a console that was exposed on all addresses on purpose, and can't know its names.
+    Any,
 }
 
 /// An account that the sign-in page offers.
@@ -55,6 +67,11 @@ pub enum PublicUrlError {
 }
 
 impl PublicUrl {
+    /// Plain http on any address. Session cookies then travel in the open: only for what is not worth protecting.
+    pub fn in_the_open(address: SocketAddr) -> PublicUrl {
+        PublicUrl { https: false, authority: address.to_string(), port: Some(address.port()) }
+    }
+
     /// `https://console.example.com`, as browsers send it in Origin.
     pub fn origin(&self) -> String {
         format!("{}://{}", if self.https { "https" } else { "http" }, self.authority)

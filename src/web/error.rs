@@ -226,9 +226,10 @@ pub(super) async fn problem_face(request: Request, next: Next) -> Response {
     };
     let mut problem = json!({
         "type": "about:blank",
-        "title": faceless.title,
+        // RFC 9457, section 4.2.1: `about:blank` goes with the status's own phrase.
+        "title": faceless.status.canonical_reason().unwrap_or(faceless.title),
         "status": faceless.status.as_u16(),
-        "detail": faceless.explanation,
+        "detail": format!("{}. {}", faceless.explanation.trim_end_matches('.'), faceless.what_next),
         "request_id": request_id,
     });
     if let Some(index) = faceless.index {
@@ -309,7 +310,7 @@ async fn page(web: &Web, visitor: &Visitor, member: Option<Member>, faceless: Fa
     html(faceless.status, &page).ok()
 }
 
-pub(super) async fn unknown_page() -> WebError {
+pub(super) async fn nothing_here() -> WebError {
     WebError::NotFound
 }
 

@@ -1,6 +1,6 @@
 //! What the last action did, told once on the next page. The cookie holds the name of a sentence, never a text.
 
-use tower_cookies::{Cookie, Cookies};
+use tower_cookies::Cookies;
 
 use super::Web;
 use super::visitor::lasting_cookie;
@@ -58,6 +58,9 @@ pub(super) fn leave(web: &Web, cookies: &Cookies, sentence: Sentence) {
 pub(super) fn take(web: &Web, cookies: &Cookies) -> Option<Flash> {
     let left = cookies.get(&cookie_name(web))?;
     let (_, _, kind, text) = ALL.iter().find(|(_, name, ..)| *name == left.value())?;
-    cookies.remove(Cookie::build((cookie_name(web), "")).path("/").build());
+    // Removed by a cookie with the same attributes: a browser ignores a `__Host-` cookie without Secure.
+    let mut removal = lasting_cookie(web, cookie_name(web), String::new());
+    removal.make_removal();
+    cookies.add(removal);
     Some(Flash { kind, text: (*text).to_owned() })
 }

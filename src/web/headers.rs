@@ -7,6 +7,7 @@ use http::{HeaderName, HeaderValue, StatusCode, header};
 use tracing::Instrument;
 
 use super::Web;
+use super::config::Hosts;
 
 /// Names one request in answers, logs and error pages.
 #[derive(Clone, Debug)]
@@ -58,7 +59,7 @@ pub(super) async fn identify_and_protect(
 /// Refuses a request for another host: a name that was pointed at us (DNS rebinding) gets nothing.
 pub(super) async fn require_host(State(web): State<Web>, request: Request, next: Next) -> Response {
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    if web.config.public_url.is_reached_by(host) {
+    if web.config.hosts == Hosts::Any || web.config.public_url.is_reached_by(host) {
         return next.run(request).await;
     }
     let answer = format!("This server answers only to {}.\n", web.config.public_url.authority());

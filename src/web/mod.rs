@@ -23,6 +23,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::any;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::csrf::CsrfLayer;
 use tower_sessions::cookie::SameSite;
@@ -33,7 +34,7 @@ use crate::domain::clock::{Clock, Entropy};
 use crate::store::Store;
 use password::PasswordHasher;
 
-pub use config::{PublicUrl, PublicUrlError, SignInShortcut, WebConfig};
+pub use config::{Hosts, PublicUrl, PublicUrlError, SignInShortcut, WebConfig};
 pub use password::{HashError, hash_new_password};
 
 /// A form is small; ingestion has a bound of its own.
@@ -67,7 +68,7 @@ impl Web {
             .add_trusted_origin(self.config.public_url.origin())
             .expect("a public URL's origin is an origin");
         let pages = route::router(route::Face::Page, &self)
-            .fallback(error::unknown_page)
+            .fallback(error::nothing_here)
             .method_not_allowed_fallback(error::wrong_method)
             .layer(DefaultBodyLimit::max(MOST_FORM_BYTES))
             .layer(csrf)
@@ -75,7 +76,11 @@ impl Web {
             .layer(from_fn_with_state(self.clone(), visitor::recognise))
             .layer(sessions)
             .layer(from_fn_with_state(self.clone(), headers::require_host));
-        let programs = route::router(route::Face::Problem, &self).layer(from_fn(error::problem_face));
+        let programs = route::router(route::Face::Problem, &self)
+            .route("/v1/{*rest}", any(error::nothing_here))
+            .method_not_allowed_fallback(error::wrong_method)
+            .layer(DefaultBodyLimit::max(api::events::MOST_BYTES))
+            .layer(from_fn(error::problem_face));
         Router::new()
             .merge(programs)
             .merge(assets::router())

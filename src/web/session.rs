@@ -15,7 +15,7 @@ use tower_sessions::{Session, SessionStore, session_store};
 
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::id::UserId;
-use crate::store::Store;
+use crate::store::{SessionHash, Store};
 
 pub(super) const IDLE_SECONDS: i64 = 12 * 3600;
 const ABSOLUTE: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -108,7 +108,8 @@ impl SessionStore for Sessions {
     }
 }
 
-fn hash(id: Id) -> [u8; 32] {
+/// What the store knows a session by.
+pub(super) fn hash(id: Id) -> SessionHash {
     Sha256::digest(id.0.to_be_bytes()).into()
 }
 

@@ -38,6 +38,12 @@ pub(super) fn count(number: u64, noun: &str) -> String {
     format!("{} {noun}{plural}", thousands(number))
 }
 
+/// `1 record is`, `132 records are`.
+pub(super) fn count_with_verb(number: u64, noun: &str) -> String {
+    let verb = if number == 1 { "is" } else { "are" };
+    format!("{} {verb}", count(number, noun))
+}
+
 /// `12,345`.
 pub(super) fn thousands(number: u64) -> String {
     let digits = number.to_string();

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use tokio::task::JoinSet;
-
 use crate::aws::{AssumedRole, ExternalIdProbe, Object, Written};
 use crate::domain::access_check::{Checklist, Stage, StageState};
 use crate::domain::failure::{Cause, Failure};
@@ -13,7 +11,6 @@ use crate::store::{CheckVerdict, ClaimedCheck, StoreError};
 
 use super::Writer;
 
-const CHECKS_AT_ONCE: usize = 8;
 /// Also how soon Cancel ends a call that hangs.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(2);
 
@@ -38,23 +35,8 @@ impl From<StoreError> for Stopped {
 }
 
 impl Writer {
-    /// Runs every check that waits for a writer, several at once: one whose AWS does not answer holds up no other.
-    pub(super) async fn run_checks(&self) -> Result<(), StoreError> {
-        let mut running = JoinSet::new();
-        loop {
-            while running.len() < CHECKS_AT_ONCE {
-                let Some(check) = self.store.claim_check().await? else { break };
-                let writer = self.clone();
-                running.spawn(async move { writer.run_check(check).await });
-            }
-            match running.join_next().await {
-                None => return Ok(()),
-                Some(ended) => ended.map_err(StoreError::Interrupted)??,
-            }
-        }
-    }
-
-    async fn run_check(&self, check: ClaimedCheck) -> Result<(), StoreError> {
+    /// Runs a claimed check to its end.
+    pub(super) async fn run_check(self, check: ClaimedCheck) -> Result<(), StoreError> {
         let mut checklist = Checklist::default();
         let proved = tokio::select! {
             proved = self.prove(&check, &mut checklist) => proved,

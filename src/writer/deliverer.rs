@@ -1,63 +1,50 @@
-//! Delivers batches: seal what has ended, claim an organization, encode its oldest batch, book the try, PUT, book
-//! the result. Organizations go in parallel, each with one delivery in flight.
+//! Delivers a claimed organization's oldest batch: encode it, book the try, PUT, book the result.
 
 use std::time::Duration;
 
-use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout_at};
 
 use super::Writer;
 use super::encode::{Encoded, Encoder};
-use crate::aws::{AssumedRole, CALL_TIMEOUT, Object, Written};
+use crate::aws::{AssumedRole, Object, Written};
+use crate::domain::access_check::Stage;
+use crate::domain::clock::Timestamp;
+use crate::domain::failure::{Cause, Failure};
 use crate::domain::object_key::{BatchName, ObjectKey, content_type};
 use crate::domain::sequence::Sequence;
 use crate::store::{AttemptResult, Claim, DueBatch, FinishedBatch, StoreError};
 
-/// A PUT may follow an AssumeRole and a HeadBucket, each bounded by the call's timeout; a lease outlasts all.
-const LEASE: Duration = Duration::from_secs(4 * CALL_TIMEOUT.as_secs());
-const ORGANIZATIONS_AT_ONCE: usize = 8;
+/// A try, from reading its records to S3's answer, gets so long.
+const TRY: Duration = Duration::from_secs(300);
+/// A lease outlasts a try, and the booking of it.
+pub(super) const LEASE: Duration = Duration::from_secs(360);
 const RECORDS_PER_PAGE: u32 = 1000;
 
 impl Writer {
-    /// Seals every ended window, then delivers until nothing is due.
-    pub(super) async fn deliver(&self) -> Result<(), StoreError> {
-        self.store.seal(self.seal_spread).await?;
-        let mut in_flight = JoinSet::new();
-        let mut outcome = Ok(());
-        loop {
-            while in_flight.len() < ORGANIZATIONS_AT_ONCE {
-                let Some(claim) = self.store.claim(self.owner.clone(), LEASE).await? else { break };
-                let writer = self.clone();
-                in_flight.spawn(async move { writer.deliver_claimed(claim).await });
-            }
-            match in_flight.join_next().await {
-                None => return outcome,
-                Some(Ok(Ok(()))) => {}
-                Some(Ok(Err(error))) => outcome = Err(error),
-                Some(Err(error)) => outcome = Err(StoreError::Interrupted(error)),
-            }
-        }
+    /// Delivers the batch of a claim. Whatever goes wrong on the way is booked, with the time of the next try:
+    /// what fails again and again must not be claimed again and again.
+    pub(super) async fn deliver(self, claim: Claim) -> Result<(), StoreError> {
+        let Err(error) = self.try_to_deliver(&claim).await else { return Ok(()) };
+        let failure = Failure { stage: Stage::Write, cause: Cause::RecordsUnreadable, aws: None };
+        let retry_at = self.retry_at(&failure, &claim);
+        self.store.put_off(claim.lease, failure, retry_at).await?;
+        Err(error)
     }
 
-    async fn deliver_claimed(&self, claim: Claim) -> Result<(), StoreError> {
-        let encoded = match self.encode(&claim).await {
-            Ok(encoded) => encoded,
-            Err(error) => {
-                self.store.release(claim.lease).await?;
-                return Err(error);
-            }
+    async fn try_to_deliver(&self, claim: &Claim) -> Result<(), StoreError> {
+        let deadline = Instant::now() + TRY;
+        let encoded = self.encode(claim).await?;
+        let key = ObjectKey::of_batch(&claim.settings.prefix, &name_of(claim));
+        let (lease, batch, settings) = (claim.lease, claim.batch.id, claim.settings.clone());
+        let started = self.store.start_attempt(lease, batch, encoded.digest, settings, key.clone()).await?;
+        let Some(attempt) = started else { return self.store.release(lease).await };
+        let result = match timeout_at(deadline, self.put(claim, key, encoded)).await {
+            Ok(result) => result,
+            Err(_) => self.failed(claim, Failure { stage: Stage::Write, cause: Cause::Timeout, aws: None }),
         };
-        let batch = &claim.batch;
-        let key = ObjectKey::of_batch(&claim.settings.prefix, &name_of(&claim));
-        let Some(attempt) = self
-            .store
-            .start_attempt(claim.lease, batch.id, encoded.digest, claim.settings.clone(), key.clone())
-            .await?
-        else {
-            return self.store.release(claim.lease).await;
-        };
-        let result = self.put(&claim, key, encoded).await;
-        let finished = FinishedBatch { lease: claim.lease, batch: batch.id, attempt, result };
-        self.store.finish_attempt(finished).await?;
+        self.store.finish_attempt(FinishedBatch { lease, batch, attempt, result }).await?;
+        // The organization's next batch may be due.
+        self.store.ring();
         Ok(())
     }
 
@@ -78,13 +65,20 @@ impl Writer {
                 tracing::info!(%organization, batch = %claim.batch.id, key = %object.key, "an earlier try had landed");
                 AttemptResult::AlreadyThere
             }
-            Err(failure) => {
-                tracing::warn!(%organization, batch = %claim.batch.id, key = %object.key, ?failure, "delivery failed");
-                let failures = claim.failures.saturating_add(1);
-                let wait = failure.schedule().delay(failures, self.entropy.fraction());
-                AttemptResult::Failed { failure, retry_at: self.clock.now() + wait }
-            }
+            Err(failure) => self.failed(claim, failure),
         }
+    }
+
+    fn failed(&self, claim: &Claim, failure: Failure) -> AttemptResult {
+        let organization = claim.lease.organization;
+        tracing::warn!(%organization, batch = %claim.batch.id, ?failure, "delivery failed");
+        let retry_at = self.retry_at(&failure, claim);
+        AttemptResult::Failed { failure, retry_at }
+    }
+
+    fn retry_at(&self, failure: &Failure, claim: &Claim) -> Timestamp {
+        let failures = claim.failures.saturating_add(1);
+        self.clock.now() + failure.schedule().delay(failures, self.entropy.fraction())
     }
 
     async fn encode(&self, claim: &Claim) -> Result<Encoded, StoreError> {

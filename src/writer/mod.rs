@@ -16,10 +16,15 @@ use tokio_util::sync::CancellationToken;
 use crate::aws::Aws;
 use crate::domain::clock::{Clock, Entropy};
 use crate::domain::window::SealSpread;
-use crate::store::Store;
+use crate::store::{Store, StoreError};
+use deliverer::LEASE;
+use driver::Pace;
 
 /// How often work is looked for when nobody rings.
 const TICK: Duration = Duration::from_secs(1);
+const UPKEEP: Duration = Duration::from_secs(60);
+/// How many organizations are delivered for, and how many checks run, at once.
+const AT_ONCE: usize = 8;
 
 /// The background work of one process. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -48,14 +53,21 @@ impl Writer {
 
     /// Works until told to stop; what is in flight then is finished first.
     pub async fn run(self, stop: CancellationToken) {
-        let checks = driver::drive("access checks", &self.store, TICK, &stop, || self.run_checks());
-        let deliveries = driver::drive("deliveries", &self.store, TICK, &stop, || self.deliver());
-        let upkeep = driver::drive("upkeep", &self.store, TICK * 60, &stop, || self.tidy());
-        tokio::join!(checks, deliveries, upkeep);
+        let (store, stop) = (&self.store, &stop);
+        let pace = Pace { tick: TICK, at_once: AT_ONCE };
+        let run_check = |check| self.clone().run_check(check);
+        let deliver = |claim| self.clone().deliver(claim);
+        let owner = || self.owner.clone();
+        tokio::join!(
+            driver::claim_and_do("access checks", store, pace, stop, || store.claim_check(), run_check),
+            driver::step("sealing", store, TICK, stop, || store.seal(self.seal_spread)),
+            driver::claim_and_do("deliveries", store, pace, stop, || store.claim(owner(), LEASE), deliver),
+            driver::step("upkeep", store, UPKEEP, stop, || self.tidy()),
+        );
     }
 
     /// Forgets the sessions that have ended.
-    async fn tidy(&self) -> Result<(), crate::store::StoreError> {
+    async fn tidy(&self) -> Result<(), StoreError> {
         self.store.delete_expired_sessions(self.clock.wall()).await.map(drop)
     }
 }

@@ -9,8 +9,10 @@ const SLOWEST = 30000;
 let typed = false;
 addEventListener("input", () => { typed = true; });
 
+// True once the page is on its way.
 function reload() {
   if (!typed) location.reload();
+  return !typed;
 }
 
 function busyHere(part) {
@@ -47,7 +49,7 @@ function watch(part) {
     if (document.hidden || document.querySelector("dialog[open]")) return again();
     try {
       const response = await fetch(url, { headers: { Accept: "text/html", "X-Trailpost-Live": "1" }, cache: "no-store" });
-      if (response.headers.get("X-Trailpost-Reload") === "1" || response.redirected) return reload();
+      if (response.headers.get("X-Trailpost-Reload") === "1" || response.redirected) return reload() || again();
       if ([401, 403, 404, 410].includes(response.status)) return;
       if (!response.ok) throw new Error(`status ${response.status}`);
       const text = await response.text();
@@ -55,7 +57,7 @@ function watch(part) {
       if (text === last || busyHere(part)) return again();
       const fresh = new DOMParser().parseFromString(text, "text/html").body.firstElementChild;
       if (!fresh) return again();
-      if (fresh.hasAttribute("data-live-done")) return reload();
+      if (fresh.hasAttribute("data-live-done")) return reload() || again();
       last = text;
       if (fresh.innerHTML !== part.innerHTML) replace(part, fresh);
     } catch {

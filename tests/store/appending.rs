@@ -69,7 +69,7 @@ async fn signing_in_is_recorded_in_every_organization_of_the_account() {
     let role = trailpost::domain::membership::Role::Member;
     books.store.add_member(other.id, books.owner.id, role).await.unwrap();
     books.store.record_login(books.caller(), books.owner.clone()).await.unwrap();
-    books.store.record_logout(books.caller(), books.owner.clone()).await.unwrap();
+    books.store.sign_out(books.caller(), books.owner.clone(), [0; 32]).await.unwrap();
     assert_eq!(books.events().await, ["login user success", "logout user success"]);
     let (first, last) = (super::sequence(1), super::sequence(9));
     assert_eq!(books.store.lines(other.id, first, last, 9).await.unwrap().len(), 2);

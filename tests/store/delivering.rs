@@ -5,7 +5,6 @@ use std::time::Duration;
 use trailpost::domain::access_check::{Purpose, Stage};
 use trailpost::domain::failure::{Cause, Failure};
 use trailpost::domain::integration::Health;
-use trailpost::domain::window::SealSpread;
 use trailpost::store::{AttemptResult, BatchState, Claim, FinishedBatch, StoreError};
 
 use super::{Books, key_of, settings};
@@ -35,7 +34,7 @@ fn written() -> AttemptResult {
 async fn a_window_is_sealed_only_after_its_end_and_an_empty_one_never() {
     let books = Books::open().await;
     books.enable().await;
-    assert_eq!(books.store.seal(SealSpread::None).await.unwrap(), 0, "the window has not ended");
+    assert_eq!(books.seal_now().await, 0, "the window has not ended");
     assert_eq!(books.seal().await, 1);
     assert_eq!(books.seal().await, 0, "a window without records makes no batch");
     books.append(1).await;

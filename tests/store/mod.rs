@@ -95,10 +95,17 @@ impl Books {
         self.store.ingest("test".parse().unwrap(), records).await.unwrap();
     }
 
-    /// Lets the window end, and seals.
+    /// Lets the window end, and seals. Gives how many batches that made.
     pub async fn seal(&self) -> usize {
         self.clock.advance(Duration::from_secs(60));
-        self.store.seal(SealSpread::None).await.unwrap()
+        self.seal_now().await
+    }
+
+    pub async fn seal_now(&self) -> usize {
+        let batches = async || self.store.deliveries(self.acme.id, 1000).await.unwrap().len();
+        let before = batches().await;
+        self.store.seal(SealSpread::None).await.unwrap();
+        batches().await - before
     }
 
     pub async fn claim(&self) -> Option<Claim> {

@@ -6,6 +6,8 @@ use std::time::Duration;
 use reqwest::Method;
 use serde_json::Value;
 use trailpost::app::demo::{Announcement, Demo, DemoOptions};
+use trailpost::sandbox::Sandbox;
+use trailpost::store::Store;
 
 use super::browser::{Browser, JavaScript};
 use super::customer::Customer;
@@ -81,6 +83,14 @@ impl Product {
     pub async fn start_in(folder: &Path) -> Product {
         let options = DemoOptions { data_folder: Some(folder.to_owned()), ..DemoOptions::ephemeral() };
         Product { demo: Demo::start(options).await.unwrap() }
+    }
+
+    pub fn store(&self) -> &Store {
+        self.demo.store()
+    }
+
+    pub fn sandbox(&self) -> &Sandbox {
+        self.demo.sandbox()
     }
 
     /// Moves the product's clock.

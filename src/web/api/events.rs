@@ -1,19 +1,21 @@
 //! `POST /v1/events`: records of the products beside which Trailpost runs.
 
 use axum::Json;
-use axum::body::to_bytes;
-use axum::extract::{Request, State};
+use axum::body::Bytes;
+use axum::extract::{FromRequest, Request, State};
 use http::{HeaderMap, StatusCode, header};
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::domain::credential::ProducerToken;
+use crate::domain::strict_json::StrictJson;
 use crate::domain::submission::SubmittedRecord;
 use crate::store::{IngestError, ProducerAccess};
 use crate::web::Web;
 use crate::web::error::WebError;
 
-const MOST_BYTES: usize = 16 * 1024 * 1024;
+/// The largest request.
+pub(crate) const MOST_BYTES: usize = 16 * 1024 * 1024;
 const MOST_RECORDS: usize = 10_000;
 
 /// What became of the records of a request.
@@ -31,8 +33,11 @@ pub(crate) async fn create(
     let producer = authenticate(&web, request.headers()).await?;
     require_json(request.headers())?;
     require_plain(request.headers())?;
-    let body = to_bytes(request.into_body(), MOST_BYTES).await.map_err(|_| WebError::TooLarge)?;
-    let value: Value =
+    let body = Bytes::from_request(request, &web).await.map_err(|error| match error.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => WebError::TooLarge,
+        _ => invalid(None, None, "the body broke off"),
+    })?;
+    let StrictJson(value) =
         serde_json::from_slice(&body).map_err(|error| invalid(None, None, &error.to_string()))?;
     let records = match value {
         Value::Array(records) => records,
@@ -118,5 +123,6 @@ fn invalid(index: Option<usize>, field: Option<String>, message: &str) -> WebErr
         (Some(index), _) => format!("record {index}: it "),
         (None, _) => String::new(),
     };
+    let field = field.filter(|field| !field.is_empty());
     WebError::Unprocessable { detail: format!("{place}{message}"), index, field }
 }

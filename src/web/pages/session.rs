@@ -94,10 +94,11 @@ pub(crate) async fn delete(
     session: Session,
     CheckedForm(NoFields {}): CheckedForm<NoFields>,
 ) -> Result<Redirect, WebError> {
-    session.flush().await?;
-    if let Some(user) = visitor.user.clone() {
-        web.store.record_logout(visitor.caller(&user), user).await?;
+    if let (Some(user), Some(id)) = (visitor.user.clone(), session.id()) {
+        web.store.sign_out(visitor.caller(&user), user, session::hash(id)).await?;
     }
+    // The row is gone; this takes the cookie too.
+    session.flush().await?;
     Ok(Redirect::to("/sign-in"))
 }
 

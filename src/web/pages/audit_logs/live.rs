@@ -17,7 +17,7 @@ const RELOAD: HeaderName = HeaderName::from_static("x-trailpost-reload");
 /// What the page that polls was made of.
 #[derive(Deserialize)]
 pub(crate) struct SeenByPage {
-    revision: Option<i64>,
+    revision: Option<String>,
     health: Option<String>,
 }
 
@@ -46,7 +46,7 @@ pub(crate) async fn status(
         return Ok(asking_to_reload(StatusCode::OK.into_response()));
     };
     let checking = integration.check.as_ref().is_some_and(|check| check.state.is_open());
-    let as_seen = seen.revision.is_none_or(|revision| revision == integration.revision.get())
+    let as_seen = seen.revision.is_none_or(|revision| revision == integration.revision.get().to_string())
         && seen.health.is_none_or(|health| health == integration.health.as_str());
     let response = html(StatusCode::OK, &StatusFragment { status: card })?;
     Ok(if as_seen && !checking { response } else { asking_to_reload(response) })

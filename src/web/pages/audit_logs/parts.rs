@@ -15,7 +15,7 @@ use crate::store::{self, AccessCheck, BatchState, DeliveryStatus, Integration};
 use crate::web::Web;
 use crate::web::render::organization_href;
 use crate::web::visitor::Visitor;
-use crate::web::wording::{Moment, bytes, count, thousands};
+use crate::web::wording::{Moment, bytes, count, count_with_verb, thousands};
 
 fn base_href(integration: &Integration) -> String {
     format!("{}/settings/audit-logs", organization_href(&integration.organization))
@@ -88,11 +88,10 @@ fn failure(web: &Web, integration: &Integration, failed: &Failure, settings: &Se
 pub(super) fn failing(web: &Web, integration: &Integration, status: &DeliveryStatus) -> Option<Failing> {
     let (failed, since) = integration.failure.as_ref()?;
     let settings = integration.settings.as_ref()?;
-    let verb = if status.pending_records == 1 { "is" } else { "are" };
     Some(Failing {
         failure: failure(web, integration, failed, settings),
         since: Moment::new(*since, web.clock.now()),
-        held: format!("{} {verb} held and will be delivered.", count(status.pending_records, "record")),
+        held: format!("{} held and will be delivered.", count_with_verb(status.pending_records, "record")),
     })
 }
 

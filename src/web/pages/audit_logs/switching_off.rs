@@ -13,7 +13,7 @@ use crate::web::error::WebError;
 use crate::web::flash::Sentence;
 use crate::web::form::CheckedForm;
 use crate::web::render::{Place, html};
-use crate::web::wording::count;
+use crate::web::wording::count_with_verb;
 
 /// Switching off. What becomes of pending records must be said: they are lost.
 #[derive(Deserialize)]
@@ -65,8 +65,7 @@ pub(crate) async fn confirm_remove(request: MemberRequest) -> Result<Response, W
 /// `132 records are waiting`, or none.
 async fn pending(request: &MemberRequest) -> Result<Option<String>, WebError> {
     let status = request.web.store.delivery_status(request.organization_id()).await?;
-    let verb = if status.pending_records == 1 { "is" } else { "are" };
-    let sentence = || format!("{} {verb} waiting", count(status.pending_records, "record"));
+    let sentence = || format!("{} waiting", count_with_verb(status.pending_records, "record"));
     Ok((status.pending_records > 0).then(sentence))
 }
 
