@@ -69,6 +69,25 @@ impl Store {
         .await
     }
 
+    /// Gives a check back, for whoever claims next.
+    pub async fn hand_back_check(&self, claimed: &ClaimedCheck) -> Result<(), StoreError> {
+        let (id, run_token) = (claimed.id, claimed.run_token);
+        self.write(move |tx| {
+            async move {
+                execute!(
+                    tx,
+                    "UPDATE access_checks SET state = 'waiting'
+                     WHERE id = $1 AND run_token = $2 AND state = 'running'",
+                    id.to_string(),
+                    run_token
+                )?;
+                Ok(())
+            }
+            .boxed()
+        })
+        .await
+    }
+
     /// Reports how far a check is. Gives `false` if it is not this writer's any more: stop then.
     pub async fn report_check(
         &self,

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tokio_util::sync::CancellationToken;
+
 use crate::aws::{AssumedRole, ExternalIdProbe, Object, Written};
 use crate::domain::access_check::{Checklist, Stage, StageState};
 use crate::domain::failure::{Cause, Failure};
@@ -35,12 +37,18 @@ impl From<StoreError> for Stopped {
 }
 
 impl Writer {
-    /// Runs a claimed check to its end.
-    pub(super) async fn run_check(self, check: ClaimedCheck) -> Result<(), StoreError> {
+    /// Runs a claimed check to its end, or hands it back when told to stop.
+    pub(super) async fn run_check(
+        self,
+        check: ClaimedCheck,
+        stop: CancellationToken,
+    ) -> Result<(), StoreError> {
         let mut checklist = Checklist::default();
         let proved = tokio::select! {
             proved = self.prove(&check, &mut checklist) => proved,
             stopped = self.keep_alive(&check) => Err(stopped),
+            // A check begins anew as easily as it ends: whoever runs next takes it.
+            () = stop.cancelled() => return self.store.hand_back_check(&check).await,
         };
         let verdict = match proved {
             Ok(()) => CheckVerdict::Passed,

@@ -55,7 +55,7 @@ impl Writer {
     pub async fn run(self, stop: CancellationToken) {
         let (store, stop) = (&self.store, &stop);
         let pace = Pace { tick: TICK, at_once: AT_ONCE };
-        let run_check = |check| self.clone().run_check(check);
+        let run_check = |check| self.clone().run_check(check, stop.clone());
         let deliver = |claim| self.clone().deliver(claim);
         let owner = || self.owner.clone();
         tokio::join!(

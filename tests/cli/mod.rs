@@ -6,10 +6,12 @@ mod crash;
 use std::net::TcpListener;
 use std::path::Path;
 
+use reqwest::Method;
+use reqwest::header::HOST;
 use serde_json::Value;
 use tempfile::tempdir;
 
-use crate::support::http_user::HttpUser;
+use crate::support::http_user::{HttpUser, send};
 use command::{demo, run};
 
 /// Loopback ports that are free, data that goes away, nothing that happens by itself.
@@ -130,6 +132,19 @@ fn wrong_use_is_told_apart_from_failure() {
             ended.stderr
         );
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_exposed_demo_answers_by_any_name() {
+    let folder = tempdir().unwrap();
+    let flags = ["--listen", "0.0.0.0:0", "--sandbox-listen", "127.0.0.1:0", "--expose"];
+    let mut running =
+        demo(folder.path(), &[&flags[..], &["--ephemeral", "--no-activity", "--json"]].concat());
+    let line: Value = serde_json::from_str(&running.line()).unwrap();
+    let origin = line["console_url"].as_str().unwrap();
+    assert!(origin.starts_with("http://127.0.0.1:"), "what this machine can open: {origin}");
+    let request = HttpUser::anonymous(origin).request(Method::GET, "/sign-in");
+    assert_eq!(send(request.header(HOST, "demo.internal:3000")).await.status, 200);
 }
 
 #[test]

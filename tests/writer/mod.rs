@@ -1,5 +1,7 @@
 //! The writer over the whole product: what is broken for one organization is booked for it, and stops nobody else.
 
+mod silent;
+
 use std::path::Path;
 use std::time::Duration;
 

@@ -1,0 +1,112 @@
+//! An AWS that takes every connection and never answers: the checklist waits, Cancel works, nobody else is held up.
+
+use tempfile::{TempDir, tempdir};
+use tokio::net::TcpListener;
+use trailpost::app::{App, AppConfig, DataFolder};
+use trailpost::aws::AwsIdentity;
+use trailpost::domain::clock::{Clock, Entropy};
+use trailpost::domain::credential::Password;
+use trailpost::domain::membership::Role;
+use trailpost::domain::organization::Plan;
+use trailpost::domain::user::User;
+use trailpost::domain::window::{SealSpread, WindowLength};
+use trailpost::web::{Hosts, PublicUrl, WebConfig, hash_new_password};
+
+use crate::support::http_user::HttpUser;
+use crate::support::page::hidden_field;
+use crate::support::{BUCKET, ROLE_ARN, eventually};
+
+const PASSWORD: &str = "correct horse battery";
+
+/// A console whose AWS is silent, with one owner of two organizations.
+struct Waiting {
+    app: App,
+    owner: HttpUser,
+    pages: [String; 2],
+    _folder: TempDir,
+}
+
+impl Waiting {
+    async fn start() -> Waiting {
+        let (folder, clock, entropy) = (tempdir().unwrap(), Clock::system(), Entropy::system());
+        let store = DataFolder::open(folder.path()).unwrap().open_store(&clock, &entropy).await.unwrap();
+        let hash = hash_new_password(Password::new(PASSWORD).unwrap(), &entropy).await.unwrap();
+        let email = "owner@acme.example".parse().unwrap();
+        let user: User = store.create_user(email, "Olivia".parse().unwrap(), hash).await.unwrap();
+        let mut pages = Vec::new();
+        for name in ["Acme", "Beta"] {
+            let made = store.create_organization(name.parse().unwrap(), Plan::Enterprise).await.unwrap();
+            store.add_member(made.id, user.id, Role::Owner).await.unwrap();
+            pages.push(format!("/organizations/{}/settings/audit-logs", made.id));
+        }
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let public_url = PublicUrl::in_the_open(listener.local_addr().unwrap());
+        let origin = public_url.origin();
+        let config = AppConfig {
+            aws: AwsIdentity::Stated {
+                endpoint_url: silent_endpoint().await,
+                region: "us-east-1".to_owned(),
+                access_key_id: "AKIAEXAMPLE".to_owned(),
+                secret_access_key: "secret".into(),
+            },
+            web: WebConfig {
+                public_url,
+                hosts: Hosts::OfPublicUrl,
+                principal_arn: "arn:aws:iam::999988887777:user/trailpost".to_owned(),
+                default_window: WindowLength::default(),
+                shortcuts: Vec::new(),
+            },
+            seal_spread: SealSpread::None,
+        };
+        let app = App::start(store, clock, entropy, config, listener).await;
+        let owner = HttpUser::sign_in(&origin, "owner@acme.example", PASSWORD).await;
+        Waiting { app, owner, pages: pages.try_into().unwrap(), _folder: folder }
+    }
+
+    async fn press_enable(&self, page: &str) {
+        let fields = [("revision", "0"), ("role_arn", ROLE_ARN), ("bucket", BUCKET)];
+        assert_eq!(self.owner.post_form(page, &format!("{page}/enable"), &fields).await.status, 303);
+    }
+}
+
+/// Takes connections and keeps them, for as long as the test runs.
+async fn silent_endpoint() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        let mut kept = Vec::new();
+        while let Ok((connection, _)) = listener.accept().await {
+            kept.push(connection);
+        }
+    });
+    url
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_check_without_an_answer_waits_for_nobody_and_can_be_cancelled() {
+    let waiting = Waiting::start().await;
+    let owner = &waiting.owner;
+    for page in &waiting.pages {
+        waiting.press_enable(page).await;
+    }
+    for page in &waiting.pages {
+        eventually("both checks are at their second stage", async || {
+            let html = owner.get(page).await.body;
+            html.contains("1 of 5 stages passed. Assume role: checking").then_some(())
+        })
+        .await;
+    }
+    let page = &waiting.pages[0];
+    let html = owner.get(page).await.body;
+    assert!(html.contains("Cancel") && html.contains("Refresh"), "{html}");
+    let cancel = html
+        .split("action=\"")
+        .find_map(|part| part.split('"').next().filter(|url| url.ends_with("/cancel")));
+    assert_eq!(owner.post_form(page, cancel.unwrap(), &[]).await.status, 303);
+    let html = owner.get(page).await.body;
+    assert!(html.contains("The access check was cancelled"), "{html}");
+    assert_eq!(hidden_field(&html, "revision").as_deref(), Some("0"), "nothing was changed");
+    assert!(html.contains(ROLE_ARN), "what was typed is kept");
+    assert!(owner.get(&waiting.pages[1]).await.body.contains("Assume role: checking"));
+    waiting.app.stop().await;
+}
