@@ -101,7 +101,11 @@ fn switch_sentence(integration: &Integration) -> String {
     let place = settings.prefix.join("");
     let target = format!("s3://{}/{place}", settings.bucket);
     if integration.active {
-        format!("Records are collected and written to {target} every {}.", settings.window)
+        let every = match settings.window.minutes() {
+            1 => "minute".to_owned(),
+            minutes => format!("{minutes} minutes"),
+        };
+        format!("Records are collected and written to {target} every {every}.")
     } else {
         format!("Nothing is collected. Switched on, records go to {target} after an access check.")
     }
