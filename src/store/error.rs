@@ -24,4 +24,10 @@ pub enum StoreError {
     /// The transaction's task ended before it finished; nothing was committed.
     #[error("a transaction was interrupted: {0}")]
     Interrupted(#[source] tokio::task::JoinError),
+    /// The commit that several requests shared failed; nothing of any of them is stored.
+    #[error("the commit of several requests failed: {0}")]
+    Group(#[source] std::sync::Arc<StoreError>),
+    /// The store was closed.
+    #[error("the store is closed")]
+    Closed,
 }

@@ -8,6 +8,7 @@ mod database;
 mod deliveries;
 mod doorbell;
 mod error;
+mod ingestion;
 mod integrations;
 mod memberships;
 mod organizations;
@@ -25,6 +26,7 @@ use futures::FutureExt;
 use crate::domain::clock::{Clock, Entropy};
 use database::{Database, execute, fetch_one};
 use doorbell::Bell;
+use ingestion::Ingestion;
 
 pub use access_checks::{AccessCheck, NewCheck, OpenedCheck};
 pub use check_runs::{CheckVerdict, ClaimedCheck};
@@ -46,6 +48,7 @@ pub struct Store {
     clock: Clock,
     entropy: Entropy,
     bell: Bell,
+    ingestion: Ingestion,
 }
 
 impl Store {
@@ -55,7 +58,8 @@ impl Store {
     /// The file can't be opened, the schema can't be brought up to date, or the linked SQLite is unsound.
     pub async fn open_sqlite(file: &Path, clock: Clock, entropy: Entropy) -> Result<Store, StoreError> {
         let database = Database::open_sqlite(file).await?;
-        let store = Store { database, clock, entropy, bell: Bell::new() };
+        let ingestion = Ingestion::start(database.clone(), clock.clone(), entropy.clone());
+        let store = Store { database, clock, entropy, bell: Bell::new(), ingestion };
         store.release_what_a_dead_process_held().await?;
         Ok(store)
     }

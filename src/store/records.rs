@@ -58,7 +58,7 @@ impl Store {
         producer: ProducerName,
         submitted: Vec<SubmittedRecord>,
     ) -> Result<Ingested, IngestError> {
-        self.write(move |tx| async move { tx.ingest(&producer, submitted).await }.boxed()).await
+        self.ingestion.store(producer, submitted).await
     }
 
     /// At most `limit` records from `first` to `last`, in order.
@@ -97,7 +97,7 @@ impl Store {
 }
 
 impl Transaction {
-    async fn ingest(
+    pub(super) async fn ingest(
         &mut self,
         producer: &ProducerName,
         submitted: Vec<SubmittedRecord>,

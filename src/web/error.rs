@@ -18,6 +18,9 @@ use super::render::{Shell, html};
 use super::visitor::Visitor;
 use crate::store::StoreError;
 
+/// When a program that was turned away may try again.
+const RETRY_AFTER_SECONDS: &str = "1";
+
 /// Why a request was not done.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum WebError {
@@ -43,6 +46,8 @@ pub(super) enum WebError {
     Unprocessable { detail: String, index: Option<usize>, field: Option<String> },
     #[error("{detail}")]
     Conflict { detail: String, index: Option<usize> },
+    #[error("too much is being sent at once")]
+    TooBusy,
     #[error("the content type is not one of those that can be read")]
     UnsupportedMediaType,
     /// A layer is missing: our fault.
@@ -90,8 +95,10 @@ impl WebError {
             WebError::Unauthenticated => StatusCode::UNAUTHORIZED,
             WebError::Conflict { .. } => StatusCode::CONFLICT,
             WebError::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            WebError::TooBusy => StatusCode::TOO_MANY_REQUESTS,
+            // The store may be back in a moment; a program tries again.
+            WebError::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
             WebError::MissingExtension(_)
-            | WebError::Store(_)
             | WebError::Session(_)
             | WebError::Password(_)
             | WebError::Template(_) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -158,8 +165,13 @@ impl WebError {
             }
             WebError::UnsupportedMediaType => (
                 "Unsupported content type",
-                "Send application/json, not compressed.",
+                "Send application/json or application/x-ndjson, plain or with Content-Encoding: gzip.",
                 "Nothing of this request was stored.",
+            ),
+            WebError::TooBusy => (
+                "Too many requests",
+                "More is being sent at this moment than can be held.",
+                "Nothing of this request was stored. Send it again after the time in Retry-After.",
             ),
             _ => (
                 "Something went wrong on our side",
@@ -241,6 +253,9 @@ pub(super) async fn problem_face(request: Request, next: Next) -> Response {
     let mut answer = (faceless.status, problem.to_string()).into_response();
     let headers = answer.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    if matches!(faceless.status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS));
+    }
     if faceless.status == StatusCode::UNAUTHORIZED {
         headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }

@@ -48,12 +48,20 @@ pub struct Web {
     entropy: Entropy,
     config: Arc<WebConfig>,
     passwords: PasswordHasher,
+    ingestion: api::events::IngestionBudget,
 }
 
 impl Web {
     /// A console over a store.
     pub fn new(store: Store, clock: Clock, entropy: Entropy, config: WebConfig) -> Web {
-        Web { store, clock, entropy, config: Arc::new(config), passwords: PasswordHasher::default() }
+        Web {
+            store,
+            clock,
+            entropy,
+            config: Arc::new(config),
+            passwords: PasswordHasher::default(),
+            ingestion: api::events::IngestionBudget::default(),
+        }
     }
 
     /// Everything that answers HTTP.

@@ -44,6 +44,23 @@ async fn a_refused_request_stores_nothing_of_itself() {
 }
 
 #[tokio::test]
+async fn a_refused_request_takes_back_only_itself_from_a_shared_commit() {
+    let books = Books::open().await;
+    let ingest = |records| books.store.ingest("test".parse().unwrap(), records);
+    ingest(vec![submitted(&books.acme, Some(ID), "a")]).await.unwrap();
+    let requests = (0..30).map(|number| {
+        let last = if number % 3 == 0 { Some(ID) } else { None };
+        ingest(vec![submitted(&books.acme, None, "b"), submitted(&books.acme, last, "other")])
+    });
+    let answers = futures::future::join_all(requests).await;
+    let stored = answers.iter().filter(|answer| matches!(answer, Ok(done) if done.accepted == 2)).count();
+    let refused =
+        answers.iter().filter(|answer| matches!(answer, Err(IngestError::Conflict { index: 1 }))).count();
+    assert_eq!((stored, refused), (20, 10));
+    assert_eq!(books.lines().await.len(), 1 + 2 * 20);
+}
+
+#[tokio::test]
 async fn a_rename_and_its_record_are_one() {
     let books = Books::open().await;
     let rename =

@@ -1,22 +1,28 @@
 //! `POST /v1/events`: records of the products beside which Trailpost runs.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request, State};
 use http::{HeaderMap, StatusCode, header};
 use serde::Serialize;
 use serde_json::Value;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::body::{BodyError, Encoding};
 use crate::domain::credential::ProducerToken;
-use crate::domain::strict_json::StrictJson;
 use crate::domain::submission::SubmittedRecord;
-use crate::store::{IngestError, ProducerAccess};
+use crate::store::{IngestError, ProducerAccess, StoreError};
 use crate::web::Web;
 use crate::web::error::WebError;
 
 /// The largest request.
-pub(crate) const MOST_BYTES: usize = 16 * 1024 * 1024;
-const MOST_RECORDS: usize = 10_000;
+pub(crate) const MOST_BYTES: usize = super::body::MOST_BYTES;
+/// Bytes of requests that are held at once. What comes on top is told to come back.
+const BUDGET_KIB: usize = 256 * 1024;
+/// A compressed body counts as what it may well become.
+const LIKELY_RATIO: usize = 16;
 
 /// What became of the records of a request.
 #[derive(Debug, Serialize)]
@@ -25,32 +31,47 @@ pub(crate) struct Accepted {
     duplicates: usize,
 }
 
-/// Stores one record or an array of them, all or none. 202 says that they are durable.
+/// The memory that requests of producers share.
+#[derive(Clone, Debug)]
+pub(crate) struct IngestionBudget(Arc<Semaphore>);
+
+impl Default for IngestionBudget {
+    fn default() -> IngestionBudget {
+        IngestionBudget(Arc::new(Semaphore::new(BUDGET_KIB)))
+    }
+}
+
+impl IngestionBudget {
+    /// Takes what a request may need, or tells its sender to come back.
+    fn take(&self, headers: &HeaderMap) -> Result<OwnedSemaphorePermit, WebError> {
+        let length = headers
+            .get(header::CONTENT_LENGTH)
+            .and_then(|value| value.to_str().ok())
+            .and_then(|value| value.parse::<usize>().ok())
+            .unwrap_or(MOST_BYTES);
+        let ratio = if headers.contains_key(header::CONTENT_ENCODING) { LIKELY_RATIO } else { 1 };
+        let bytes = length.saturating_mul(ratio).min(MOST_BYTES);
+        let kib = u32::try_from(bytes.div_ceil(1024).max(1)).unwrap_or(u32::MAX);
+        Arc::clone(&self.0).try_acquire_many_owned(kib).map_err(|_| WebError::TooBusy)
+    }
+}
+
+/// Stores one record, an array of them, or one a line: all or none. 202 says that they are durable.
 pub(crate) async fn create(
     State(web): State<Web>,
     request: Request,
 ) -> Result<(StatusCode, Json<Accepted>), WebError> {
     let producer = authenticate(&web, request.headers()).await?;
-    require_json(request.headers())?;
-    require_plain(request.headers())?;
+    let encoding = Encoding::of(request.headers()).map_err(unreadable)?;
+    let _held = web.ingestion.take(request.headers())?;
     let body = Bytes::from_request(request, &web).await.map_err(|error| match error.status() {
         StatusCode::PAYLOAD_TOO_LARGE => WebError::TooLarge,
         _ => invalid(None, None, "the body broke off"),
     })?;
-    let StrictJson(value) =
-        serde_json::from_slice(&body).map_err(|error| invalid(None, None, &error.to_string()))?;
-    let records = match value {
-        Value::Array(records) => records,
-        record => vec![record],
-    };
-    if records.is_empty() || records.len() > MOST_RECORDS {
-        return Err(invalid(None, None, "send 1 to 10,000 records"));
-    }
-    let submitted = records
-        .into_iter()
-        .enumerate()
-        .map(|(index, record)| parse(&producer, index, record))
-        .collect::<Result<Vec<_>, _>>()?;
+    let access = producer.clone();
+    // Reading 16 MiB takes long enough to hold up others on an async thread.
+    let read = tokio::task::spawn_blocking(move || read(&access, encoding, body));
+    let submitted = read.await.map_err(StoreError::Interrupted)??;
     let ingested = web.store.ingest(producer.producer, submitted).await.map_err(refused)?;
     let answer = Accepted { accepted: ingested.accepted, duplicates: ingested.duplicates };
     Ok((StatusCode::ACCEPTED, Json(answer)))
@@ -67,25 +88,13 @@ async fn authenticate(web: &Web, headers: &HeaderMap) -> Result<ProducerAccess, 
     web.store.producer_access(token.hash()).await?.ok_or(WebError::Unauthenticated)
 }
 
-fn require_json(headers: &HeaderMap) -> Result<(), WebError> {
-    let media_type = headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.split(';').next())
-        .unwrap_or_default();
-    if media_type.trim().eq_ignore_ascii_case("application/json") {
-        Ok(())
-    } else {
-        Err(WebError::UnsupportedMediaType)
-    }
-}
-
-/// A compressed body would be read as broken JSON.
-fn require_plain(headers: &HeaderMap) -> Result<(), WebError> {
-    match headers.get(header::CONTENT_ENCODING).map(|value| value.as_bytes()) {
-        None | Some(b"identity") => Ok(()),
-        Some(_) => Err(WebError::UnsupportedMediaType),
-    }
+fn read(
+    producer: &ProducerAccess,
+    encoding: Encoding,
+    body: Bytes,
+) -> Result<Vec<SubmittedRecord>, WebError> {
+    let records = encoding.records(body).map_err(unreadable)?;
+    records.into_iter().enumerate().map(|(index, record)| parse(producer, index, record)).collect()
 }
 
 fn parse(producer: &ProducerAccess, index: usize, value: Value) -> Result<SubmittedRecord, WebError> {
@@ -100,6 +109,14 @@ fn parse(producer: &ProducerAccess, index: usize, value: Value) -> Result<Submit
         return Err(invalid(Some(index), field, "is recorded by Trailpost alone"));
     }
     Ok(record)
+}
+
+fn unreadable(error: BodyError) -> WebError {
+    match error {
+        BodyError::Unsupported => WebError::UnsupportedMediaType,
+        BodyError::TooLarge => WebError::TooLarge,
+        BodyError::Unreadable { index, message } => invalid(index, None, &message),
+    }
 }
 
 fn refused(error: IngestError) -> WebError {
@@ -120,7 +137,7 @@ fn unknown_organization(index: usize) -> WebError {
 fn invalid(index: Option<usize>, field: Option<String>, message: &str) -> WebError {
     let place = match (index, field.as_deref()) {
         (Some(index), Some(field)) if !field.is_empty() => format!("record {index}: {field} "),
-        (Some(index), _) => format!("record {index}: it "),
+        (Some(index), _) => format!("record {index}: "),
         (None, _) => String::new(),
     };
     let field = field.filter(|field| !field.is_empty());

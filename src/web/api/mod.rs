@@ -1,4 +1,5 @@
 //! HTTP for programs.
 
+mod body;
 pub(super) mod events;
 pub(super) mod schemas;
