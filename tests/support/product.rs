@@ -85,6 +85,10 @@ impl Product {
         Product { demo: Demo::start(options).await.unwrap() }
     }
 
+    pub fn producer_token(&self) -> &str {
+        &self.announced().producer_token
+    }
+
     pub fn store(&self) -> &Store {
         self.demo.store()
     }
