@@ -3,6 +3,7 @@
 
 #[cfg(feature = "demo")]
 pub mod demo;
+mod server;
 
 use std::fs::File;
 use std::io;
@@ -147,17 +148,7 @@ impl App {
         let aws = Arc::new(Aws::new(config.aws, clock.clone()).await);
         let writer = Writer::new(store.clone(), aws, clock.clone(), entropy.clone(), config.seal_spread);
         let router = Web::new(store.clone(), clock, entropy, config.web).router();
-        let console = {
-            let stop = stop.clone();
-            let service = router.into_make_service_with_connect_info::<SocketAddr>();
-            async move {
-                let served =
-                    axum::serve(listener, service).with_graceful_shutdown(stop.cancelled_owned()).await;
-                if let Err(error) = served {
-                    tracing::error!(%error, "the console ended early");
-                }
-            }
-        };
+        let console = server::serve(listener, router, stop.clone());
         let tasks = vec![tokio::spawn(writer.run(stop.clone())), tokio::spawn(console)];
         App { store, stop, tasks }
     }

@@ -6,6 +6,9 @@ use flate2::write::GzEncoder;
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use crate::support::DEADLINE;
 use crate::support::http_user::{Answer, send};
 use crate::support::product::Product;
 
@@ -136,5 +139,20 @@ async fn what_can_not_be_read_is_refused_in_a_problem_document() {
     assert_eq!(problem(&answer)["status"], 404);
     assert!(answer.headers.get("set-cookie").is_none(), "programs get no cookies");
     assert_eq!(problem(&anonymous.get("/v1/events").await)["status"], 405);
+    product.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_never_finishes_its_headers_is_let_go() {
+    let product = Product::start().await;
+    let address = product.origin().strip_prefix("http://").unwrap().to_owned();
+    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    stream.write_all(b"GET /livez HTTP/1.1\r\nHost: 127.0").await.unwrap();
+    let mut answer = Vec::new();
+    tokio::time::timeout(DEADLINE, stream.read_to_end(&mut answer))
+        .await
+        .expect("the connection is closed")
+        .unwrap();
+    assert!(!String::from_utf8_lossy(&answer).contains("200 OK"));
     product.stop().await;
 }
