@@ -20,5 +20,6 @@ pub mod role_arn;
 pub mod sequence;
 pub mod strict_json;
 pub mod submission;
+pub mod throttle;
 pub mod user;
 pub mod window;

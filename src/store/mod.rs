@@ -16,6 +16,7 @@ mod records;
 mod sealing;
 mod sessions;
 mod status;
+mod throttle;
 mod transaction;
 mod users;
 

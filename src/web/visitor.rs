@@ -40,6 +40,11 @@ pub(super) struct Visitor {
 }
 
 impl Visitor {
+    /// Where the request came from.
+    pub(super) fn address(&self) -> Option<IpAddr> {
+        self.address
+    }
+
     /// Who acts, for the records.
     pub(super) fn caller(&self, user: &User) -> Caller {
         Caller::user(user, &self.user_agent, self.address)

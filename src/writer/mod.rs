@@ -66,8 +66,10 @@ impl Writer {
         );
     }
 
-    /// Forgets the sessions that have ended.
+    /// Forgets the sessions that have ended, and failed sign-ins of long ago.
     async fn tidy(&self) -> Result<(), StoreError> {
-        self.store.delete_expired_sessions(self.clock.wall()).await.map(drop)
+        let now = self.clock.wall();
+        self.store.delete_expired_sessions(now).await?;
+        self.store.forget_failed_sign_ins(None, now).await
     }
 }

@@ -33,6 +33,9 @@ fn with_id(mut record: Value, id: &str) -> Value {
     record
 }
 
+/// The status that a request with these headers and this body is answered with.
+type Case<'a> = (u16, &'a [(&'a str, &'a str)], Vec<u8>);
+
 fn gzip(plain: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), flate2::Compression::fast());
     encoder.write_all(plain).unwrap();
@@ -120,7 +123,7 @@ async fn one_bad_record_refuses_the_request_and_is_named() {
 async fn what_can_not_be_read_is_refused_in_a_problem_document() {
     let product = Product::start().await;
     let json = ("content-type", "application/json");
-    let cases: [(u16, &[(&str, &str)], Vec<u8>); 6] = [
+    let cases: [Case; 6] = [
         (415, &[("content-type", "text/plain")], b"{}".to_vec()),
         (415, &[json, ("content-encoding", "br")], b"{}".to_vec()),
         (422, &[json], b"{".to_vec()),

@@ -10,12 +10,17 @@ use tower_sessions::Session;
 
 use super::{FieldView, local_path};
 use crate::domain::credential::Password;
+use crate::domain::throttle::Subject;
 use crate::domain::user::{EmailAddress, User};
 use crate::web::error::WebError;
 use crate::web::form::{CheckedForm, NoFields};
 use crate::web::render::{Shell, html, organization_href};
 use crate::web::visitor::Visitor;
+use crate::web::wording::count;
 use crate::web::{Web, session};
+
+/// The same words for an unknown account as for a wrong password.
+const WRONG: &str = "That e-mail address and password don’t belong together. Check both and try again.";
 
 /// The sign-in page.
 #[derive(Template)]
@@ -24,7 +29,7 @@ struct SignIn {
     shell: Shell,
     email: FieldView,
     /// Why the last try failed.
-    error: Option<&'static str>,
+    error: Option<String>,
     return_to: String,
     /// Empty outside the demo.
     shortcuts: Vec<Shortcut>,
@@ -78,14 +83,31 @@ pub(crate) async fn create(
     CheckedForm(form): CheckedForm<SignInForm>,
 ) -> Result<Response, WebError> {
     let return_to = local_path(&form.return_to).to_owned();
-    let Some(user) = authenticate(&web, &form).await? else {
-        let email = FieldView { value: form.email, error: None };
-        let wrong = "That e-mail address and password don’t belong together. Check both and try again.";
-        return sign_in_page(&web, &visitor, StatusCode::UNPROCESSABLE_ENTITY, email, Some(wrong), return_to);
+    let again = |status, error: &str| {
+        let email = FieldView { value: form.email.clone(), error: None };
+        sign_in_page(&web, &visitor, status, email, Some(error.to_owned()), return_to.clone())
     };
+    let subjects = subjects(&visitor, &form);
+    let wait = web.store.sign_in_wait(subjects.clone(), web.clock.wall()).await?;
+    if !wait.is_zero() {
+        let seconds = count(wait.as_secs() + 1, "second");
+        let error = format!("Too many sign-ins have failed here. Wait {seconds}, then try again.");
+        return again(StatusCode::TOO_MANY_REQUESTS, &error);
+    }
+    let Some(user) = authenticate(&web, &form).await? else {
+        web.store.count_failed_sign_in(subjects, web.clock.wall()).await?;
+        return again(StatusCode::UNPROCESSABLE_ENTITY, WRONG);
+    };
+    web.store.forget_failed_sign_ins(Some(Subject::account(&user.email)), web.clock.wall()).await?;
     session::sign_in(&session, user.id, web.clock.wall()).await?;
     web.store.record_login(visitor.caller(&user), user).await?;
     Ok(Redirect::to(&return_to).into_response())
+}
+
+/// What a failed sign-in counts against.
+fn subjects(visitor: &Visitor, form: &SignInForm) -> Vec<Subject> {
+    let account = form.email.parse::<EmailAddress>().ok().map(|email| Subject::account(&email));
+    account.into_iter().chain(visitor.address().map(Subject::address)).collect()
 }
 
 pub(crate) async fn delete(
@@ -122,7 +144,7 @@ fn sign_in_page(
     visitor: &Visitor,
     status: StatusCode,
     email: FieldView,
-    error: Option<&'static str>,
+    error: Option<String>,
     return_to: String,
 ) -> Result<Response, WebError> {
     let shortcuts = web.config.shortcuts.iter().map(|shortcut| Shortcut {
