@@ -218,4 +218,4 @@ CREATE TABLE access_checks (
 
 -- A double click joins the open check instead of starting another.
 CREATE UNIQUE INDEX one_open_access_check ON access_checks (organization_id) WHERE state IN ('waiting', 'running');
-CREATE INDEX access_checks_in_order ON access_checks (organization_id, asked_at);
+CREATE INDEX access_checks_in_order ON access_checks (organization_id, asked_at, id);

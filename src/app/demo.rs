@@ -90,6 +90,7 @@ pub struct Demo {
     sandbox: Sandbox,
     clock: Clock,
     announcement: Announcement,
+    activity: CancellationToken,
     stop: CancellationToken,
     _folder: Folder,
 }
@@ -131,13 +132,14 @@ impl Demo {
         let store = folder.data.open_store(&clock, &entropy).await?;
         let seeded = seed_store(&store, &entropy).await?;
         let stop = CancellationToken::new();
+        let trickling = stop.child_token();
         let sandbox =
             start_sandbox(&folder, &seeded, &clock, &entropy, sandbox_listener, stop.child_token()).await?;
         let public_url = PublicUrl::in_the_open(reachable(console_address));
         let announcement = announce(&public_url, &sandbox, &seeded);
         if options.activity {
             let organization = seeded.accounts[0].organization.id;
-            tokio::spawn(activity::trickle(store.clone(), entropy.clone(), organization, stop.child_token()));
+            tokio::spawn(activity::trickle(store.clone(), entropy.clone(), organization, trickling.clone()));
         }
         let aws = AwsIdentity::Stated {
             endpoint_url: announcement.sandbox_url.clone(),
@@ -155,7 +157,7 @@ impl Demo {
         // Whoever watches a demo waits for the window's end already.
         let config = AppConfig { aws, web, seal_spread: SealSpread::None };
         let app = App::start(store, clock.clone(), entropy, config, console_listener).await;
-        Ok(Demo { app, sandbox, clock, announcement, stop, _folder: folder })
+        Ok(Demo { app, sandbox, clock, announcement, activity: trickling, stop, _folder: folder })
     }
 
     /// Addresses, keys and accounts.
@@ -180,6 +182,7 @@ impl Demo {
 
     /// Stops everything, the sandbox last, so that deliveries in flight can finish.
     pub async fn stop(self) {
+        self.activity.cancel();
         self.app.stop().await;
         self.stop.cancel();
         self.sandbox.stop().await;

@@ -13,7 +13,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::aws::{Aws, AwsIdentity};
@@ -25,6 +26,7 @@ use crate::writer::Writer;
 
 /// What is in flight at a stop gets so long to finish. The store keeps what does not.
 const DRAIN: Duration = Duration::from_secs(20);
+const CLOSE: Duration = Duration::from_secs(5);
 
 /// Why the product could not start.
 #[derive(Debug, thiserror::Error)]
@@ -132,7 +134,7 @@ pub struct AppConfig {
 pub struct App {
     store: Store,
     stop: CancellationToken,
-    tasks: Vec<JoinHandle<()>>,
+    tasks: JoinSet<()>,
 }
 
 impl App {
@@ -149,7 +151,9 @@ impl App {
         let writer = Writer::new(store.clone(), aws, clock.clone(), entropy.clone(), config.seal_spread);
         let router = Web::new(store.clone(), clock, entropy, config.web).router();
         let console = server::serve(listener, router, stop.clone());
-        let tasks = vec![tokio::spawn(writer.run(stop.clone())), tokio::spawn(console)];
+        let mut tasks = JoinSet::new();
+        tasks.spawn(writer.run(stop.clone()));
+        tasks.spawn(console);
         App { store, stop, tasks }
     }
 
@@ -158,19 +162,23 @@ impl App {
         &self.store
     }
 
-    /// Stops taking requests and claims, lets what is in flight finish, and closes the store.
-    pub async fn stop(self) {
+    /// Stops taking requests and claims, lets what is in flight finish for 20 seconds, and closes the store. What is
+    /// cut off then is found again: the store keeps it.
+    pub async fn stop(mut self) {
         self.stop.cancel();
         let drained = async {
-            for task in self.tasks {
-                if let Err(error) = task.await {
+            while let Some(ended) = self.tasks.join_next().await {
+                if let Err(error) = ended {
                     tracing::error!(%error, "a part of the product ended early");
                 }
             }
         };
-        if tokio::time::timeout(DRAIN, drained).await.is_err() {
+        if timeout(DRAIN, drained).await.is_err() {
             tracing::warn!("stopped with work in flight; the store keeps it");
+            self.tasks.shutdown().await;
         }
-        self.store.close().await;
+        if timeout(CLOSE, self.store.close()).await.is_err() {
+            tracing::warn!("the store did not close in time; what was committed is on the disk");
+        }
     }
 }

@@ -50,6 +50,8 @@ pub enum Cause {
     Unreachable,
     /// Trailpost could not read the records that it was to deliver.
     RecordsUnreadable,
+    /// Trailpost's own store failed on the way.
+    StoreFailed,
     /// An answer that the catalogue does not know.
     Unexpected,
 }
@@ -122,6 +124,7 @@ impl Failure {
             Cause::Timeout => "AWS did not answer in time",
             Cause::Unreachable => "AWS could not be reached",
             Cause::RecordsUnreadable => "Trailpost could not read the records to deliver",
+            Cause::StoreFailed => "Trailpost’s own store failed",
             Cause::Unexpected => "AWS gave an answer that we do not know",
         }
     }
@@ -163,6 +166,10 @@ impl Failure {
                 "This is our fault, not yours: the records could not be read from our own store. The operator \
                  of this service has to look at its log. The records are kept."
             }
+            Cause::StoreFailed => {
+                "This is our fault, not yours. We try again; if it lasts, the operator of this service has to \
+                 look at its log. The records are kept."
+            }
             Cause::Unexpected => "We try again. AWS’s words are below.",
         }
     }
@@ -173,7 +180,7 @@ impl Failure {
             Cause::AssumeRoleDenied | Cause::RoleTooOpen | Cause::BucketMissing | Cause::WriteDenied => {
                 Turn::Owner
             }
-            Cause::OwnIdentityRefused | Cause::RecordsUnreadable => Turn::Operator,
+            Cause::OwnIdentityRefused | Cause::RecordsUnreadable | Cause::StoreFailed => Turn::Operator,
             Cause::CredentialsExpired
             | Cause::Throttled
             | Cause::AwsUnavailable
@@ -221,6 +228,7 @@ impl Failure {
             | Cause::Timeout
             | Cause::Unreachable
             | Cause::RecordsUnreadable
+            | Cause::StoreFailed
             | Cause::Unexpected => None,
         }
     }
@@ -247,6 +255,7 @@ impl Failure {
             | Cause::Timeout
             | Cause::Unreachable
             | Cause::RecordsUnreadable
+            | Cause::StoreFailed
             | Cause::Unexpected => None,
         }
     }

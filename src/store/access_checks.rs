@@ -65,7 +65,7 @@ pub struct AccessCheck {
 
 #[derive(sqlx::FromRow)]
 pub(super) struct CheckRow {
-    id: String,
+    pub(super) id: String,
     organization_id: String,
     purpose: String,
     asked_by: String,
@@ -128,19 +128,28 @@ macro_rules! select_check {
 }
 pub(super) use select_check;
 
+/// The open check, else the one asked for last.
 pub(super) async fn newest_check(
     tx: &mut Transaction,
     organization: OrganizationId,
 ) -> Result<Option<AccessCheck>, StoreError> {
-    let row = fetch_optional!(
+    let organization = organization.to_string();
+    let open = fetch_optional!(
         tx,
         CheckRow,
-        select_check!(
-            "WHERE organization_id = $1 ORDER BY finished_at IS NULL DESC, asked_at DESC, id DESC LIMIT 1"
-        ),
-        organization.to_string()
+        select_check!("WHERE organization_id = $1 AND state IN ('waiting', 'running')"),
+        &organization
     )?;
-    Ok(row.map(StoredCheck::try_from).transpose()?.map(|stored| stored.check))
+    let newest = match open {
+        Some(open) => Some(open),
+        None => fetch_optional!(
+            tx,
+            CheckRow,
+            select_check!("WHERE organization_id = $1 ORDER BY asked_at DESC, id DESC LIMIT 1"),
+            &organization
+        )?,
+    };
+    Ok(newest.map(StoredCheck::try_from).transpose()?.map(|stored| stored.check))
 }
 
 impl Store {

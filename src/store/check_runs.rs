@@ -131,34 +131,57 @@ impl Transaction {
     async fn claim_check(&mut self) -> Result<Option<ClaimedCheck>, StoreError> {
         let now = self.clock.now();
         let silent_since = now - SILENCE_BEFORE_TAKEOVER;
-        let Some(row) = fetch_optional!(
+        while let Some(row) = fetch_optional!(
             self,
             CheckRow,
             select_check!(
-                "WHERE state IN ('waiting', 'running') AND (state = 'waiting' OR seen_at < $1) ORDER BY asked_at, id LIMIT 1"
+                "WHERE state IN ('waiting', 'running') AND (state = 'waiting' OR seen_at < $1)
+                 ORDER BY asked_at, id LIMIT 1"
             ),
             silent_since.as_millis()
-        )?
-        else {
-            return Ok(None);
-        };
+        )? {
+            let id = row.id.clone();
+            match self.claimed_check(row).await {
+                Ok(claimed) => {
+                    execute!(
+                        self,
+                        "UPDATE access_checks
+                         SET state = 'running', seen_at = $2, run_token = run_token + 1 WHERE id = $1",
+                        id,
+                        now.as_millis()
+                    )?;
+                    return Ok(Some(claimed));
+                }
+                // One that can't be read must not keep the others from their turn.
+                Err(error @ StoreError::Corrupt { .. }) => {
+                    tracing::error!(check = id, %error, "an access check is ended unread");
+                    execute!(
+                        self,
+                        "UPDATE access_checks SET state = 'cancelled', finished_at = $2 WHERE id = $1",
+                        id,
+                        now.as_millis()
+                    )?;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(None)
+    }
+
+    async fn claimed_check(&mut self, row: CheckRow) -> Result<ClaimedCheck, StoreError> {
         let stored = StoredCheck::try_from(row)?;
-        let Some(organization) = self.organization(stored.organization).await? else {
-            return Ok(None);
-        };
-        execute!(
-            self,
-            "UPDATE access_checks SET state = 'running', seen_at = $2, run_token = run_token + 1 WHERE id = $1",
-            stored.check.id.to_string(),
-            now.as_millis()
-        )?;
-        Ok(Some(ClaimedCheck {
+        let organization =
+            self.organization(stored.organization).await?.ok_or_else(|| StoreError::Corrupt {
+                column: "access_checks.organization_id",
+                reason: format!("there is no organization {}", stored.organization),
+            })?;
+        Ok(ClaimedCheck {
             id: stored.check.id,
             organization: stored.organization,
             external_id: organization.external_id,
             proposed: stored.check.proposed,
             run_token: stored.run_token + 1,
-        }))
+        })
     }
 
     async fn finish_check(

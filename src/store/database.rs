@@ -7,6 +7,8 @@ use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
+use futures::FutureExt;
+use sqlx::Connection as _;
 use sqlx::sqlite::{
     SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
     SqliteSynchronous,
@@ -44,7 +46,13 @@ impl Database {
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .busy_timeout(BUSY_TIMEOUT);
-        let writer = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
+        let writer = SqlitePoolOptions::new()
+            .max_connections(1)
+            // When SQLite itself rolls back (a full disk), sqlx still counts the transaction as open, and the
+            // connection could never begin another: it is closed instead of lent again.
+            .before_acquire(|connection, _| async move { Ok(!connection.is_in_transaction()) }.boxed())
+            .connect_with(options.clone())
+            .await?;
         require_sound_sqlite(&writer).await?;
         sqlx::migrate!("migrations/sqlite").run(&writer).await?;
         let readers = SqlitePoolOptions::new()
@@ -86,6 +94,16 @@ impl Connection {
     pub(super) async fn commit(self) -> Result<(), StoreError> {
         match self {
             Connection::Sqlite(transaction) => Ok(transaction.commit().await?),
+        }
+    }
+
+    /// Takes everything back. What fails here is rolled back by the engine when the connection closes.
+    pub(super) async fn roll_back(self) {
+        let rolled_back = match self {
+            Connection::Sqlite(transaction) => transaction.rollback().await,
+        };
+        if let Err(error) = rolled_back {
+            tracing::warn!(%error, "a transaction had ended before its rollback");
         }
     }
 }

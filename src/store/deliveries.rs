@@ -21,6 +21,9 @@ use crate::domain::organization::ExternalId;
 use crate::domain::sequence::Sequence;
 use crate::domain::window::{Window, WindowLength};
 
+/// Deliveries of an organization whose own rows can't be read are looked at again after so long.
+const UNREADABLE_PUT_OFF: Duration = Duration::from_secs(300);
+
 /// A batch whose turn it is.
 #[derive(Clone, Debug)]
 pub struct DueBatch {
@@ -170,31 +173,54 @@ impl Store {
 impl Transaction {
     async fn claim(&mut self, owner: &str, lease_for: Duration) -> Result<Option<Claim>, StoreError> {
         let now = self.clock.now();
-        let Some(row) = fetch_optional!(
+        while let Some(row) = self.oldest_due_batch(now).await? {
+            let organization = row.organization_id.clone();
+            match self.claimed(row).await {
+                Ok(claim) => {
+                    execute!(
+                        self,
+                        "UPDATE integrations
+                         SET lease_owner = $2, lease_expires_at = $3, lease_token = lease_token + 1
+                         WHERE organization_id = $1",
+                        organization,
+                        owner,
+                        (now + lease_for).as_millis()
+                    )?;
+                    return Ok(Some(claim));
+                }
+                // What can't be read for one organization must not keep the others from their turn.
+                Err(error @ StoreError::Corrupt { .. }) => {
+                    tracing::error!(organization, %error, "an organization's deliveries are put off");
+                    execute!(
+                        self,
+                        "UPDATE integrations SET retry_at = $2 WHERE organization_id = $1",
+                        organization,
+                        (now + UNREADABLE_PUT_OFF).as_millis()
+                    )?;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Of the organizations that are due and free, the one whose oldest batch has waited longest. CROSS JOIN makes
+    /// SQLite begin with the organizations: a backlog of one costs the others nothing.
+    async fn oldest_due_batch(&mut self, now: Timestamp) -> Result<Option<BatchRow>, StoreError> {
+        fetch_optional!(
             self,
             BatchRow,
             "SELECT b.id, b.organization_id, b.window_start, b.window_minutes, b.first_sequence, b.last_sequence,
                     b.bytes, b.format, b.compression, i.lease_token, i.revision, i.failures
-             FROM batches b JOIN integrations i ON i.organization_id = b.organization_id
-             WHERE b.state = 'sealed' AND i.configured = 1 AND i.retry_at <= $1
+             FROM integrations i CROSS JOIN batches b
+             WHERE i.configured = 1 AND i.retry_at <= $1
                AND (i.lease_expires_at IS NULL OR i.lease_expires_at <= $1)
+               AND b.organization_id = i.organization_id AND b.state = 'sealed'
                AND b.first_sequence = (SELECT MIN(older.first_sequence) FROM batches older
-                                       WHERE older.organization_id = b.organization_id AND older.state = 'sealed')
+                                       WHERE older.organization_id = i.organization_id AND older.state = 'sealed')
              ORDER BY b.sealed_at, b.organization_id LIMIT 1",
             now.as_millis()
-        )?
-        else {
-            return Ok(None);
-        };
-        execute!(
-            self,
-            "UPDATE integrations SET lease_owner = $2, lease_expires_at = $3, lease_token = lease_token + 1
-             WHERE organization_id = $1",
-            &row.organization_id,
-            owner,
-            (now + lease_for).as_millis()
-        )?;
-        self.claimed(row).await.map(Some)
+        )
     }
 
     async fn claimed(&mut self, row: BatchRow) -> Result<Claim, StoreError> {

@@ -24,7 +24,8 @@ pub enum StoreError {
     /// The transaction's task ended before it finished; nothing was committed.
     #[error("a transaction was interrupted: {0}")]
     Interrupted(#[source] tokio::task::JoinError),
-    /// The commit that several requests shared failed; nothing of any of them is stored.
+    /// The commit that several requests shared failed. Whether it reached the disk is unknown: send again with the
+    /// same ids.
     #[error("the commit of several requests failed: {0}")]
     Group(#[source] std::sync::Arc<StoreError>),
     /// The store was closed.

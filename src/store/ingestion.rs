@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::StoreError;
 use super::database::{Database, execute};
 use super::records::{IngestError, Ingested};
-use super::transaction::Transaction;
+use super::transaction::{Transaction, in_its_own_task};
 use crate::domain::clock::{Clock, Entropy};
 use crate::domain::credential::ProducerName;
 use crate::domain::submission::SubmittedRecord;
@@ -78,7 +78,9 @@ fn group(first: Request, waiting: &mut mpsc::Receiver<Request>) -> Vec<Request> 
 async fn commit_together(database: &Database, clock: &Clock, entropy: &Entropy, group: Vec<Request>) {
     let (replies, work): (Vec<_>, Vec<_>) =
         group.into_iter().map(|request| (request.reply, request.work)).unzip();
-    let answers = match apply(database, clock, entropy, work).await {
+    // In a task of its own: a panic costs this group its commit, and no other.
+    let applied = in_its_own_task(apply(database.clone(), clock.clone(), entropy.clone(), work)).await;
+    let answers: Vec<Result<Ingested, IngestError>> = match applied {
         Ok(results) => results,
         Err(error) => {
             let error = Arc::new(error);
@@ -92,16 +94,22 @@ async fn commit_together(database: &Database, clock: &Clock, entropy: &Entropy, 
 }
 
 async fn apply(
-    database: &Database,
-    clock: &Clock,
-    entropy: &Entropy,
+    database: Database,
+    clock: Clock,
+    entropy: Entropy,
     work: Vec<Work>,
 ) -> Result<Vec<Result<Ingested, IngestError>>, StoreError> {
     let connection = database.begin_write().await?;
-    let mut transaction = Transaction { connection, clock: clock.clone(), entropy: entropy.clone() };
+    let mut transaction = Transaction { connection, clock, entropy };
     let mut results = Vec::with_capacity(work.len());
     for request in work {
-        results.push(transaction.ingest_apart(request).await?);
+        match transaction.ingest_apart(request).await {
+            Ok(result) => results.push(result),
+            Err(error) => {
+                transaction.connection.roll_back().await;
+                return Err(error);
+            }
+        }
     }
     transaction.connection.commit().await?;
     Ok(results)

@@ -97,9 +97,10 @@ impl Store {
         &self.clock
     }
 
-    /// Asks the database for a sign of life.
+    /// Asks the database whether it reads, and whether a write could begin.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        self.read(|tx| async move { fetch_one!(tx, (i64,), "SELECT 1").map(drop) }.boxed()).await
+        self.read(|tx| async move { fetch_one!(tx, (i64,), "SELECT 1").map(drop) }.boxed()).await?;
+        self.write(|tx| async move { fetch_one!(tx, (i64,), "SELECT 1").map(drop) }.boxed()).await
     }
 
     /// Closes every connection. What was committed stays.

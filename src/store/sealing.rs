@@ -35,7 +35,7 @@ impl Store {
     /// The first organization's that could not be sealed; the others are sealed all the same.
     pub async fn seal(&self, spread: SealSpread) -> Result<(), StoreError> {
         let mut outcome = Ok(());
-        for organization in self.organizations_with_ended_windows().await? {
+        for organization in self.organizations_with_ended_windows(spread).await? {
             if let Err(error) = self.seal_all_of(organization, spread).await {
                 outcome = outcome.and(Err(error));
             }
@@ -56,31 +56,44 @@ impl Store {
     }
 
     /// Windows divide the hour, so they are multiples of their length since the Unix epoch.
-    async fn organizations_with_ended_windows(&self) -> Result<Vec<OrganizationId>, StoreError> {
-        self.read(move |tx| {
-            async move {
-                fetch_all!(
-                    tx,
-                    (String,),
-                    "SELECT DISTINCT i.organization_id FROM integrations i
-                     JOIN organizations o ON o.id = i.organization_id
-                     JOIN collection_ranges r ON r.organization_id = i.organization_id
-                     JOIN records record ON record.organization_id = r.organization_id
-                      AND record.sequence = CASE WHEN r.first_sequence > i.sealed_through THEN r.first_sequence
-                                                 ELSE i.sealed_through + 1 END
-                     WHERE i.configured = 1 AND r.discarded_from IS NULL
-                       AND COALESCE(r.last_sequence, o.last_sequence) > i.sealed_through
-                       AND (record.recorded_at / (i.window_minutes * 60000) + 1) * i.window_minutes * 60000 <= $1
-                     ORDER BY i.organization_id",
-                    tx.clock.now().as_millis()
-                )?
-                .iter()
-                .map(|(id,)| parse("integrations.organization_id", id))
-                .collect()
+    async fn organizations_with_ended_windows(
+        &self,
+        spread: SealSpread,
+    ) -> Result<Vec<OrganizationId>, StoreError> {
+        let ended = self
+            .read(move |tx| {
+                async move {
+                    fetch_all!(
+                        tx,
+                        (String, i64, i64),
+                        "SELECT i.organization_id, MIN(record.recorded_at), i.window_minutes FROM integrations i
+                         JOIN organizations o ON o.id = i.organization_id
+                         JOIN collection_ranges r ON r.organization_id = i.organization_id
+                         JOIN records record ON record.organization_id = r.organization_id
+                          AND record.sequence = CASE WHEN r.first_sequence > i.sealed_through THEN r.first_sequence
+                                                     ELSE i.sealed_through + 1 END
+                         WHERE i.configured = 1 AND r.discarded_from IS NULL
+                           AND COALESCE(r.last_sequence, o.last_sequence) > i.sealed_through
+                           AND (record.recorded_at / (i.window_minutes * 60000) + 1) * i.window_minutes * 60000
+                               <= $1
+                         GROUP BY i.organization_id, i.window_minutes ORDER BY i.organization_id",
+                        tx.clock.now().as_millis()
+                    )
+                }
+                .boxed()
+            })
+            .await?;
+        let now = self.clock.now();
+        let mut due = Vec::new();
+        for (id, recorded_at, minutes) in ended {
+            let organization: OrganizationId = parse("integrations.organization_id", &id)?;
+            let length: WindowLength = parse("integrations.window_minutes", &minutes.to_string())?;
+            let window = Window::containing(Timestamp::from_millis(recorded_at), length);
+            if window.end() + spread.offset(organization, length) <= now {
+                due.push(organization);
             }
-            .boxed()
-        })
-        .await
+        }
+        Ok(due)
     }
 
     async fn seal_organization(

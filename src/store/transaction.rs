@@ -58,13 +58,22 @@ impl Store {
     {
         let mut transaction =
             Transaction { connection, clock: self.clock.clone(), entropy: self.entropy.clone() };
-        let value = work(&mut transaction).await?;
-        transaction.connection.commit().await?;
-        Ok(value)
+        match work(&mut transaction).await {
+            Ok(value) => {
+                transaction.connection.commit().await?;
+                Ok(value)
+            }
+            Err(error) => {
+                transaction.connection.roll_back().await;
+                Err(error)
+            }
+        }
     }
 }
 
-async fn in_its_own_task<T, E>(work: impl Future<Output = Result<T, E>> + Send + 'static) -> Result<T, E>
+pub(super) async fn in_its_own_task<T, E>(
+    work: impl Future<Output = Result<T, E>> + Send + 'static,
+) -> Result<T, E>
 where
     T: Send + 'static,
     E: From<StoreError> + Send + 'static,

@@ -48,6 +48,8 @@ pub(super) enum WebError {
     Conflict { detail: String, index: Option<usize> },
     #[error("too much is being sent at once")]
     TooBusy,
+    #[error("the body took too long")]
+    TooSlow,
     #[error("the content type is not one of those that can be read")]
     UnsupportedMediaType,
     /// A layer is missing: our fault.
@@ -96,6 +98,7 @@ impl WebError {
             WebError::Conflict { .. } => StatusCode::CONFLICT,
             WebError::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             WebError::TooBusy => StatusCode::TOO_MANY_REQUESTS,
+            WebError::TooSlow => StatusCode::REQUEST_TIMEOUT,
             // The store may be back in a moment; a program tries again.
             WebError::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
             WebError::MissingExtension(_)
@@ -115,7 +118,7 @@ impl WebError {
             WebError::WrongMethod => (
                 "That can’t be done here",
                 "This address doesn’t take requests of this kind.",
-                "Go back, reload the page, and try once more.",
+                "Check the address and the method.",
             ),
             WebError::ForeignForm => (
                 "This form is out of date",
@@ -167,6 +170,11 @@ impl WebError {
                 "Unsupported content type",
                 "Send application/json or application/x-ndjson, plain or with Content-Encoding: gzip.",
                 "Nothing of this request was stored.",
+            ),
+            WebError::TooSlow => (
+                "Request timeout",
+                "The body did not arrive in time.",
+                "Nothing of this request was stored. Send it again, or send less at once.",
             ),
             WebError::TooBusy => (
                 "Too many requests",

@@ -21,11 +21,16 @@ pub(super) const LEASE: Duration = Duration::from_secs(360);
 const RECORDS_PER_PAGE: u32 = 1000;
 
 impl Writer {
-    /// Delivers the batch of a claim. Whatever goes wrong on the way is booked, with the time of the next try:
-    /// what fails again and again must not be claimed again and again.
+    /// Delivers the batch of a claim. What goes wrong on our own side is booked with the time of the next try, as far
+    /// as the store still takes it: what fails again and again must not be claimed again and again. Otherwise the
+    /// lease ends by itself.
     pub(super) async fn deliver(self, claim: Claim) -> Result<(), StoreError> {
         let Err(error) = self.try_to_deliver(&claim).await else { return Ok(()) };
-        let failure = Failure { stage: Stage::Write, cause: Cause::RecordsUnreadable, aws: None };
+        let cause = match &error {
+            StoreError::Corrupt { .. } => Cause::RecordsUnreadable,
+            _ => Cause::StoreFailed,
+        };
+        let failure = Failure { stage: Stage::Write, cause, aws: None };
         let retry_at = self.retry_at(&failure, &claim);
         self.store.put_off(claim.lease, failure, retry_at).await?;
         Err(error)

@@ -1,19 +1,24 @@
 //! What a request of a producer holds: one record, an array of them, or one a line; plain or gzip. Every record is
 //! read strictly and on its own, so that an error names its place.
 
+use std::fmt;
 use std::io::Read;
+use std::ops::Range;
 
 use axum::body::Bytes;
 use flate2::read::MultiGzDecoder;
 use http::{HeaderMap, header};
+use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::domain::strict_json::StrictJson;
+use crate::domain::strict_json;
 
 /// The largest body, and the largest that a compressed one may become.
 pub(super) const MOST_BYTES: usize = 16 * 1024 * 1024;
 const MOST_RECORDS: usize = 10_000;
+/// A record has at most 256 KiB as it is delivered; indented it may be sent as more.
+const MOST_TEXT_OF_A_RECORD: usize = 1024 * 1024;
 
 /// Why a body could not be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,20 +68,39 @@ impl Encoding {
         Ok(Encoding { shape, gzip })
     }
 
-    /// The records of a body, in order.
+    /// The records of a body, in order, each read when it is asked for.
     ///
     /// # Errors
-    /// The first thing that is wrong with it.
-    pub(super) fn records(self, body: Bytes) -> Result<Vec<Value>, BodyError> {
+    /// It holds no records, or too many, or can't be taken apart.
+    pub(super) fn records(self, body: Bytes) -> Result<Records, BodyError> {
         let plain = if self.gzip { inflate(&body)? } else { body };
-        let raw = match self.shape {
+        let places = match self.shape {
             Shape::Json => elements(&plain)?,
             Shape::Ndjson => lines(&plain),
         };
-        if raw.is_empty() || raw.len() > MOST_RECORDS {
+        if places.is_empty() || places.len() > MOST_RECORDS {
             return Err(unreadable(None, "send 1 to 10,000 records"));
         }
-        raw.iter().enumerate().map(|(index, record)| strict(index, record)).collect()
+        Ok(Records { plain, places: places.into_iter().enumerate() })
+    }
+}
+
+/// The records of a body. Only one at a time is more than text: what a few bytes can grow into stays small.
+#[derive(Debug)]
+pub(super) struct Records {
+    plain: Bytes,
+    places: std::iter::Enumerate<std::vec::IntoIter<Range<usize>>>,
+}
+
+impl Iterator for Records {
+    type Item = Result<Value, BodyError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (index, place) = self.places.next()?;
+        if place.len() > MOST_TEXT_OF_A_RECORD {
+            return Some(Err(unreadable(Some(index), "it is larger than 256 KiB")));
+        }
+        Some(strict_json::read(&self.plain[place]).map_err(|message| unreadable(Some(index), &message)))
     }
 }
 
@@ -91,25 +115,60 @@ fn inflate(body: &[u8]) -> Result<Bytes, BodyError> {
     if plain.len() > MOST_BYTES { Err(BodyError::TooLarge) } else { Ok(plain.into()) }
 }
 
-/// The text of each record, not yet read.
-fn elements(body: &[u8]) -> Result<Vec<&[u8]>, BodyError> {
+/// Where each record of a JSON body is. Stops looking after one too many.
+fn elements(body: &[u8]) -> Result<Vec<Range<usize>>, BodyError> {
     let begins = body.iter().find(|byte| !byte.is_ascii_whitespace());
     if begins != Some(&b'[') {
-        return Ok(vec![body]);
+        return Ok(std::iter::once(0..body.len()).collect());
     }
-    let raw: Vec<&RawValue> =
+    let raw: FirstElements<'_> =
         serde_json::from_slice(body).map_err(|error| unreadable(None, &error.to_string()))?;
-    Ok(raw.into_iter().map(|record| record.get().as_bytes()).collect())
+    let place = |record: &&RawValue| {
+        let start = record.get().as_ptr().addr() - body.as_ptr().addr();
+        start..start + record.get().len()
+    };
+    Ok(raw.0.iter().map(place).collect())
 }
 
-fn lines(body: &[u8]) -> Vec<&[u8]> {
-    body.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty()).collect()
+/// The elements of an array, up to one more than a request may have.
+struct FirstElements<'de>(Vec<&'de RawValue>);
+
+impl<'de> Deserialize<'de> for FirstElements<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<FirstElements<'de>, D::Error> {
+        deserializer.deserialize_seq(ElementsVisitor)
+    }
 }
 
-fn strict(index: usize, record: &[u8]) -> Result<Value, BodyError> {
-    serde_json::from_slice(record)
-        .map(|StrictJson(value)| value)
-        .map_err(|error| unreadable(Some(index), &error.to_string()))
+struct ElementsVisitor;
+
+impl<'de> Visitor<'de> for ElementsVisitor {
+    type Value = FirstElements<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array of records")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut array: A) -> Result<FirstElements<'de>, A::Error> {
+        let mut elements = Vec::new();
+        while let Some(element) = array.next_element()? {
+            if elements.len() == MOST_RECORDS {
+                return Err(A::Error::custom("there are more than 10,000 records"));
+            }
+            elements.push(element);
+        }
+        Ok(FirstElements(elements))
+    }
+}
+
+/// Where each line that holds something is. Stops looking after one too many.
+fn lines(body: &[u8]) -> Vec<Range<usize>> {
+    let mut start = 0;
+    let place = |line: &[u8]| {
+        let place = start..start + line.len();
+        start = place.end + 1;
+        (!line.trim_ascii().is_empty()).then_some(place)
+    };
+    body.split(|byte| *byte == b'\n').filter_map(place).take(MOST_RECORDS + 1).collect()
 }
 
 fn unreadable(index: Option<usize>, message: &str) -> BodyError {
@@ -139,8 +198,12 @@ mod tests {
         encoder.finish().unwrap().into()
     }
 
+    fn all(encoding: Encoding, body: impl Into<Bytes>) -> Result<Vec<Value>, BodyError> {
+        encoding.records(body.into())?.collect()
+    }
+
     fn read(content_type: &str, body: &str) -> Result<Vec<Value>, BodyError> {
-        encoding(content_type, "identity").unwrap().records(Bytes::copy_from_slice(body.as_bytes()))
+        all(encoding(content_type, "identity").unwrap(), body.to_owned())
     }
 
     #[test]
@@ -150,7 +213,7 @@ mod tests {
         assert_eq!(read("application/json; charset=utf-8", r#"[{"a":1}, {"a":2}]"#).unwrap(), two);
         assert_eq!(read("application/x-ndjson", "{\"a\":1}\r\n\n{\"a\":2}\n").unwrap(), two);
         let packed = encoding("application/x-ndjson", "gzip").unwrap();
-        assert_eq!(packed.records(gzip(b"{\"a\":1}\n{\"a\":2}")).unwrap(), two);
+        assert_eq!(all(packed, gzip(b"{\"a\":1}\n{\"a\":2}")).unwrap(), two);
     }
 
     #[test]
@@ -169,17 +232,17 @@ mod tests {
         assert_eq!(index_of("application/x-ndjson", &"{\"a\":".repeat(200_000)), Some(0));
         let invalid = encoding("application/x-ndjson", "identity").unwrap();
         let body = Bytes::from_static(b"{}\n{\"a\":\"\xff\"}");
-        assert!(matches!(invalid.records(body), Err(BodyError::Unreadable { index: Some(1), .. })));
+        assert!(matches!(all(invalid, body), Err(BodyError::Unreadable { index: Some(1), .. })));
     }
 
     #[test]
     fn a_bomb_is_refused_at_the_bound() {
         let packed = gzip(&vec![b' '; MOST_BYTES + 1]);
         assert!(packed.len() < MOST_BYTES / 100);
-        assert_eq!(encoding("application/json", "gzip").unwrap().records(packed), Err(BodyError::TooLarge));
+        assert_eq!(all(encoding("application/json", "gzip").unwrap(), packed), Err(BodyError::TooLarge));
         let cut = gzip(b"{}").slice(..10);
         assert!(matches!(
-            encoding("application/json", "gzip").unwrap().records(cut),
+            all(encoding("application/json", "gzip").unwrap(), cut),
             Err(BodyError::Unreadable { .. })
         ));
     }
@@ -196,8 +259,8 @@ mod tests {
             for content_type in ["application/json", "application/x-ndjson"] {
                 for content_encoding in ["identity", "gzip"] {
                     let encoding = encoding(content_type, content_encoding).unwrap();
-                    let _ = encoding.records(Bytes::from(body.clone()));
-                    let _ = encoding.records(Bytes::from(text.clone()));
+                    let _ = all(encoding, body.clone());
+                    let _ = all(encoding, text.clone());
                 }
             }
         }

@@ -1,6 +1,7 @@
 //! `POST /v1/events`: records of the products beside which Trailpost runs.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::body::Bytes;
@@ -9,6 +10,7 @@ use http::{HeaderMap, StatusCode, header};
 use serde::Serialize;
 use serde_json::Value;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
 
 use super::body::{BodyError, Encoding};
 use crate::domain::credential::ProducerToken;
@@ -19,10 +21,11 @@ use crate::web::error::WebError;
 
 /// The largest request.
 pub(crate) const MOST_BYTES: usize = super::body::MOST_BYTES;
-/// Bytes of requests that are held at once. What comes on top is told to come back.
-const BUDGET_KIB: usize = 256 * 1024;
-/// A compressed body counts as what it may well become.
-const LIKELY_RATIO: usize = 16;
+/// KiB of requests that are held at once. What comes on top waits a little, and is then told to come back.
+const BUDGET_KIB: usize = 128 * 1024;
+const WAIT_FOR_BUDGET: Duration = Duration::from_secs(2);
+/// A body that is not here by then is given up: it holds its part of the budget.
+const BODY_WITHIN: Duration = Duration::from_secs(20);
 
 /// What became of the records of a request.
 #[derive(Debug, Serialize)]
@@ -42,17 +45,21 @@ impl Default for IngestionBudget {
 }
 
 impl IngestionBudget {
-    /// Takes what a request may need, or tells its sender to come back.
-    fn take(&self, headers: &HeaderMap) -> Result<OwnedSemaphorePermit, WebError> {
+    /// Takes what a request may need, or tells its sender to come back. A compressed body counts as the most that
+    /// it may become.
+    async fn take(&self, headers: &HeaderMap) -> Result<OwnedSemaphorePermit, WebError> {
         let length = headers
             .get(header::CONTENT_LENGTH)
+            .filter(|_| !headers.contains_key(header::CONTENT_ENCODING))
             .and_then(|value| value.to_str().ok())
             .and_then(|value| value.parse::<usize>().ok())
-            .unwrap_or(MOST_BYTES);
-        let ratio = if headers.contains_key(header::CONTENT_ENCODING) { LIKELY_RATIO } else { 1 };
-        let bytes = length.saturating_mul(ratio).min(MOST_BYTES);
-        let kib = u32::try_from(bytes.div_ceil(1024).max(1)).unwrap_or(u32::MAX);
-        Arc::clone(&self.0).try_acquire_many_owned(kib).map_err(|_| WebError::TooBusy)
+            .map_or(MOST_BYTES, |length| length.min(MOST_BYTES));
+        let kib = u32::try_from(length.div_ceil(1024).max(1)).unwrap_or(u32::MAX);
+        let permit = Arc::clone(&self.0).acquire_many_owned(kib);
+        match timeout(WAIT_FOR_BUDGET, permit).await {
+            Ok(Ok(permit)) => Ok(permit),
+            Ok(Err(_)) | Err(_) => Err(WebError::TooBusy),
+        }
     }
 }
 
@@ -63,15 +70,18 @@ pub(crate) async fn create(
 ) -> Result<(StatusCode, Json<Accepted>), WebError> {
     let producer = authenticate(&web, request.headers()).await?;
     let encoding = Encoding::of(request.headers()).map_err(unreadable)?;
-    let _held = web.ingestion.take(request.headers())?;
-    let body = Bytes::from_request(request, &web).await.map_err(|error| match error.status() {
+    let held = web.ingestion.take(request.headers()).await?;
+    let received = timeout(BODY_WITHIN, Bytes::from_request(request, &web)).await;
+    let body = received.map_err(|_| WebError::TooSlow)?.map_err(|error| match error.status() {
         StatusCode::PAYLOAD_TOO_LARGE => WebError::TooLarge,
         _ => invalid(None, None, "the body broke off"),
     })?;
     let access = producer.clone();
-    // Reading 16 MiB takes long enough to hold up others on an async thread.
-    let read = tokio::task::spawn_blocking(move || read(&access, encoding, body));
-    let submitted = read.await.map_err(StoreError::Interrupted)??;
+    // Reading 16 MiB takes long enough to hold up others on an async thread. The part of the budget goes with it,
+    // so that it is held even if the sender hangs up.
+    let read = tokio::task::spawn_blocking(move || (read(&access, encoding, body), held));
+    let (submitted, _held) = read.await.map_err(StoreError::Interrupted)?;
+    let submitted = submitted?;
     let ingested = web.store.ingest(producer.producer, submitted).await.map_err(refused)?;
     let answer = Accepted { accepted: ingested.accepted, duplicates: ingested.duplicates };
     Ok((StatusCode::ACCEPTED, Json(answer)))
@@ -93,8 +103,8 @@ fn read(
     encoding: Encoding,
     body: Bytes,
 ) -> Result<Vec<SubmittedRecord>, WebError> {
-    let records = encoding.records(body).map_err(unreadable)?;
-    records.into_iter().enumerate().map(|(index, record)| parse(producer, index, record)).collect()
+    let records = encoding.records(body).map_err(unreadable)?.enumerate();
+    records.map(|(index, record)| parse(producer, index, record.map_err(unreadable)?)).collect()
 }
 
 fn parse(producer: &ProducerAccess, index: usize, value: Value) -> Result<SubmittedRecord, WebError> {
