@@ -10,6 +10,7 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use super::command::demo;
 use crate::support::bucket::delivered_records;
+use crate::support::eventually;
 use crate::support::http_user::{HttpUser, enable};
 use crate::support::product::Product;
 
@@ -45,8 +46,14 @@ async fn what_was_acknowledged_before_a_kill_is_delivered_once_after_it() {
 
     let product = Product::start_in(&data).await;
     product.advance(Duration::from_secs(60));
-    // The record of enabling comes with them.
-    let records = delivered_records(&product.customer(), organization_id, ids.len() + 1).await;
+    let customer = product.customer();
+    let records = eventually("every acknowledged record is delivered", async || {
+        // The record of enabling comes with them.
+        let records = delivered_records(&customer, organization_id, ids.len() + 1).await;
+        let is_there = |id: &String| records.iter().any(|record| record["id"] == **id);
+        ids.iter().all(is_there).then_some(records)
+    })
+    .await;
     let mut seen = BTreeMap::<&str, usize>::new();
     for record in &records {
         *seen.entry(record["id"].as_str().unwrap()).or_default() += 1;
