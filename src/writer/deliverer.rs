@@ -88,7 +88,7 @@ impl Writer {
 
     async fn encode(&self, claim: &Claim) -> Result<Encoded, StoreError> {
         let DueBatch { first, last, .. } = claim.batch;
-        let mut encoder = Encoder::new(claim.batch.format, claim.batch.compression);
+        let mut encoder = Encoder::new(claim.batch.format, claim.batch.compression, claim.batch.bytes);
         let mut from = first;
         while from <= last {
             let page = self.store.lines(claim.lease.organization, from, last, RECORDS_PER_PAGE).await?;

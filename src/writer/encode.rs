@@ -36,9 +36,10 @@ pub(super) struct Encoded {
 }
 
 impl Encoder {
-    pub(super) fn new(format: Format, compression: Compression) -> Encoder {
+    /// `bytes` is what the records take, so that memory for them is taken once.
+    pub(super) fn new(format: Format, compression: Compression, bytes: u64) -> Encoder {
         let sink = match compression {
-            Compression::None => Sink::Plain(Vec::new()),
+            Compression::None => Sink::Plain(Vec::with_capacity(usize::try_from(bytes).unwrap_or_default())),
             // No name and no time in the header: both would differ from try to try.
             Compression::Gzip => {
                 let level = flate2::Compression::new(GZIP_LEVEL);
@@ -89,7 +90,7 @@ mod tests {
     use super::*;
 
     fn encode(format: Format, compression: Compression) -> Encoded {
-        let mut encoder = Encoder::new(format, compression);
+        let mut encoder = Encoder::new(format, compression, 20);
         for line in [r#"{"id":"1"}"#, r#"{"id":"2"}"#] {
             encoder.push(&RecordLine::from_stored(line.to_owned()));
         }

@@ -8,30 +8,11 @@ use serde_json::{Value, json};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::support::DEADLINE;
 use crate::support::http_user::{Answer, send};
 use crate::support::product::Product;
+use crate::support::{DEADLINE, submission, with_id};
 
 const ID: &str = "0199f3c2-7d1a-7000-8000-00000000000a";
-
-fn record(organization_id: &str, resource: &str) -> Value {
-    json!({
-        "organization_id": organization_id,
-        "actor": { "principal_id": "k", "principal_name": "key", "principal_type": "api_key" },
-        "event": {
-            "action": "create",
-            "resource_type": "index",
-            "resource_id": resource,
-            "resource_name": resource,
-            "outcome": { "result": "success" },
-        },
-    })
-}
-
-fn with_id(mut record: Value, id: &str) -> Value {
-    record["id"] = json!(id);
-    record
-}
 
 /// The status that a request with these headers and this body is answered with.
 type Case<'a> = (u16, &'a [(&'a str, &'a str)], Vec<u8>);
@@ -64,11 +45,11 @@ fn problem(answer: &Answer) -> Value {
 async fn records_come_as_one_an_array_or_lines_plain_or_packed() {
     let product = Product::start().await;
     let acme = product.account("owner@acme.example").organization_id;
-    let lines = format!("{}\n{}\n", record(&acme, "a"), record(&acme, "b")).into_bytes();
+    let lines = format!("{}\n{}\n", submission(&acme, "a"), submission(&acme, "b")).into_bytes();
     let ndjson = ("content-type", "application/x-ndjson");
     let answers = [
-        (post_json(&product, &record(&acme, "a")).await, 1),
-        (post_json(&product, &json!([record(&acme, "a"), record(&acme, "b")])).await, 2),
+        (post_json(&product, &submission(&acme, "a")).await, 1),
+        (post_json(&product, &json!([submission(&acme, "a"), submission(&acme, "b")])).await, 2),
         (post(&product, &[ndjson], lines.clone()).await, 2),
         (post(&product, &[ndjson, ("content-encoding", "gzip")], gzip(&lines)).await, 2),
     ];
@@ -83,10 +64,10 @@ async fn records_come_as_one_an_array_or_lines_plain_or_packed() {
 async fn a_repeat_is_stored_once_and_other_content_is_a_conflict() {
     let product = Product::start().await;
     let acme = product.account("owner@acme.example").organization_id;
-    let sent = with_id(record(&acme, "a"), ID);
+    let sent = with_id(submission(&acme, "a"), ID);
     assert_eq!(post_json(&product, &sent).await.body, r#"{"accepted":1,"duplicates":0}"#);
     assert_eq!(post_json(&product, &sent).await.body, r#"{"accepted":0,"duplicates":1}"#);
-    let both = json!([record(&acme, "b"), with_id(record(&acme, "other"), ID)]);
+    let both = json!([submission(&acme, "b"), with_id(submission(&acme, "other"), ID)]);
     let answer = post_json(&product, &both).await;
     assert_eq!((answer.status, problem(&answer)["index"].as_u64()), (409, Some(1)));
     product.stop().await;
@@ -104,16 +85,16 @@ async fn one_bad_record_refuses_the_request_and_is_named() {
         ("/secret", json!(1), "secret"),
     ];
     for (pointer, wrong, field) in cases {
-        let mut bad = record(&acme, "bad");
+        let mut bad = submission(&acme, "bad");
         let (parent, key) = pointer.rsplit_once('/').unwrap();
         bad.pointer_mut(parent).unwrap()[key] = wrong;
-        let good = with_id(record(&initech, "good"), ID);
+        let good = with_id(submission(&initech, "good"), ID);
         let answer = post_json(&product, &json!([good, bad])).await;
         let problem = problem(&answer);
         assert_eq!(answer.status, 422, "{problem}");
         assert_eq!((&problem["index"], &problem["field"]), (&json!(1), &json!(field)), "{problem}");
     }
-    let again = with_id(record(&initech, "good"), ID);
+    let again = with_id(submission(&initech, "good"), ID);
     let answer = post_json(&product, &again).await;
     assert_eq!(answer.body, r#"{"accepted":1,"duplicates":0}"#, "nothing of a refused request is stored");
     product.stop().await;

@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use reqwest::{Method, StatusCode};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tempfile::tempdir;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use super::command::demo;
 use crate::support::bucket::delivered_records;
-use crate::support::eventually;
 use crate::support::http_user::{HttpUser, enable};
 use crate::support::product::Product;
+use crate::support::{eventually, submission, with_id};
 
 const CLIENTS: u32 = 4;
 const ENOUGH: usize = 60;
@@ -72,25 +72,11 @@ async fn send_until_it_dies(announced: Value, client: u32, acknowledge: Unbounde
     for number in 0.. {
         let id = format!("0199f3c2-0000-7000-8000-{client:04}{number:08}");
         let request = user.request(Method::POST, "/v1/events").bearer_auth(token);
-        let record = record(&id, announced["accounts"][0]["organization_id"].as_str().unwrap());
+        let organization_id = announced["accounts"][0]["organization_id"].as_str().unwrap();
+        let record = with_id(submission(organization_id, "docs"), &id);
         match request.json(&record).send().await {
             Ok(answer) if answer.status() == StatusCode::ACCEPTED => acknowledge.send(id).unwrap(),
             _ => return,
         }
     }
-}
-
-fn record(id: &str, organization_id: &str) -> Value {
-    json!({
-        "id": id,
-        "organization_id": organization_id,
-        "actor": { "principal_id": "k", "principal_name": "key", "principal_type": "api_key" },
-        "event": {
-            "action": "create",
-            "resource_type": "index",
-            "resource_id": "docs",
-            "resource_name": "docs",
-            "outcome": { "result": "success" },
-        },
-    })
 }

@@ -5,9 +5,11 @@ use std::time::Duration;
 use trailpost::domain::access_check::{Purpose, Stage};
 use trailpost::domain::failure::{Cause, Failure};
 use trailpost::domain::integration::Health;
+use trailpost::domain::submission::SubmittedRecord;
 use trailpost::store::{AttemptResult, BatchState, Claim, FinishedBatch, StoreError};
 
 use super::{Books, key_of, settings};
+use crate::support::submission;
 
 const DIGEST: [u8; 32] = [7; 32];
 
@@ -41,6 +43,29 @@ async fn a_window_is_sealed_only_after_its_end_and_an_empty_one_never() {
     books.clock.advance(Duration::from_secs(60));
     books.append(1).await;
     assert_eq!(books.seal().await, 2, "one batch for each window");
+}
+
+#[tokio::test]
+async fn a_window_beyond_64_mib_is_split_and_each_part_is_as_full_as_it_can_be() {
+    const MOST: u64 = 64 * 1024 * 1024;
+    const RECORDS: usize = 300;
+    let books = Books::open().await;
+    books.enable().await;
+    let mut large = submission(books.acme.id, "docs");
+    large["event"]["parameters"] = serde_json::json!({ "text": "x".repeat(240_000) });
+    let large = SubmittedRecord::parse(large).unwrap();
+    for _ in 0..RECORDS / 50 {
+        books.store.ingest("test".parse().unwrap(), vec![large.clone(); 50]).await.unwrap();
+    }
+    assert_eq!(books.seal().await, 2);
+    let first = books.claim().await.unwrap();
+    let one = first.batch.bytes / (first.batch.last.get() - first.batch.first.get() + 1).unsigned_abs();
+    assert!(first.batch.bytes <= MOST && first.batch.bytes + one > MOST - one, "{}", first.batch.bytes);
+    let attempt = start(&books, &first).await.unwrap();
+    assert!(finish(&books, &first, attempt, written()).await);
+    let second = books.claim().await.unwrap();
+    assert_eq!(second.batch.first, first.batch.last.next(), "nothing between the parts");
+    assert_eq!(second.batch.last.get(), 1 + RECORDS as i64, "the record of enabling, and these");
 }
 
 #[tokio::test]

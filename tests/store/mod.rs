@@ -8,7 +8,7 @@ mod integrating;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use tempfile::TempDir;
 use trailpost::domain::access_check::{CheckState, Checklist, Purpose};
 use trailpost::domain::caller::Caller;
@@ -21,6 +21,8 @@ use trailpost::domain::submission::SubmittedRecord;
 use trailpost::domain::user::User;
 use trailpost::domain::window::{SealSpread, WindowLength};
 use trailpost::store::{CheckVerdict, Claim, Integration, NewCheck, Store};
+
+use crate::support::{submission, with_id};
 
 /// A whole minute, so that windows begin where the tests begin.
 const START: i64 = 1_790_000_040_000;
@@ -151,21 +153,12 @@ pub fn settings(bucket: &str) -> Settings {
 }
 
 pub fn submitted(organization: &Organization, id: Option<&str>, resource: &str) -> SubmittedRecord {
-    let mut record = json!({
-        "organization_id": organization.id,
-        "actor": { "principal_id": "k", "principal_name": "key", "principal_type": "api_key" },
-        "event": {
-            "action": "create",
-            "resource_type": "index",
-            "resource_id": resource,
-            "resource_name": resource,
-            "outcome": { "result": "success" },
-        },
-    });
-    if let Some(id) = id {
-        record["id"] = json!(id);
-    }
-    SubmittedRecord::parse(record).unwrap()
+    let submission = submission(organization.id, resource);
+    SubmittedRecord::parse(match id {
+        Some(id) => with_id(submission, id),
+        None => submission,
+    })
+    .unwrap()
 }
 
 pub fn key_of(claim: &Claim) -> ObjectKey {

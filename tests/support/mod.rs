@@ -8,7 +8,10 @@ pub mod http_user;
 pub mod page;
 pub mod product;
 
+use std::fmt::Display;
 use std::time::Duration;
+
+use serde_json::{Value, json};
 
 use tokio::time::{Instant, sleep};
 
@@ -36,4 +39,25 @@ pub async fn poll<T>(probe: impl AsyncFn() -> Option<T>) -> Option<T> {
 /// Asks until there is an answer.
 pub async fn eventually<T>(what: &str, probe: impl AsyncFn() -> Option<T>) -> T {
     poll(probe).await.unwrap_or_else(|| panic!("this did not happen within {DEADLINE:?}: {what}"))
+}
+
+/// What a producer submits: only what has to be there.
+pub fn submission(organization_id: impl Display, resource: &str) -> Value {
+    json!({
+        "organization_id": organization_id.to_string(),
+        "actor": { "principal_id": "k", "principal_name": "key", "principal_type": "api_key" },
+        "event": {
+            "action": "create",
+            "resource_type": "index",
+            "resource_id": resource,
+            "resource_name": resource,
+            "outcome": { "result": "success" },
+        },
+    })
+}
+
+/// The same under an id.
+pub fn with_id(mut submission: Value, id: &str) -> Value {
+    submission["id"] = json!(id);
+    submission
 }

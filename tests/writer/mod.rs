@@ -5,7 +5,6 @@ mod silent;
 use std::path::Path;
 use std::time::Duration;
 
-use serde_json::json;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection};
 use tempfile::tempdir;
@@ -23,7 +22,7 @@ use trailpost::store::NewCheck;
 use crate::support::bucket::delivered_records;
 use crate::support::http_user::enable;
 use crate::support::product::Product;
-use crate::support::{BUCKET, eventually};
+use crate::support::{BUCKET, eventually, submission};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_batch_that_can_not_be_read_is_booked_as_ours_and_stops_nobody_else() {
@@ -33,8 +32,8 @@ async fn a_batch_that_can_not_be_read_is_booked_as_ours_and_stops_nobody_else() 
     enable(&product.user("owner@acme.example").await, &acme).await;
     let beta = second_organization(&product).await;
     for _ in 0..3 {
-        product.ingest(&record(&acme)).await;
-        product.ingest(&record(&beta.id.to_string())).await;
+        product.ingest(&submission(&acme, "docs")).await;
+        product.ingest(&submission(beta.id, "docs")).await;
     }
     lose_a_record(folder.path(), &acme).await;
 
@@ -49,7 +48,7 @@ async fn a_batch_that_can_not_be_read_is_booked_as_ours_and_stops_nobody_else() 
     assert_eq!(integration.failure.unwrap().0.cause, Cause::RecordsUnreadable);
     assert_eq!(integration.health, Health::Retrying, "the customer has nothing to do");
 
-    product.ingest(&record(&beta.id.to_string())).await;
+    product.ingest(&submission(beta.id, "docs")).await;
     product.advance(Duration::from_secs(60));
     delivered_records(&product.customer(), &beta.id.to_string(), 5).await;
     let page = format!("/organizations/{acme}/settings/audit-logs");
@@ -134,18 +133,4 @@ async fn lose_a_record(folder: &Path, organization: &str) {
     .unwrap();
     assert_eq!(lost.rows_affected(), 1);
     connection.close().await.unwrap();
-}
-
-fn record(organization_id: &str) -> serde_json::Value {
-    json!({
-        "organization_id": organization_id,
-        "actor": { "principal_id": "k", "principal_name": "key", "principal_type": "api_key" },
-        "event": {
-            "action": "create",
-            "resource_type": "index",
-            "resource_id": "docs",
-            "resource_name": "docs",
-            "outcome": { "result": "success" },
-        },
-    })
 }
