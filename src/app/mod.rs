@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::aws::{Aws, AwsIdentity};
 use crate::domain::clock::{Clock, Entropy};
 use crate::domain::window::SealSpread;
-use crate::store::{Store, StoreError};
+use crate::store::{Opening, Store, StoreError};
 use crate::web::{Web, WebConfig};
 use crate::writer::Writer;
 
@@ -109,7 +109,7 @@ impl DataFolder {
     /// It can't be opened or migrated.
     pub async fn open_store(&self, clock: &Clock, entropy: &Entropy) -> Result<Store, StartError> {
         let file = self.path.join("trailpost.db");
-        Ok(Store::open_sqlite(&file, clock.clone(), entropy.clone()).await?)
+        Ok(Store::open_sqlite(&file, Opening::Serve, clock.clone(), entropy.clone()).await?)
     }
 
     /// A path in the folder.

@@ -178,8 +178,13 @@ impl Clock {
 
     /// The time.
     pub fn now(&self) -> Timestamp {
+        self.at(machine_time())
+    }
+
+    /// What this clock says when another machine's says `there`: a database's, which several processes share.
+    pub fn at(&self, there: Timestamp) -> Timestamp {
         let base = match self.source {
-            Source::System => machine_time(),
+            Source::System => there,
             Source::Manual(start) => start,
         };
         Timestamp::from_millis(base.0.saturating_add(self.moved.load(Ordering::Relaxed)))

@@ -210,6 +210,7 @@ impl Transaction {
         }
         let proposed = new.proposed.clone().or(integration.settings).ok_or(Refused::NotPossible)?;
         let id = self.insert_check(&new, &proposed).await?;
+        self.connection.ring_elsewhere().await?;
         Ok(OpenedCheck { id, joined: false })
     }
 

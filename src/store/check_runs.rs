@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures::FutureExt;
 
 use super::access_checks::{CheckRow, StoredCheck, is_possible, select_check};
-use super::database::{execute, fetch_optional};
+use super::database::{Sql, execute, fetch_optional};
 use super::integrations::{Refused, to_json};
 use super::transaction::{LockedOrganization, Transaction};
 use super::{Store, StoreError};
@@ -127,19 +127,24 @@ impl Store {
     }
 }
 
+/// On PostgreSQL, one that another writer is just taking is left to it.
+const HOLD_A_WAITING_CHECK: Sql = Sql {
+    sqlite: select_check!(
+        "WHERE state IN ('waiting', 'running') AND (state = 'waiting' OR seen_at < $1)
+         ORDER BY asked_at, id LIMIT 1"
+    ),
+    postgres: select_check!(
+        "WHERE state IN ('waiting', 'running') AND (state = 'waiting' OR seen_at < $1)
+         ORDER BY asked_at, id LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED"
+    ),
+};
+
 impl Transaction {
     async fn claim_check(&mut self) -> Result<Option<ClaimedCheck>, StoreError> {
         let now = self.clock.now();
         let silent_since = now - SILENCE_BEFORE_TAKEOVER;
-        while let Some(row) = fetch_optional!(
-            self,
-            CheckRow,
-            select_check!(
-                "WHERE state IN ('waiting', 'running') AND (state = 'waiting' OR seen_at < $1)
-                 ORDER BY asked_at, id LIMIT 1"
-            ),
-            silent_since.as_millis()
-        )? {
+        while let Some(row) = fetch_optional!(self, CheckRow, HOLD_A_WAITING_CHECK, silent_since.as_millis())?
+        {
             let id = row.id.clone();
             match self.claimed_check(row).await {
                 Ok(claimed) => {
@@ -191,13 +196,15 @@ impl Transaction {
         checklist: &Checklist,
         verdict: CheckVerdict,
     ) -> Result<Option<CheckState>, StoreError> {
+        let Some(claimed) = self.check(id).await? else { return Ok(None) };
+        let Some(mut locked) = self.lock_organization(claimed.organization).await? else {
+            return Ok(None);
+        };
+        // Read again now that nobody else can end it.
         let Some(stored) = self.check(id).await? else { return Ok(None) };
         if stored.run_token != run_token || stored.check.state != CheckState::Running {
             return Ok(None);
         }
-        let Some(mut locked) = self.lock_organization(stored.organization).await? else {
-            return Ok(None);
-        };
         let event = self.event_of(&stored).await?;
         let (state, failure, event) = match verdict {
             CheckVerdict::Failed(failure) => {

@@ -1,7 +1,8 @@
 //! The one file that knows which database engine runs underneath.
 //!
-//! Rejected: a trait per repository and sqlx's `Any`. An enum over the engines' pools and the four macros below
-//! carry one SQL text to either engine; `$1` placeholders are understood by both.
+//! Rejected: a trait per repository and sqlx's `Any`. An enum over the engines' pools and the macros below carry one
+//! SQL text to either engine; `$1` placeholders are understood by both. Where the engines need different texts, an
+//! [`Sql`] names them side by side. A test prepares every one of them on both.
 
 use std::path::Path;
 use std::str::FromStr;
@@ -9,6 +10,7 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use sqlx::Connection as _;
+use sqlx::postgres::{PgConnectOptions, PgListener, PgPool, PgPoolOptions};
 use sqlx::sqlite::{
     SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
     SqliteSynchronous,
@@ -21,21 +23,50 @@ use super::error::StoreError;
 const OLDEST_SOUND_SQLITE: (u32, u32, u32) = (3, 51, 3);
 const READERS: u32 = 4;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a request waits for a connection before it is told that the database is not there.
+const CONNECTION_WITHIN: Duration = Duration::from_secs(5);
+/// The channel of PostgreSQL's NOTIFY.
+const CHANNEL: &str = "trailpost";
+
+/// What each session of ours is held to on PostgreSQL, whatever the server's own settings are.
+const POSTGRES_SESSION: &str = "
+    -- A process that dies or hangs in a transaction must not hold an organization's row.
+    SET idle_in_transaction_session_timeout = '30s';
+    SET lock_timeout = '15s';
+    SET statement_timeout = '60s';
+    -- 202 says that records are durable: a server that was set to answer sooner must not for us.
+    SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'";
 
 /// The pools of one engine.
 #[derive(Clone, Debug)]
 pub(super) enum Database {
     Sqlite { writer: SqlitePool, readers: SqlitePool },
+    Postgres(PgPool),
 }
 
 /// A connection inside an open transaction, on either engine.
 #[derive(Debug)]
 pub(super) enum Connection {
     Sqlite(sqlx::Transaction<'static, sqlx::Sqlite>),
+    Postgres(sqlx::Transaction<'static, sqlx::Postgres>),
+}
+
+/// A statement's text on each engine.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sql {
+    pub(super) sqlite: &'static str,
+    pub(super) postgres: &'static str,
+}
+
+impl From<&'static str> for Sql {
+    /// A text that both engines read alike.
+    fn from(text: &'static str) -> Sql {
+        Sql { sqlite: text, postgres: text }
+    }
 }
 
 impl Database {
-    /// Opens (and makes, if need be) the SQLite database in `file`.
+    /// Opens (and makes, if need be) the SQLite database in `file`. Its schema is not touched.
     pub(super) async fn open_sqlite(file: &Path) -> Result<Database, StoreError> {
         let options = SqliteConnectOptions::new()
             .filename(file)
@@ -54,7 +85,6 @@ impl Database {
             .connect_with(options.clone())
             .await?;
         require_sound_sqlite(&writer).await?;
-        sqlx::migrate!("migrations/sqlite").run(&writer).await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
             .connect_with(options.pragma("query_only", "ON"))
@@ -62,20 +92,61 @@ impl Database {
         Ok(Database::Sqlite { writer, readers })
     }
 
+    /// Connects to a PostgreSQL database. Its schema is not touched.
+    pub(super) async fn open_postgres(url: &str, most_connections: u32) -> Result<Database, StoreError> {
+        let options = PgConnectOptions::from_str(url)?.application_name("trailpost");
+        let pool = PgPoolOptions::new()
+            .max_connections(most_connections)
+            .acquire_timeout(CONNECTION_WITHIN)
+            .after_connect(|connection, _| {
+                async move { sqlx::raw_sql(POSTGRES_SESSION).execute(connection).await.map(drop) }.boxed()
+            })
+            .connect_with(options)
+            .await?;
+        Ok(Database::Postgres(pool))
+    }
+
     /// Begins a transaction that may write. SQLite takes its write lock at once: a plain BEGIN would fail
-    /// later, when a read turns into a write behind another writer.
+    /// later, when a read turns into a write behind another writer. On PostgreSQL each statement sees what is
+    /// committed by then, so that what is read after a lock is what the lock protects.
     pub(super) async fn begin_write(&self) -> Result<Connection, StoreError> {
         match self {
             Database::Sqlite { writer, .. } => {
                 Ok(Connection::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?))
             }
+            Database::Postgres(pool) => {
+                Ok(Connection::Postgres(pool.begin_with("BEGIN ISOLATION LEVEL READ COMMITTED").await?))
+            }
         }
     }
 
-    /// Begins a transaction that only reads.
+    /// Begins a transaction that only reads, all of it as of one moment.
     pub(super) async fn begin_read(&self) -> Result<Connection, StoreError> {
         match self {
             Database::Sqlite { readers, .. } => Ok(Connection::Sqlite(readers.begin().await?)),
+            Database::Postgres(pool) => Ok(Connection::Postgres(
+                pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY").await?,
+            )),
+        }
+    }
+
+    /// How many commits can be under way at once.
+    pub(super) fn commits_at_once(&self) -> usize {
+        match self {
+            Database::Sqlite { .. } => 1,
+            Database::Postgres(_) => 4,
+        }
+    }
+
+    /// Hears the rings of other processes, on an engine that has any.
+    pub(super) async fn listen(&self) -> Result<Option<OtherProcesses>, StoreError> {
+        match self {
+            Database::Sqlite { .. } => Ok(None),
+            Database::Postgres(pool) => {
+                let mut listener = PgListener::connect_with(pool).await?;
+                listener.listen(CHANNEL).await?;
+                Ok(Some(OtherProcesses(listener)))
+            }
         }
     }
 
@@ -86,7 +157,20 @@ impl Database {
                 readers.close().await;
                 writer.close().await;
             }
+            Database::Postgres(pool) => pool.close().await,
         }
+    }
+}
+
+/// The rings of other processes on the same database.
+#[derive(Debug)]
+pub(super) struct OtherProcesses(PgListener);
+
+impl OtherProcesses {
+    /// Waits for the next. A ring while the connection was lost is not heard.
+    pub(super) async fn rung(&mut self) -> Result<(), StoreError> {
+        self.0.recv().await?;
+        Ok(())
     }
 }
 
@@ -94,6 +178,7 @@ impl Connection {
     pub(super) async fn commit(self) -> Result<(), StoreError> {
         match self {
             Connection::Sqlite(transaction) => Ok(transaction.commit().await?),
+            Connection::Postgres(transaction) => Ok(transaction.commit().await?),
         }
     }
 
@@ -101,9 +186,22 @@ impl Connection {
     pub(super) async fn roll_back(self) {
         let rolled_back = match self {
             Connection::Sqlite(transaction) => transaction.rollback().await,
+            Connection::Postgres(transaction) => transaction.rollback().await,
         };
         if let Err(error) = rolled_back {
             tracing::warn!(%error, "a transaction had ended before its rollback");
+        }
+    }
+
+    /// Rings in other processes, once this transaction is committed.
+    pub(super) async fn ring_elsewhere(&mut self) -> Result<(), StoreError> {
+        match self {
+            Connection::Sqlite(_) => Ok(()),
+            Connection::Postgres(transaction) => {
+                let notify = sqlx::query("SELECT pg_notify($1, '')").bind(CHANNEL);
+                notify.execute(&mut **transaction).await?;
+                Ok(())
+            }
         }
     }
 }
@@ -127,53 +225,124 @@ where
     text.parse().map_err(|error: T::Err| StoreError::Corrupt { column, reason: error.to_string() })
 }
 
+/// A query that also holds the rows it gives until the commit, where an engine has locks of rows. The lock is the
+/// one that an UPDATE takes: rows that refer to a held one may still be inserted.
+macro_rules! holding {
+    ($sql:literal) => {
+        $crate::store::database::Sql { sqlite: $sql, postgres: concat!($sql, " FOR NO KEY UPDATE") }
+    };
+}
+
 /// Runs a statement; gives the number of rows it changed.
 macro_rules! execute {
-    ($transaction:expr, $sql:expr $(, $bind:expr)* $(,)?) => {
+    ($transaction:expr, $sql:expr $(, $bind:expr)* $(,)?) => {{
+        let sql = $crate::store::database::Sql::from($sql);
         match &mut $transaction.connection {
             $crate::store::database::Connection::Sqlite(connection) => {
-                sqlx::query($sql)$(.bind($bind))*.execute(&mut **connection).await
+                sqlx::query(sql.sqlite)$(.bind($bind))*.execute(&mut **connection).await
                     .map(|done| done.rows_affected())
-                    .map_err($crate::store::error::StoreError::from)
+            }
+            $crate::store::database::Connection::Postgres(connection) => {
+                sqlx::query(sql.postgres)$(.bind($bind))*.execute(&mut **connection).await
+                    .map(|done| done.rows_affected())
             }
         }
-    };
+        .map_err($crate::store::error::StoreError::from)
+    }};
+}
+
+/// Runs a query that gives rows of `$row`, by one of sqlx's ways to fetch them.
+macro_rules! fetch {
+    ($how:ident, $transaction:expr, $row:ty, $sql:expr $(, $bind:expr)*) => {{
+        let sql = $crate::store::database::Sql::from($sql);
+        match &mut $transaction.connection {
+            $crate::store::database::Connection::Sqlite(connection) => {
+                sqlx::query_as::<_, $row>(sql.sqlite)$(.bind($bind))*.$how(&mut **connection).await
+            }
+            $crate::store::database::Connection::Postgres(connection) => {
+                sqlx::query_as::<_, $row>(sql.postgres)$(.bind($bind))*.$how(&mut **connection).await
+            }
+        }
+        .map_err($crate::store::error::StoreError::from)
+    }};
 }
 
 /// Runs a query that gives any number of rows of `$row`.
 macro_rules! fetch_all {
     ($transaction:expr, $row:ty, $sql:expr $(, $bind:expr)* $(,)?) => {
-        match &mut $transaction.connection {
-            $crate::store::database::Connection::Sqlite(connection) => {
-                sqlx::query_as::<_, $row>($sql)$(.bind($bind))*.fetch_all(&mut **connection).await
-                    .map_err($crate::store::error::StoreError::from)
-            }
-        }
+        $crate::store::database::fetch!(fetch_all, $transaction, $row, $sql $(, $bind)*)
     };
 }
 
 /// Runs a query that gives one row of `$row`, or none.
 macro_rules! fetch_optional {
     ($transaction:expr, $row:ty, $sql:expr $(, $bind:expr)* $(,)?) => {
-        match &mut $transaction.connection {
-            $crate::store::database::Connection::Sqlite(connection) => {
-                sqlx::query_as::<_, $row>($sql)$(.bind($bind))*.fetch_optional(&mut **connection).await
-                    .map_err($crate::store::error::StoreError::from)
-            }
-        }
+        $crate::store::database::fetch!(fetch_optional, $transaction, $row, $sql $(, $bind)*)
     };
 }
 
 /// Runs a query that gives exactly one row of `$row`.
 macro_rules! fetch_one {
     ($transaction:expr, $row:ty, $sql:expr $(, $bind:expr)* $(,)?) => {
-        match &mut $transaction.connection {
-            $crate::store::database::Connection::Sqlite(connection) => {
-                sqlx::query_as::<_, $row>($sql)$(.bind($bind))*.fetch_one(&mut **connection).await
-                    .map_err($crate::store::error::StoreError::from)
-            }
-        }
+        $crate::store::database::fetch!(fetch_one, $transaction, $row, $sql $(, $bind)*)
     };
 }
 
-pub(super) use {execute, fetch_all, fetch_one, fetch_optional};
+/// Runs a statement for each of many items: one by one on SQLite, which has no round trips to save; on PostgreSQL
+/// once, with an array for each value.
+macro_rules! execute_each {
+    ($transaction:expr, $items:expr, $sql:expr, |$item:ident| $($bind:expr),+ $(,)?) => {{
+        let sql: $crate::store::database::Sql = $sql;
+        match &mut $transaction.connection {
+            $crate::store::database::Connection::Sqlite(connection) => {
+                let mut done = Ok(());
+                for $item in $items {
+                    let one = sqlx::query(sql.sqlite)$(.bind($bind))+;
+                    done = one.execute(&mut **connection).await.map(drop);
+                    if done.is_err() {
+                        break;
+                    }
+                }
+                done
+            }
+            $crate::store::database::Connection::Postgres(connection) => {
+                sqlx::query(sql.postgres)
+                    $(.bind($items.iter().map(|$item| $bind).collect::<Vec<_>>()))+
+                    .execute(&mut **connection).await.map(drop)
+            }
+        }
+        .map_err($crate::store::error::StoreError::from)
+    }};
+}
+
+/// Looks many items up, as `execute_each` runs its statement. Gives the rows that there are.
+macro_rules! fetch_each {
+    ($transaction:expr, $row:ty, $items:expr, $sql:expr, |$item:ident| $($bind:expr),+ $(,)?) => {{
+        let sql: $crate::store::database::Sql = $sql;
+        match &mut $transaction.connection {
+            $crate::store::database::Connection::Sqlite(connection) => {
+                let mut found = Ok(Vec::new());
+                for $item in $items {
+                    let one = sqlx::query_as::<_, $row>(sql.sqlite)$(.bind($bind))+;
+                    match (one.fetch_optional(&mut **connection).await, &mut found) {
+                        (Ok(row), Ok(rows)) => rows.extend(row),
+                        (Err(error), _) => {
+                            found = Err(error);
+                            break;
+                        }
+                        (Ok(_), Err(_)) => break,
+                    }
+                }
+                found
+            }
+            $crate::store::database::Connection::Postgres(connection) => {
+                sqlx::query_as::<_, $row>(sql.postgres)
+                    $(.bind($items.iter().map(|$item| $bind).collect::<Vec<_>>()))+
+                    .fetch_all(&mut **connection).await
+            }
+        }
+        .map_err($crate::store::error::StoreError::from)
+    }};
+}
+
+pub(super) use {execute, execute_each, fetch, fetch_all, fetch_each, fetch_one, fetch_optional, holding};

@@ -2,13 +2,14 @@
 //!
 //! Guarantees:
 //! - one delivery in flight per organization, its oldest batch first;
-//! - a try is booked before its PUT, and a result only under the token that the claim was given.
+//! - a try is booked before its PUT, and a result only under the token that the claim was given;
+//! - whoever books for an organization holds its integration's row: of two writers, one sees what the other did.
 
 use std::time::Duration;
 
 use futures::FutureExt;
 
-use super::database::{execute, fetch_optional, parse};
+use super::database::{Sql, execute, fetch_optional, holding, parse};
 use super::integrations::to_json;
 use super::transaction::{Transaction, sequence};
 use super::{Store, StoreError};
@@ -170,13 +171,36 @@ impl Store {
     }
 }
 
+macro_rules! due_organization {
+    ($lock:literal) => {
+        concat!(
+            "SELECT i.organization_id
+             FROM integrations i CROSS JOIN batches b
+             WHERE i.configured = 1 AND i.retry_at <= $1
+               AND (i.lease_expires_at IS NULL OR i.lease_expires_at <= $1)
+               AND b.organization_id = i.organization_id AND b.state = 'sealed'
+               AND b.first_sequence = (SELECT MIN(older.first_sequence) FROM batches older
+                                       WHERE older.organization_id = i.organization_id AND older.state = 'sealed')
+             ORDER BY b.sealed_at, b.organization_id LIMIT 1",
+            $lock
+        )
+    };
+}
+
+/// Of the organizations that are due and free, the one whose oldest batch has waited longest; on PostgreSQL it is
+/// held, and one that another transaction holds is left to that. CROSS JOIN makes SQLite begin with the
+/// organizations: a backlog of one costs the others nothing.
+const HOLD_A_DUE_ORGANIZATION: Sql =
+    Sql { sqlite: due_organization!(""), postgres: due_organization!(" FOR NO KEY UPDATE OF i SKIP LOCKED") };
+
 impl Transaction {
     async fn claim(&mut self, owner: &str, lease_for: Duration) -> Result<Option<Claim>, StoreError> {
         let now = self.clock.now();
-        while let Some(row) = self.oldest_due_batch(now).await? {
-            let organization = row.organization_id.clone();
-            match self.claimed(row).await {
-                Ok(claim) => {
+        while let Some((organization,)) =
+            fetch_optional!(self, (String,), HOLD_A_DUE_ORGANIZATION, now.as_millis())?
+        {
+            match self.claimed(&organization).await {
+                Ok(Some(claim)) => {
                     execute!(
                         self,
                         "UPDATE integrations
@@ -188,6 +212,8 @@ impl Transaction {
                     )?;
                     return Ok(Some(claim));
                 }
+                // Another writer finished it between the choice and the hold.
+                Ok(None) => {}
                 // What can't be read for one organization must not keep the others from their turn.
                 Err(error @ StoreError::Corrupt { .. }) => {
                     tracing::error!(organization, %error, "an organization's deliveries are put off");
@@ -204,26 +230,21 @@ impl Transaction {
         Ok(None)
     }
 
-    /// Of the organizations that are due and free, the one whose oldest batch has waited longest. CROSS JOIN makes
-    /// SQLite begin with the organizations: a backlog of one costs the others nothing.
-    async fn oldest_due_batch(&mut self, now: Timestamp) -> Result<Option<BatchRow>, StoreError> {
-        fetch_optional!(
+    /// The claim of an organization whose integration is held, if a batch of it is still to be delivered.
+    async fn claimed(&mut self, organization: &str) -> Result<Option<Claim>, StoreError> {
+        let Some(row) = fetch_optional!(
             self,
             BatchRow,
             "SELECT b.id, b.organization_id, b.window_start, b.window_minutes, b.first_sequence, b.last_sequence,
                     b.bytes, b.format, b.compression, i.lease_token, i.revision, i.failures
-             FROM integrations i CROSS JOIN batches b
-             WHERE i.configured = 1 AND i.retry_at <= $1
-               AND (i.lease_expires_at IS NULL OR i.lease_expires_at <= $1)
-               AND b.organization_id = i.organization_id AND b.state = 'sealed'
-               AND b.first_sequence = (SELECT MIN(older.first_sequence) FROM batches older
-                                       WHERE older.organization_id = i.organization_id AND older.state = 'sealed')
-             ORDER BY b.sealed_at, b.organization_id LIMIT 1",
-            now.as_millis()
-        )
-    }
-
-    async fn claimed(&mut self, row: BatchRow) -> Result<Claim, StoreError> {
+             FROM batches b JOIN integrations i ON i.organization_id = b.organization_id
+             WHERE b.organization_id = $1 AND b.state = 'sealed'
+             ORDER BY b.first_sequence LIMIT 1",
+            organization
+        )?
+        else {
+            return Ok(None);
+        };
         let organization: OrganizationId = parse("batches.organization_id", &row.organization_id)?;
         let external_id = self
             .organization(organization)
@@ -234,7 +255,7 @@ impl Transaction {
             })?
             .external_id;
         let length: WindowLength = parse("batches.window_minutes", &row.window_minutes.to_string())?;
-        Ok(Claim {
+        Ok(Some(Claim {
             lease: Lease { organization, token: row.lease_token + 1, revision: Revision::new(row.revision) },
             external_id,
             settings: self.settings_in_force(organization).await?,
@@ -248,7 +269,7 @@ impl Transaction {
                 compression: parse("batches.compression", &row.compression)?,
             },
             failures: u32::try_from(row.failures).unwrap_or(u32::MAX),
-        })
+        }))
     }
 
     async fn start_attempt(
@@ -305,6 +326,7 @@ impl Transaction {
                 ("failed", Some(failure), failure.aws.as_ref().and_then(|answer| answer.request_id.clone()))
             }
         };
+        let held = self.held(lease).await?;
         // What happened to the try is true whoever holds the lease now.
         execute!(
             self,
@@ -315,7 +337,7 @@ impl Transaction {
             request_id,
             self.clock.now().as_millis()
         )?;
-        let Some(revision) = self.held(lease).await? else { return Ok(false) };
+        let Some(revision) = held else { return Ok(false) };
         match result {
             AttemptResult::Written { .. } | AttemptResult::AlreadyThere => {
                 self.mark_delivered(lease, batch, attempt).await?;
@@ -392,16 +414,18 @@ impl Transaction {
         Ok(())
     }
 
-    /// The revision in force, if the lease is still held.
+    /// Holds the integration's row; gives the revision in force, if the lease is still this writer's.
     async fn held(&mut self, lease: Lease) -> Result<Option<Revision>, StoreError> {
         let held = fetch_optional!(
             self,
-            (i64,),
-            "SELECT revision FROM integrations
-             WHERE organization_id = $1 AND lease_token = $2 AND lease_owner IS NOT NULL",
-            lease.organization.to_string(),
-            lease.token
+            (i64, Option<String>, i64),
+            holding!(
+                "SELECT lease_token, lease_owner, revision FROM integrations WHERE organization_id = $1"
+            ),
+            lease.organization.to_string()
         )?;
-        Ok(held.map(|(revision,)| Revision::new(revision)))
+        Ok(held
+            .filter(|(token, owner, _)| *token == lease.token && owner.is_some())
+            .map(|(.., revision)| Revision::new(revision)))
     }
 }

@@ -1,7 +1,16 @@
-//! Tells the writer of this process that a commit left work for it. Only a hint: everything also works without
-//! it, on the writer's tick.
+//! Tells writers that a commit left work for them. Only a hint: everything also works without it, on the writer's
+//! tick.
+
+use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::StoreError;
+use super::database::Database;
+
+/// After a lost connection.
+const LISTEN_AGAIN: Duration = Duration::from_secs(5);
 
 /// The ringing side.
 #[derive(Clone, Debug)]
@@ -31,5 +40,32 @@ impl Doorbell {
         if self.0.changed().await.is_err() {
             std::future::pending::<()>().await;
         }
+    }
+}
+
+/// Passes the rings of other processes on, until the store is closed.
+pub(super) fn hear_other_processes(database: &Database, bell: &Bell, closed: CancellationToken) {
+    let (database, bell) = (database.clone(), bell.clone());
+    tokio::spawn(async move {
+        let listening = async {
+            loop {
+                if let Err(error) = pass_on(&database, &bell).await {
+                    tracing::debug!(%error, "rings of other processes are not heard for now");
+                }
+                tokio::time::sleep(LISTEN_AGAIN).await;
+            }
+        };
+        tokio::select! {
+            () = closed.cancelled() => {}
+            () = listening => {}
+        }
+    });
+}
+
+async fn pass_on(database: &Database, bell: &Bell) -> Result<(), StoreError> {
+    let Some(mut others) = database.listen().await? else { return Ok(()) };
+    loop {
+        others.rung().await?;
+        bell.ring();
     }
 }

@@ -21,6 +21,27 @@ pub enum StoreError {
     /// The linked SQLite has a known defect that loses data.
     #[error("SQLite {0} can corrupt its write-ahead log; build with 3.51.3 or later")]
     OldSqlite(String),
+    /// The database's schema is older than this binary's, and only `serve` and `migrate` may change it.
+    #[error("the database has schema {found} and this trailpost needs {needed}: run `trailpost migrate`")]
+    OlderSchema {
+        /// The newest migration in the database.
+        found: i64,
+        /// The newest that this binary has.
+        needed: i64,
+    },
+    /// The database was migrated by a later version.
+    #[error(
+        "the database has schema {found} and this trailpost knows only {needed}: use the newer trailpost"
+    )]
+    NewerSchema {
+        /// The newest migration in the database.
+        found: i64,
+        /// The newest that this binary has.
+        needed: i64,
+    },
+    /// The database takes no writes.
+    #[error("the database takes no writes: it is a replica, or was set to read only")]
+    ReadOnly,
     /// The transaction's task ended before it finished; nothing was committed.
     #[error("a transaction was interrupted: {0}")]
     Interrupted(#[source] tokio::task::JoinError),

@@ -3,7 +3,7 @@
 use futures::FutureExt;
 
 use super::access_checks::{AccessCheck, newest_check};
-use super::database::{execute, fetch_one, parse};
+use super::database::{execute, fetch_one, holding, parse};
 use super::transaction::{LockedOrganization, Transaction, sequence};
 use super::{Store, StoreError};
 use crate::domain::caller::Caller;
@@ -253,6 +253,7 @@ impl Transaction {
     ) -> Result<SwitchedOff, Refused> {
         let mut locked = self.lock_organization(organization).await?.ok_or(Refused::NotAnOwner)?;
         self.require_manager(&locked, user).await?;
+        self.hold_integration(organization).await?;
         let integration = self.integration(locked.organization.clone()).await?;
         if integration.revision != revision {
             return Err(Refused::Stale);
@@ -269,6 +270,13 @@ impl Transaction {
         self.append_event(&mut locked, caller, event).await?;
         self.mark_switched_off(organization, removed, &caller.actor.principal_name).await?;
         Ok(SwitchedOff { discarded })
+    }
+
+    /// Takes the integration's row, behind its organization's: what is booked for its deliveries waits until the
+    /// commit, or is there already.
+    async fn hold_integration(&mut self, organization: OrganizationId) -> Result<(), StoreError> {
+        let held = holding!("SELECT organization_id FROM integrations WHERE organization_id = $1");
+        fetch_one!(self, (String,), held, organization.to_string()).map(drop)
     }
 
     async fn close_open_range(

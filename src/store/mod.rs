@@ -13,6 +13,7 @@ mod integrations;
 mod memberships;
 mod organizations;
 mod records;
+mod schema;
 mod sealing;
 mod sessions;
 mod status;
@@ -23,9 +24,10 @@ mod users;
 use std::path::Path;
 
 use futures::FutureExt;
+use tokio_util::sync::CancellationToken;
 
 use crate::domain::clock::{Clock, Entropy};
-use database::{Database, execute, fetch_one};
+use database::{Database, execute};
 use doorbell::Bell;
 use ingestion::Ingestion;
 
@@ -38,6 +40,7 @@ pub use error::StoreError;
 pub use integrations::{Integration, Refused, SwitchedOff};
 pub use memberships::Membership;
 pub use records::{IngestError, Ingested, StoredLine};
+pub use schema::Opening;
 pub use sessions::SessionHash;
 pub use status::{BatchState, DeliveryAttempt, DeliveryRow, DeliveryStatus};
 pub use users::SignIn;
@@ -50,19 +53,58 @@ pub struct Store {
     entropy: Entropy,
     bell: Bell,
     ingestion: Ingestion,
+    /// Ends what listens on a connection of its own.
+    closed: CancellationToken,
 }
 
 impl Store {
-    /// Opens the SQLite database in `file`, making or migrating it as needed. One process at a time may have it.
+    /// Opens the SQLite database in `file`. One process at a time may open it to serve.
     ///
     /// # Errors
-    /// The file can't be opened, the schema can't be brought up to date, or the linked SQLite is unsound.
-    pub async fn open_sqlite(file: &Path, clock: Clock, entropy: Entropy) -> Result<Store, StoreError> {
+    /// The file can't be opened, its schema is not this binary's, or the linked SQLite is unsound.
+    pub async fn open_sqlite(
+        file: &Path,
+        opening: Opening,
+        clock: Clock,
+        entropy: Entropy,
+    ) -> Result<Store, StoreError> {
         let database = Database::open_sqlite(file).await?;
-        let ingestion = Ingestion::start(database.clone(), clock.clone(), entropy.clone());
-        let store = Store { database, clock, entropy, bell: Bell::new(), ingestion };
-        store.release_what_a_dead_process_held().await?;
+        let store = Store::over(database, opening, clock, entropy).await?;
+        if opening == Opening::Serve {
+            store.release_what_a_dead_process_held().await?;
+        }
         Ok(store)
+    }
+
+    /// Opens a PostgreSQL database, which any number of processes may share.
+    ///
+    /// # Errors
+    /// It can't be reached, or its schema is not this binary's.
+    pub async fn open_postgres(
+        url: &str,
+        most_connections: u32,
+        opening: Opening,
+        clock: Clock,
+        entropy: Entropy,
+    ) -> Result<Store, StoreError> {
+        let database = Database::open_postgres(url, most_connections).await?;
+        let store = Store::over(database, opening, clock, entropy).await?;
+        if opening == Opening::Serve {
+            doorbell::hear_other_processes(&store.database, &store.bell, store.closed.clone());
+        }
+        Ok(store)
+    }
+
+    async fn over(
+        database: Database,
+        opening: Opening,
+        clock: Clock,
+        entropy: Entropy,
+    ) -> Result<Store, StoreError> {
+        database.require_schema(opening).await?;
+        let ingestion = Ingestion::start(&database, &clock, &entropy);
+        let closed = CancellationToken::new();
+        Ok(Store { database, clock, entropy, bell: Bell::new(), ingestion, closed })
     }
 
     /// One process has a SQLite database: whatever is held when it opens was held by one that is gone.
@@ -97,14 +139,9 @@ impl Store {
         &self.clock
     }
 
-    /// Asks the database whether it reads, and whether a write could begin.
-    pub async fn ping(&self) -> Result<(), StoreError> {
-        self.read(|tx| async move { fetch_one!(tx, (i64,), "SELECT 1").map(drop) }.boxed()).await?;
-        self.write(|tx| async move { fetch_one!(tx, (i64,), "SELECT 1").map(drop) }.boxed()).await
-    }
-
     /// Closes every connection. What was committed stays.
     pub async fn close(&self) {
+        self.closed.cancel();
         self.database.close().await;
     }
 }

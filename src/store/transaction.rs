@@ -9,7 +9,7 @@
 
 use futures::future::BoxFuture;
 
-use super::database::{Connection, execute, fetch_optional, parse};
+use super::database::{Connection, Sql, execute, execute_each, fetch_optional, parse};
 use super::{Store, StoreError};
 use crate::domain::caller::Caller;
 use crate::domain::clock::{Clock, Entropy, Timestamp};
@@ -92,6 +92,8 @@ pub(super) struct LockedOrganization {
     pub(super) last_sequence: i64,
     last_recorded_at: Timestamp,
     total_bytes: i64,
+    /// When the row was taken, by the clock that all processes on this database share.
+    taken_at: Timestamp,
 }
 
 /// One record on its way into the books.
@@ -103,6 +105,17 @@ pub(super) struct Entry {
     pub(super) submission_digest: Option<[u8; 32]>,
 }
 
+/// A record with its place in the books.
+#[derive(Debug)]
+pub(super) struct Numbered {
+    organization: OrganizationId,
+    sequence: i64,
+    recorded_at: Timestamp,
+    bytes: i64,
+    running_bytes: i64,
+    entry: Entry,
+}
+
 #[derive(sqlx::FromRow)]
 struct OrganizationRow {
     id: String,
@@ -112,22 +125,39 @@ struct OrganizationRow {
     last_sequence: i64,
     last_recorded_at: i64,
     total_bytes: i64,
+    /// The database's own time, where it is the clock of several processes.
+    database_time: Option<i64>,
 }
 
+/// Takes an organization's row. On PostgreSQL the lock is the one that an UPDATE takes: rows that refer to the
+/// organization may still be inserted, so that a delivery is never held up by an append, or the other way round.
+const LOCK_ORGANIZATION: Sql = Sql {
+    sqlite: "SELECT id, name, plan, external_id, last_sequence, last_recorded_at, total_bytes, NULL AS database_time
+             FROM organizations WHERE id = $1",
+    postgres: "SELECT id, name, plan, external_id, last_sequence, last_recorded_at, total_bytes,
+                      CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT) AS database_time
+               FROM organizations WHERE id = $1 FOR NO KEY UPDATE",
+};
+
+const INSERT_RECORD: Sql = Sql {
+    sqlite: "INSERT INTO records (organization_id, sequence, record_id, recorded_at, bytes, running_bytes,
+                                  producer, submission_digest, line)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+    postgres: "INSERT INTO records (organization_id, sequence, record_id, recorded_at, bytes, running_bytes,
+                                    producer, submission_digest, line)
+               SELECT * FROM UNNEST($1::text[], $2::bigint[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[],
+                                    $7::text[], $8::bytea[], $9::text[])",
+};
+
 impl Transaction {
-    /// Takes the organization's row for the rest of the transaction. Whoever takes several does so in id order.
+    /// Takes the organization's row for the rest of the transaction. Whoever takes several does so in id order, and
+    /// before the row of an integration.
     pub(super) async fn lock_organization(
         &mut self,
         id: OrganizationId,
     ) -> Result<Option<LockedOrganization>, StoreError> {
-        let row = fetch_optional!(
-            self,
-            OrganizationRow,
-            "SELECT id, name, plan, external_id, last_sequence, last_recorded_at, total_bytes
-             FROM organizations WHERE id = $1",
-            id.to_string()
-        )?;
-        row.map(LockedOrganization::try_from).transpose()
+        let row = fetch_optional!(self, OrganizationRow, LOCK_ORGANIZATION, id.to_string())?;
+        row.map(|row| row.locked(&self.clock)).transpose()
     }
 
     /// Appends what `caller` did. Gives the record's sequence.
@@ -141,40 +171,32 @@ impl Transaction {
         let Organization { id, name, .. } = &locked.organization;
         let record = event.into_record(record_id, *id, name, caller, self.clock.now());
         let entry = Entry { record_id, line: record.to_line(), producer: None, submission_digest: None };
-        let sequence = self.append(locked, entry).await?;
+        let numbered = locked.number(entry);
+        let at = numbered.sequence;
+        self.insert_records(&[numbered]).await?;
         self.save_totals(locked).await?;
-        Ok(sequence)
+        sequence("organizations.last_sequence", at)
     }
 
-    /// Appends one record under the next sequence. Whoever appends saves the totals before the commit.
-    pub(super) async fn append(
-        &mut self,
-        locked: &mut LockedOrganization,
-        entry: Entry,
-    ) -> Result<Sequence, StoreError> {
-        let bytes = i64::try_from(entry.line.len()).unwrap_or(i64::MAX);
-        locked.last_sequence += 1;
-        locked.last_recorded_at = self.clock.now().max(locked.last_recorded_at);
-        locked.total_bytes += bytes;
-        execute!(
+    /// Inserts what was numbered. Whoever does this saves the totals before the commit.
+    pub(super) async fn insert_records(&mut self, records: &[Numbered]) -> Result<(), StoreError> {
+        execute_each!(
             self,
-            "INSERT INTO records (organization_id, sequence, record_id, recorded_at, bytes, running_bytes,
-                                  producer, submission_digest, line)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-            locked.organization.id.to_string(),
-            locked.last_sequence,
-            entry.record_id.to_string(),
-            locked.last_recorded_at.as_millis(),
-            bytes,
-            locked.total_bytes,
-            entry.producer,
-            entry.submission_digest.map(Vec::from),
-            entry.line.as_str(),
-        )?;
-        sequence("organizations.last_sequence", locked.last_sequence)
+            records,
+            INSERT_RECORD,
+            |record| record.organization.to_string(),
+            record.sequence,
+            record.entry.record_id.to_string(),
+            record.recorded_at.as_millis(),
+            record.bytes,
+            record.running_bytes,
+            record.entry.producer.as_deref(),
+            record.entry.submission_digest.as_ref().map(<[u8; 32]>::as_slice),
+            record.entry.line.as_str(),
+        )
     }
 
-    /// Writes back what appending moved forward.
+    /// Writes back what numbering moved forward.
     pub(super) async fn save_totals(&mut self, locked: &LockedOrganization) -> Result<(), StoreError> {
         execute!(
             self,
@@ -188,20 +210,38 @@ impl Transaction {
     }
 }
 
-impl TryFrom<OrganizationRow> for LockedOrganization {
-    type Error = StoreError;
+impl LockedOrganization {
+    /// Gives a record the next sequence, and a time that is not before the last record's.
+    pub(super) fn number(&mut self, entry: Entry) -> Numbered {
+        let bytes = i64::try_from(entry.line.len()).unwrap_or(i64::MAX);
+        self.last_sequence += 1;
+        self.last_recorded_at = self.taken_at.max(self.last_recorded_at);
+        self.total_bytes += bytes;
+        Numbered {
+            organization: self.organization.id,
+            sequence: self.last_sequence,
+            recorded_at: self.last_recorded_at,
+            bytes,
+            running_bytes: self.total_bytes,
+            entry,
+        }
+    }
+}
 
-    fn try_from(row: OrganizationRow) -> Result<LockedOrganization, StoreError> {
+impl OrganizationRow {
+    fn locked(self, clock: &Clock) -> Result<LockedOrganization, StoreError> {
+        let database_time = self.database_time.map(Timestamp::from_millis);
         Ok(LockedOrganization {
             organization: Organization {
-                id: parse("organizations.id", &row.id)?,
-                name: parse::<OrganizationName>("organizations.name", &row.name)?,
-                plan: parse("organizations.plan", &row.plan)?,
-                external_id: parse("organizations.external_id", &row.external_id)?,
+                id: parse("organizations.id", &self.id)?,
+                name: parse::<OrganizationName>("organizations.name", &self.name)?,
+                plan: parse("organizations.plan", &self.plan)?,
+                external_id: parse("organizations.external_id", &self.external_id)?,
             },
-            last_sequence: row.last_sequence,
-            last_recorded_at: Timestamp::from_millis(row.last_recorded_at),
-            total_bytes: row.total_bytes,
+            last_sequence: self.last_sequence,
+            last_recorded_at: Timestamp::from_millis(self.last_recorded_at),
+            total_bytes: self.total_bytes,
+            taken_at: database_time.map_or_else(|| clock.now(), |there| clock.at(there)),
         })
     }
 }

@@ -1,16 +1,21 @@
 //! HTTP for programs, as a producer uses it: what is stored, what is refused, and how a refusal is told.
 
 use std::io::Write;
+use std::time::Duration;
 
 use flate2::write::GzEncoder;
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use trailpost::domain::clock::{Clock, Entropy};
+use trailpost::domain::credential::{ProducerName, ProducerToken};
+use trailpost::domain::sequence::Sequence;
+use trailpost::store::TokenScope;
 
 use crate::support::http_user::{Answer, send};
 use crate::support::product::Product;
-use crate::support::{DEADLINE, submission, with_id};
+use crate::support::{DEADLINE, eventually, submission, with_id};
 
 const ID: &str = "0199f3c2-7d1a-7000-8000-00000000000a";
 
@@ -139,4 +144,117 @@ async fn a_client_that_never_finishes_its_headers_is_let_go() {
         .unwrap();
     assert!(!String::from_utf8_lossy(&answer).contains("200 OK"));
     product.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_reaches_its_organizations_until_it_ends() {
+    let product = Product::start().await;
+    let acme = product.account("owner@acme.example").organization_id;
+    let initech = product.account("owner@initech.example").organization_id;
+    let token = ProducerToken::generate(&Entropy::system());
+    let scope = TokenScope::Organizations([acme.parse().unwrap()].into());
+    let ends = Clock::system().now() + Duration::from_secs(3600);
+    let producer: ProducerName = "billing".parse().unwrap();
+    product.store().create_token(producer.clone(), token.hash(), scope, Some(ends)).await.unwrap();
+    let post = async |body: Value| {
+        let request = product.anonymous().request(Method::POST, "/v1/events");
+        send(request.bearer_auth(token.expose()).json(&body)).await
+    };
+    assert_eq!(post(submission(&acme, "a")).await.status, 202);
+    let answer = post(json!([submission(&acme, "a"), submission(&initech, "a")])).await;
+    let problem = problem(&answer);
+    assert_eq!(
+        (answer.status, &problem["index"], &problem["field"]),
+        (422, &json!(1), &json!("organization_id"))
+    );
+
+    product.advance(Duration::from_secs(3601));
+    assert_eq!(post(submission(&acme, "a")).await.status, 401, "it has expired");
+    assert_eq!(post_json(&product, &submission(&acme, "a")).await.status, 202, "others have not");
+    product.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revoked_token_is_unknown_at_once() {
+    let product = Product::start().await;
+    let acme = product.account("owner@acme.example").organization_id;
+    assert_eq!(post_json(&product, &submission(&acme, "a")).await.status, 202);
+    product.store().revoke_tokens("demo".parse().unwrap()).await.unwrap();
+    let answer = post_json(&product, &submission(&acme, "a")).await;
+    assert_eq!(problem(&answer)["status"], 401);
+    product.stop().await;
+}
+
+/// Requests whose bodies never come hold what the server has set aside for requests: a further one is told to come
+/// back, and is taken once they are given up.
+#[tokio::test(flavor = "multi_thread")]
+async fn more_than_can_be_held_at_once_is_told_to_come_back() {
+    const HELD: usize = 8;
+    let product = Product::start().await;
+    let acme = product.account("owner@acme.example").organization_id;
+    let address = product.origin().strip_prefix("http://").unwrap();
+    let mut held = Vec::new();
+    for _ in 0..HELD {
+        let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+        let head = format!(
+            "POST /v1/events HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {}\r\n\
+             Content-Type: application/json\r\nContent-Length: 16777216\r\n\r\n",
+            product.producer_token()
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        held.push(stream);
+    }
+    let answer = eventually("a further request is told to come back", async || {
+        let answer = post_json(&product, &submission(&acme, "a")).await;
+        (answer.status == 429).then_some(answer)
+    })
+    .await;
+    assert_eq!(answer.headers["retry-after"], "1");
+    assert_eq!(problem(&answer)["status"], 429);
+    drop(held);
+    eventually("there is room again", async || {
+        (post_json(&product, &submission(&acme, "a")).await.status == 202).then_some(())
+    })
+    .await;
+    product.stop().await;
+}
+
+/// Bodies that are broken at a random place: nothing panics, the index of the broken record is named, and nothing of
+/// the request is stored.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_is_broken_anywhere_leaves_nothing_half_stored() {
+    const BODIES: usize = 60;
+    let product = Product::start().await;
+    let acme = product.account("owner@acme.example").organization_id;
+    let entropy = Entropy::seeded(20_261_124);
+    let breaks: [&[u8]; 7] =
+        [b"\xff", b"\\ud800", b"{", b"}", b"\"a\":1,\"a\":2,", b"12345678901234567890123", b"\0"];
+    for _ in 0..BODIES {
+        let [place, kind, at] = entropy.bytes::<3>().map(usize::from);
+        let mut lines: Vec<Vec<u8>> = vec![submission(&acme, "docs").to_string().into(); 5];
+        let broken = place % lines.len();
+        let line = &mut lines[broken];
+        // Behind the opening brace and before the closing one, so that the record itself is what breaks.
+        let at = 1 + at % (line.len() - 2);
+        line.splice(at..at, breaks[kind % breaks.len()].iter().copied());
+        let before = stored(&product, &acme).await;
+        let answer = post(&product, &[("content-type", "application/x-ndjson")], lines.join(&b'\n')).await;
+        let text = String::from_utf8_lossy(&lines[broken]);
+        let stored = stored(&product, &acme).await - before;
+        if answer.status == 202 {
+            // What was put in can make another text that is valid.
+            assert!(serde_json::from_str::<Value>(&text).is_ok(), "{text}");
+            assert_eq!(stored, lines.len(), "{text}");
+        } else {
+            let problem = problem(&answer);
+            assert_eq!((answer.status, &problem["index"], stored), (422, &json!(broken), 0), "{text}");
+        }
+    }
+    product.stop().await;
+}
+
+/// How many records an organization has.
+async fn stored(product: &Product, organization: &str) -> usize {
+    let (first, last) = (Sequence::new(1).unwrap(), Sequence::new(1_000_000).unwrap());
+    product.store().lines(organization.parse().unwrap(), first, last, 100_000).await.unwrap().len()
 }

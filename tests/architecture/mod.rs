@@ -2,8 +2,8 @@
 //! every file under `src` and fails on what it does not allow.
 
 mod imports;
-mod source;
-mod tokens;
+pub mod source;
+pub mod tokens;
 
 use source::{SourceFile, source_files};
 

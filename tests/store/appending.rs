@@ -4,19 +4,24 @@ use trailpost::store::{IngestError, Ingested};
 
 use super::{Books, submitted};
 
+on_both_engines! {
+    concurrent_appends_leave_no_gap_and_no_time_runs_back,
+    the_same_id_with_the_same_content_is_stored_once,
+    a_refused_request_stores_nothing_of_itself,
+    a_refused_request_takes_back_only_itself_from_a_shared_commit,
+    a_rename_and_its_record_are_one,
+    signing_in_is_recorded_in_every_organization_of_the_account,
+}
+
 const ID: &str = "0199f3c2-7d1a-7000-8000-00000000000a";
 
-#[tokio::test]
-async fn concurrent_appends_leave_no_gap_and_no_time_runs_back() {
-    let books = Books::open().await;
+async fn concurrent_appends_leave_no_gap_and_no_time_runs_back(books: Books) {
     let requests = (0..40).map(|_| books.append(5));
     futures::future::join_all(requests).await;
     assert_eq!(books.lines().await.len(), 200);
 }
 
-#[tokio::test]
-async fn the_same_id_with_the_same_content_is_stored_once() {
-    let books = Books::open().await;
+async fn the_same_id_with_the_same_content_is_stored_once(books: Books) {
     let ingest = |records| books.store.ingest("test".parse().unwrap(), records);
     let twice = vec![submitted(&books.acme, Some(ID), "a"), submitted(&books.acme, Some(ID), "a")];
     assert_eq!(ingest(twice).await.unwrap(), Ingested { accepted: 1, duplicates: 1 });
@@ -25,9 +30,7 @@ async fn the_same_id_with_the_same_content_is_stored_once() {
     assert_eq!(books.lines().await.len(), 1);
 }
 
-#[tokio::test]
-async fn a_refused_request_stores_nothing_of_itself() {
-    let books = Books::open().await;
+async fn a_refused_request_stores_nothing_of_itself(books: Books) {
     let ingest = |records| books.store.ingest("test".parse().unwrap(), records);
     ingest(vec![submitted(&books.acme, Some(ID), "a")]).await.unwrap();
     let conflicting = vec![submitted(&books.acme, None, "b"), submitted(&books.acme, Some(ID), "other")];
@@ -43,9 +46,7 @@ async fn a_refused_request_stores_nothing_of_itself() {
     assert_eq!(books.lines().await.len(), 2, "a roll-back leaves no gap");
 }
 
-#[tokio::test]
-async fn a_refused_request_takes_back_only_itself_from_a_shared_commit() {
-    let books = Books::open().await;
+async fn a_refused_request_takes_back_only_itself_from_a_shared_commit(books: Books) {
     let ingest = |records| books.store.ingest("test".parse().unwrap(), records);
     ingest(vec![submitted(&books.acme, Some(ID), "a")]).await.unwrap();
     let requests = (0..30).map(|number| {
@@ -60,9 +61,7 @@ async fn a_refused_request_takes_back_only_itself_from_a_shared_commit() {
     assert_eq!(books.lines().await.len(), 1 + 2 * 20);
 }
 
-#[tokio::test]
-async fn a_rename_and_its_record_are_one() {
-    let books = Books::open().await;
+async fn a_rename_and_its_record_are_one(books: Books) {
     let rename =
         |name: &str| books.store.rename_organization(books.caller(), books.acme.id, name.parse().unwrap());
     assert_eq!(rename("Acme Corp").await.unwrap().unwrap().name.as_str(), "Acme Corp");
@@ -75,9 +74,7 @@ async fn a_rename_and_its_record_are_one() {
     assert_eq!(lines[0]["event"]["parameters"]["source_ip"], "127.0.0.1");
 }
 
-#[tokio::test]
-async fn signing_in_is_recorded_in_every_organization_of_the_account() {
-    let books = Books::open().await;
+async fn signing_in_is_recorded_in_every_organization_of_the_account(books: Books) {
     let other = books
         .store
         .create_organization("Other".parse().unwrap(), trailpost::domain::organization::Plan::Starter)

@@ -11,6 +11,16 @@ use trailpost::store::{AttemptResult, BatchState, Claim, FinishedBatch, StoreErr
 use super::{Books, key_of, settings};
 use crate::support::submission;
 
+on_both_engines! {
+    a_window_beyond_64_mib_is_split_and_each_part_is_as_full_as_it_can_be,
+    a_window_is_sealed_only_after_its_end_and_an_empty_one_never,
+    batches_of_an_organization_go_one_at_a_time_and_oldest_first,
+    a_lost_lease_can_not_report_and_the_next_try_has_the_same_key,
+    a_failure_waits_for_its_schedule_and_a_passed_check_ends_the_wait,
+    a_batch_discarded_in_flight_stays_discarded,
+    other_content_for_a_sealed_batch_is_an_error_and_nothing_is_sent,
+}
+
 const DIGEST: [u8; 32] = [7; 32];
 
 async fn start(books: &Books, claim: &Claim) -> Option<trailpost::domain::id::AttemptId> {
@@ -32,9 +42,7 @@ fn written() -> AttemptResult {
     AttemptResult::Written { request_id: Some("R1".to_owned()) }
 }
 
-#[tokio::test]
-async fn a_window_is_sealed_only_after_its_end_and_an_empty_one_never() {
-    let books = Books::open().await;
+async fn a_window_is_sealed_only_after_its_end_and_an_empty_one_never(books: Books) {
     books.enable().await;
     assert_eq!(books.seal_now().await, 0, "the window has not ended");
     assert_eq!(books.seal().await, 1);
@@ -45,11 +53,9 @@ async fn a_window_is_sealed_only_after_its_end_and_an_empty_one_never() {
     assert_eq!(books.seal().await, 2, "one batch for each window");
 }
 
-#[tokio::test]
-async fn a_window_beyond_64_mib_is_split_and_each_part_is_as_full_as_it_can_be() {
+async fn a_window_beyond_64_mib_is_split_and_each_part_is_as_full_as_it_can_be(books: Books) {
     const MOST: u64 = 64 * 1024 * 1024;
     const RECORDS: usize = 300;
-    let books = Books::open().await;
     books.enable().await;
     let mut large = submission(books.acme.id, "docs");
     large["event"]["parameters"] = serde_json::json!({ "text": "x".repeat(240_000) });
@@ -68,9 +74,7 @@ async fn a_window_beyond_64_mib_is_split_and_each_part_is_as_full_as_it_can_be()
     assert_eq!(second.batch.last.get(), 1 + RECORDS as i64, "the record of enabling, and these");
 }
 
-#[tokio::test]
-async fn batches_of_an_organization_go_one_at_a_time_and_oldest_first() {
-    let books = Books::open().await;
+async fn batches_of_an_organization_go_one_at_a_time_and_oldest_first(books: Books) {
     books.enable().await;
     books.seal().await;
     books.append(2).await;
@@ -88,9 +92,7 @@ async fn batches_of_an_organization_go_one_at_a_time_and_oldest_first() {
     assert_eq!(history[1].attempts[0].request_id.as_deref(), Some("R1"));
 }
 
-#[tokio::test]
-async fn a_lost_lease_can_not_report_and_the_next_try_has_the_same_key() {
-    let books = Books::open().await;
+async fn a_lost_lease_can_not_report_and_the_next_try_has_the_same_key(books: Books) {
     books.enable().await;
     books.seal().await;
     let slow = books.claim().await.unwrap();
@@ -107,9 +109,7 @@ async fn a_lost_lease_can_not_report_and_the_next_try_has_the_same_key() {
     assert_eq!(history[0].attempts.len(), 2);
 }
 
-#[tokio::test]
-async fn a_failure_waits_for_its_schedule_and_a_passed_check_ends_the_wait() {
-    let books = Books::open().await;
+async fn a_failure_waits_for_its_schedule_and_a_passed_check_ends_the_wait(books: Books) {
     books.enable().await;
     books.seal().await;
     let claim = books.claim().await.unwrap();
@@ -127,9 +127,7 @@ async fn a_failure_waits_for_its_schedule_and_a_passed_check_ends_the_wait() {
     assert_eq!(claim.settings.bucket.as_str(), "mended-bucket", "undelivered batches follow the settings");
 }
 
-#[tokio::test]
-async fn a_batch_discarded_in_flight_stays_discarded() {
-    let books = Books::open().await;
+async fn a_batch_discarded_in_flight_stays_discarded(books: Books) {
     books.enable().await;
     books.seal().await;
     let claim = books.claim().await.unwrap();
@@ -141,9 +139,7 @@ async fn a_batch_discarded_in_flight_stays_discarded() {
     assert_eq!(history[0].state, BatchState::Discarded);
 }
 
-#[tokio::test]
-async fn other_content_for_a_sealed_batch_is_an_error_and_nothing_is_sent() {
-    let books = Books::open().await;
+async fn other_content_for_a_sealed_batch_is_an_error_and_nothing_is_sent(books: Books) {
     books.enable().await;
     books.seal().await;
     let claim = books.claim().await.unwrap();

@@ -9,13 +9,24 @@ use trailpost::store::{CheckVerdict, Refused};
 
 use super::{Books, settings};
 
+on_both_engines! {
+    enabling_collects_from_its_own_record_on,
+    a_double_click_joins_the_open_check,
+    a_failed_check_changes_nothing_and_is_recorded,
+    what_changed_during_a_check_supersedes_it,
+    a_cancelled_check_can_not_pass_any_more,
+    a_check_whose_writer_died_is_taken_over_and_the_first_writer_is_fenced_out,
+    a_stale_revision_is_refused,
+    switching_off_names_what_it_discards_and_delivers_nothing_of_it,
+    switching_on_again_collects_from_there,
+    removing_forgets_the_settings_and_keeps_counting_revisions,
+}
+
 fn denied() -> Failure {
     Failure { stage: Stage::AssumeRole, cause: Cause::AssumeRoleDenied, aws: None }
 }
 
-#[tokio::test]
-async fn enabling_collects_from_its_own_record_on() {
-    let books = Books::open().await;
+async fn enabling_collects_from_its_own_record_on(books: Books) {
     books.append(3).await;
     books.enable().await;
     let integration = books.integration().await;
@@ -30,9 +41,7 @@ async fn enabling_collects_from_its_own_record_on() {
     assert_eq!((claim.batch.first.get(), claim.batch.last.get()), (4, 6));
 }
 
-#[tokio::test]
-async fn a_double_click_joins_the_open_check() {
-    let books = Books::open().await;
+async fn a_double_click_joins_the_open_check(books: Books) {
     let new = || async { books.asking(Purpose::Enable, Some(settings("a-bucket")), books.revision().await) };
     let first = books.store.open_check(new().await).await.unwrap();
     let second = books.store.open_check(new().await).await.unwrap();
@@ -41,9 +50,7 @@ async fn a_double_click_joins_the_open_check() {
     assert!(books.store.claim_check().await.unwrap().is_none(), "one writer runs it");
 }
 
-#[tokio::test]
-async fn a_failed_check_changes_nothing_and_is_recorded() {
-    let books = Books::open().await;
+async fn a_failed_check_changes_nothing_and_is_recorded(books: Books) {
     let new = books.asking(Purpose::Enable, Some(settings("a-bucket")), books.revision().await);
     books.store.open_check(new).await.unwrap();
     let claimed = books.store.claim_check().await.unwrap().unwrap();
@@ -57,9 +64,7 @@ async fn a_failed_check_changes_nothing_and_is_recorded() {
     assert_eq!(repeated, None, "a check ends once");
 }
 
-#[tokio::test]
-async fn what_changed_during_a_check_supersedes_it() {
-    let books = Books::open().await;
+async fn what_changed_during_a_check_supersedes_it(books: Books) {
     books.enable().await;
     let new = books.asking(Purpose::Update, Some(settings("other-bucket")), books.revision().await);
     books.store.open_check(new).await.unwrap();
@@ -73,9 +78,7 @@ async fn what_changed_during_a_check_supersedes_it() {
     assert_eq!(books.events().await.last().unwrap(), "update audit-log-integration failure");
 }
 
-#[tokio::test]
-async fn a_cancelled_check_can_not_pass_any_more() {
-    let books = Books::open().await;
+async fn a_cancelled_check_can_not_pass_any_more(books: Books) {
     let new = books.asking(Purpose::Enable, Some(settings("a-bucket")), books.revision().await);
     let opened = books.store.open_check(new).await.unwrap();
     let claimed = books.store.claim_check().await.unwrap().unwrap();
@@ -88,9 +91,7 @@ async fn a_cancelled_check_can_not_pass_any_more() {
     assert_eq!(books.integration().await.situation(), Situation::NotConfigured);
 }
 
-#[tokio::test]
-async fn a_check_whose_writer_died_is_taken_over_and_the_first_writer_is_fenced_out() {
-    let books = Books::open().await;
+async fn a_check_whose_writer_died_is_taken_over_and_the_first_writer_is_fenced_out(books: Books) {
     let new = books.asking(Purpose::Enable, Some(settings("a-bucket")), books.revision().await);
     books.store.open_check(new).await.unwrap();
     let dead = books.store.claim_check().await.unwrap().unwrap();
@@ -101,9 +102,7 @@ async fn a_check_whose_writer_died_is_taken_over_and_the_first_writer_is_fenced_
     assert_eq!(finish(&alive).await.unwrap(), Some(CheckState::Passed));
 }
 
-#[tokio::test]
-async fn a_stale_revision_is_refused() {
-    let books = Books::open().await;
+async fn a_stale_revision_is_refused(books: Books) {
     let stale = books.revision().await;
     books.enable().await;
     let new = books.asking(Purpose::Update, Some(settings("b-bucket")), stale);
@@ -113,9 +112,7 @@ async fn a_stale_revision_is_refused() {
     assert_eq!(books.integration().await.situation(), Situation::Active);
 }
 
-#[tokio::test]
-async fn switching_off_names_what_it_discards_and_delivers_nothing_of_it() {
-    let books = Books::open().await;
+async fn switching_off_names_what_it_discards_and_delivers_nothing_of_it(books: Books) {
     books.enable().await;
     books.append(2).await;
     books.seal().await;
@@ -135,9 +132,7 @@ async fn switching_off_names_what_it_discards_and_delivers_nothing_of_it() {
     assert!(books.claim().await.is_none());
 }
 
-#[tokio::test]
-async fn switching_on_again_collects_from_there() {
-    let books = Books::open().await;
+async fn switching_on_again_collects_from_there(books: Books) {
     books.enable().await;
     let revision = books.revision().await;
     books.store.disable(books.caller(), books.owner.id, books.acme.id, revision).await.unwrap();
@@ -149,9 +144,7 @@ async fn switching_on_again_collects_from_there() {
     assert_eq!((claim.batch.first.get(), claim.batch.last.get()), (6, 7));
 }
 
-#[tokio::test]
-async fn removing_forgets_the_settings_and_keeps_counting_revisions() {
-    let books = Books::open().await;
+async fn removing_forgets_the_settings_and_keeps_counting_revisions(books: Books) {
     books.enable().await;
     let revision = books.revision().await;
     books.store.remove(books.caller(), books.owner.id, books.acme.id, revision).await.unwrap();

@@ -1,18 +1,37 @@
-//! The store’s promises, on an engine of its own: gapless sequences, exact books, fenced leases. The clock stands
-//! still until a test moves it.
+//! The store’s promises, each on both engines: gapless sequences, exact books, fenced leases. The clock stands still
+//! until a test moves it.
+
+/// Makes a test for each engine of each of these functions, which are given books of their own.
+macro_rules! on_both_engines {
+    ($($test:ident,)*) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $test() {
+                super::$test(super::Books::open(crate::support::database::Engine::Sqlite).await).await;
+            })*
+        }
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $test() {
+                super::$test(super::Books::open(crate::support::database::Engine::Postgres).await).await;
+            })*
+        }
+    };
+}
 
 mod appending;
 mod delivering;
 mod integrating;
+mod levels;
+mod sharing;
+mod statements;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
-use tempfile::TempDir;
 use trailpost::domain::access_check::{CheckState, Checklist, Purpose};
 use trailpost::domain::caller::Caller;
-use trailpost::domain::clock::{Clock, Entropy, Timestamp};
+use trailpost::domain::clock::{Clock, Timestamp};
 use trailpost::domain::integration::{Revision, Settings, TypedSettings};
 use trailpost::domain::membership::Role;
 use trailpost::domain::object_key::{BatchName, ObjectKey};
@@ -20,8 +39,9 @@ use trailpost::domain::organization::{Organization, Plan};
 use trailpost::domain::submission::SubmittedRecord;
 use trailpost::domain::user::User;
 use trailpost::domain::window::{SealSpread, WindowLength};
-use trailpost::store::{CheckVerdict, Claim, Integration, NewCheck, Store};
+use trailpost::store::{CheckVerdict, Claim, Integration, NewCheck, Opening, Store};
 
+use crate::support::database::{Engine, TestDatabase};
 use crate::support::{submission, with_id};
 
 /// A whole minute, so that windows begin where the tests begin.
@@ -34,24 +54,25 @@ pub struct Books {
     pub clock: Clock,
     pub acme: Organization,
     pub owner: User,
-    _folder: Arc<TempDir>,
+    /// Where the store is, for another process on it.
+    pub database: TestDatabase,
 }
 
 impl Books {
-    pub async fn open() -> Books {
-        let folder = Arc::new(tempfile::tempdir().unwrap());
+    pub async fn open(engine: Engine) -> Books {
+        Books::on(TestDatabase::make(engine).await).await
+    }
+
+    pub async fn on(database: TestDatabase) -> Books {
         let clock = Clock::manual(Timestamp::from_millis(START));
-        let store =
-            Store::open_sqlite(&folder.path().join("trailpost.db"), clock.clone(), Entropy::seeded(1))
-                .await
-                .unwrap();
+        let store = database.open(Opening::Serve, &clock).await.unwrap();
         let acme = store.create_organization("Acme".parse().unwrap(), Plan::Enterprise).await.unwrap();
         let owner = store
             .create_user("owner@acme.example".parse().unwrap(), "Olivia".parse().unwrap(), String::new())
             .await
             .unwrap();
         store.add_member(acme.id, owner.id, Role::Owner).await.unwrap();
-        Books { store, clock, acme, owner, _folder: folder }
+        Books { store, clock, acme, owner, database }
     }
 
     pub fn caller(&self) -> Caller {

@@ -4,8 +4,10 @@ pub mod browser;
 pub mod bucket;
 pub mod chromedriver;
 pub mod customer;
+pub mod database;
 pub mod http_user;
 pub mod page;
+pub mod postgres;
 pub mod product;
 
 use std::fmt::Display;

@@ -1,0 +1,109 @@
+//! The schema: brought up to date by whoever serves, only looked at by everybody else.
+
+use futures::FutureExt;
+use sqlx::migrate::Migrator;
+
+use super::database::{Database, Sql, fetch_one};
+use super::{Store, StoreError};
+
+static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
+static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
+
+/// What opening a store may do to its schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Opening {
+    /// Bring it up to date: this process is to serve, or was told to migrate.
+    Serve,
+    /// Make a new database's, and otherwise demand that it is up to date: another process may be serving.
+    Command,
+}
+
+impl Database {
+    /// Makes sure that the schema is this binary's.
+    pub(super) async fn require_schema(&self, opening: Opening) -> Result<(), StoreError> {
+        let needed = newest();
+        match (self.schema_version().await?, opening) {
+            (Some(found), _) if found > needed => Err(StoreError::NewerSchema { found, needed }),
+            (Some(found), _) if found == needed => Ok(()),
+            (Some(found), Opening::Command) => Err(StoreError::OlderSchema { found, needed }),
+            (None, _) | (Some(_), Opening::Serve) => self.migrate().await,
+        }
+    }
+
+    async fn migrate(&self) -> Result<(), StoreError> {
+        match self {
+            Database::Sqlite { writer, .. } => SQLITE.run(writer).await?,
+            // Takes an advisory lock: several processes that start at once wait for the first.
+            Database::Postgres(pool) => POSTGRES.run(pool).await?,
+        }
+        Ok(())
+    }
+
+    /// The newest migration that was applied, if any was.
+    async fn schema_version(&self) -> Result<Option<i64>, StoreError> {
+        let table: Option<String> = match self {
+            Database::Sqlite { writer, .. } => {
+                sqlx::query_scalar(MIGRATIONS_TABLE.sqlite).fetch_optional(writer).await?
+            }
+            Database::Postgres(pool) => sqlx::query_scalar(MIGRATIONS_TABLE.postgres).fetch_one(pool).await?,
+        };
+        if table.is_none() {
+            return Ok(None);
+        }
+        Ok(match self {
+            Database::Sqlite { writer, .. } => sqlx::query_scalar(VERSION).fetch_one(writer).await?,
+            Database::Postgres(pool) => sqlx::query_scalar(VERSION).fetch_one(pool).await?,
+        })
+    }
+}
+
+/// The table in which sqlx keeps its books of migrations; nothing before the first.
+const MIGRATIONS_TABLE: Sql = Sql {
+    sqlite: "SELECT name FROM sqlite_master WHERE name = '_sqlx_migrations'",
+    postgres: "SELECT to_regclass('_sqlx_migrations')::text",
+};
+const VERSION: &str = "SELECT MAX(version) FROM _sqlx_migrations WHERE success";
+
+/// The migration that this binary ends with.
+fn newest() -> i64 {
+    SQLITE.iter().map(|migration| migration.version).max().unwrap_or_default()
+}
+
+impl Store {
+    /// The number of the newest migration in the database.
+    pub async fn schema_version(&self) -> Result<i64, StoreError> {
+        self.read(|tx| async move { fetch_one!(tx, (i64,), VERSION).map(|(version,)| version) }.boxed()).await
+    }
+
+    /// Asks the database whether it reads, and whether a write could begin.
+    ///
+    /// # Errors
+    /// It does not answer, or takes no writes: a replica, or a disk that can't be written.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.read(|tx| async move { fetch_one!(tx, (i64,), ACCEPTS_WRITES).map(drop) }.boxed()).await?;
+        let accepts_writes =
+            self.write(|tx| async move { fetch_one!(tx, (i64,), ACCEPTS_WRITES) }.boxed()).await?;
+        if accepts_writes == (1,) { Ok(()) } else { Err(StoreError::ReadOnly) }
+    }
+}
+
+/// On SQLite the transaction that asks has begun to write already.
+const ACCEPTS_WRITES: Sql = Sql {
+    sqlite: "SELECT 1",
+    postgres: "SELECT CAST(CASE current_setting('transaction_read_only') WHEN 'off' THEN 1 ELSE 0 END AS BIGINT)",
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_engines_have_the_same_migrations() {
+        let names = |migrator: &Migrator| {
+            let name =
+                |migration: &sqlx::migrate::Migration| (migration.version, migration.description.to_string());
+            migrator.iter().map(name).collect::<Vec<_>>()
+        };
+        assert_eq!(names(&SQLITE), names(&POSTGRES));
+    }
+}
