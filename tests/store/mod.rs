@@ -4,11 +4,14 @@
 mod appending;
 mod delivering;
 mod integrating;
+mod linking;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 use tempfile::TempDir;
 use trailpost::domain::access_check::{CheckState, Checklist, Purpose};
 use trailpost::domain::caller::Caller;
@@ -34,7 +37,7 @@ pub struct Books {
     pub clock: Clock,
     pub acme: Organization,
     pub owner: User,
-    _folder: Arc<TempDir>,
+    folder: Arc<TempDir>,
 }
 
 impl Books {
@@ -51,7 +54,7 @@ impl Books {
             .await
             .unwrap();
         store.add_member(acme.id, owner.id, Role::Owner).await.unwrap();
-        Books { store, clock, acme, owner, _folder: folder }
+        Books { store, clock, acme, owner, folder }
     }
 
     pub fn caller(&self) -> Caller {
@@ -112,6 +115,17 @@ impl Books {
 
     pub async fn claim(&self) -> Option<Claim> {
         self.store.claim("test".to_owned(), LEASE).await.unwrap()
+    }
+
+    /// What seven days of the wall's clock would do: every link made so far is over.
+    pub async fn expire_links(&self) {
+        let file = self.folder.path().join("trailpost.db");
+        let mut connection = SqliteConnectOptions::new().filename(file).connect().await.unwrap();
+        for table in ["invitations", "password_resets"] {
+            let sql = format!("UPDATE {table} SET expires_at = created_at");
+            sqlx::query(AssertSqlSafe(sql)).execute(&mut connection).await.unwrap();
+        }
+        connection.close().await.unwrap();
     }
 
     pub async fn lines(&self) -> Vec<Value> {
