@@ -11,6 +11,7 @@ mod api;
 mod architecture;
 mod browser;
 mod cli;
+mod links;
 mod qa;
 mod store;
 mod support;

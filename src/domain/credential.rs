@@ -1,9 +1,11 @@
-//! Secrets: passwords and producer tokens. Debug never shows them; tokens are stored only as hashes.
+//! Secrets: passwords, and the tokens of producers and of links. Debug never shows them; tokens are stored only as
+//! hashes.
 
 use std::fmt;
-use std::str::FromStr;
+use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::clock::Entropy;
@@ -12,6 +14,9 @@ use super::organization::name;
 /// Longer ones would let a sign-in cost what its sender likes.
 const LONGEST_PASSWORD: usize = 256;
 const SHORTEST_NEW_PASSWORD: usize = 12;
+
+/// How long an invitation or password-reset link can be used.
+pub const LINK_LIFETIME: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// A password as typed. Not stored; hashed by whoever checks it.
 #[derive(Clone, Debug)]
@@ -32,9 +37,9 @@ impl Password {
     /// A new password.
     ///
     /// # Errors
-    /// It is shorter than 12 or longer than 256 bytes.
+    /// It is shorter than 12 characters or longer than 256 bytes.
     pub fn new(typed: &str) -> Result<Password, PasswordError> {
-        if typed.len() < SHORTEST_NEW_PASSWORD {
+        if typed.chars().count() < SHORTEST_NEW_PASSWORD {
             return Err(PasswordError::TooShort);
         }
         Password::typed(typed)
@@ -62,42 +67,71 @@ name!(
     ProducerName
 );
 
-const TOKEN_START: &str = "tp_";
+/// Which of an account's passwords is in force. A session keeps the one that it was made under, and is over when the
+/// account's differs: there are no clocks to compare.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct PasswordVersion(i64);
 
-/// What a producer presents as its bearer token: 256 random bits. Shown once.
-#[derive(Clone, Debug)]
-pub struct ProducerToken(SecretString);
-
-impl ProducerToken {
-    /// A new one.
-    pub fn generate(entropy: &Entropy) -> ProducerToken {
-        ProducerToken(format!("{TOKEN_START}{}", hex::encode(entropy.bytes::<32>())).into())
-    }
-
-    /// The plain text.
-    pub fn expose(&self) -> &str {
-        self.0.expose_secret()
-    }
-
-    /// What is stored. A plain SHA-256 suffices: 256 random bits can't be guessed, so there is nothing for a
-    /// slow hash to slow down.
-    pub fn hash(&self) -> TokenHash {
-        TokenHash(Sha256::digest(self.expose()).into())
+impl PasswordVersion {
+    /// The version of that number.
+    pub fn new(number: i64) -> PasswordVersion {
+        PasswordVersion(number)
     }
 }
 
-impl FromStr for ProducerToken {
-    type Err = String;
+/// A secret of 256 random bits in hexadecimal, behind a start that says what it is for. Shown once.
+macro_rules! token {
+    ($(#[$doc:meta])* $name:ident, $start:literal, $what:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug)]
+        pub struct $name(SecretString);
 
-    fn from_str(text: &str) -> Result<ProducerToken, String> {
-        let digits = text.strip_prefix(TOKEN_START).unwrap_or_default();
-        if digits.len() == 64 && digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            Ok(ProducerToken(text.into()))
-        } else {
-            Err("not a producer token".to_owned())
+        impl $name {
+            /// A new one.
+            pub fn generate(entropy: &Entropy) -> $name {
+                $name(format!("{}{}", $start, hex::encode(entropy.bytes::<32>())).into())
+            }
+
+            /// The plain text.
+            pub fn expose(&self) -> &str {
+                self.0.expose_secret()
+            }
+
+            /// What is stored. A plain SHA-256 suffices: 256 random bits can't be guessed, so there is nothing for
+            /// a slow hash to slow down.
+            pub fn hash(&self) -> TokenHash {
+                TokenHash(Sha256::digest(self.expose()).into())
+            }
         }
-    }
+
+        impl std::str::FromStr for $name {
+            type Err = String;
+
+            fn from_str(text: &str) -> Result<$name, String> {
+                let digits = text.strip_prefix($start).unwrap_or_default();
+                if digits.len() == 64 && digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+                    Ok($name(text.into()))
+                } else {
+                    Err(concat!("not ", $what).to_owned())
+                }
+            }
+        }
+    };
 }
+
+token!(
+    /// What a producer presents as its bearer token: 256 random bits. Shown once.
+    ProducerToken,
+    "tp_",
+    "a producer token"
+);
+token!(
+    /// What makes an invitation or password-reset link its bearer's: 256 random bits. Shown once.
+    LinkToken,
+    "",
+    "a link's token"
+);
 
 /// The SHA-256 of a token.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -127,11 +161,16 @@ mod tests {
         assert_eq!(back.hash(), token.hash());
         assert!(!format!("{token:?} {:?}", token.hash()).contains(&token.expose()[3..]));
         assert!("tp_short".parse::<ProducerToken>().is_err());
+        let link = LinkToken::generate(&Entropy::system());
+        assert_eq!(link.expose().parse::<LinkToken>().unwrap().hash(), link.hash());
+        assert!(!format!("{link:?}").contains(link.expose()));
+        assert!(token.expose().parse::<LinkToken>().is_err(), "a producer's token opens no link");
     }
 
     #[test]
     fn passwords_are_bounded_and_hide_in_debug() {
         assert_eq!(Password::new("eleven char").unwrap_err(), PasswordError::TooShort);
+        assert_eq!(Password::new("äöüäöüäöüäö").unwrap_err(), PasswordError::TooShort, "characters count");
         assert_eq!(Password::typed(&"x".repeat(257)).unwrap_err(), PasswordError::TooLong);
         let password = Password::new("correct horse battery").unwrap();
         assert!(!format!("{password:?}").contains("horse"));

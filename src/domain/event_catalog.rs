@@ -8,6 +8,7 @@ use super::clock::Timestamp;
 use super::failure::Failure;
 use super::id::{OrganizationId, RecordId};
 use super::integration::Settings;
+use super::membership::Role;
 use super::organization::OrganizationName;
 use super::record::{Action, ErrorCode, Event, Outcome, Record, ResourceType};
 use super::sequence::Sequence;
@@ -88,6 +89,20 @@ pub fn login(user: &User) -> EventDraft {
 /// `logout · user · username`
 pub fn logout(user: &User) -> EventDraft {
     draft("logout", "user", json!(user.email.as_str()), user.email.as_str())
+}
+
+/// `create · user · [emails]`: a membership gained.
+pub fn create_user(user: &User, role: Role) -> EventDraft {
+    let mut event = draft("create", "user", json!([user.email.as_str()]), user.email.as_str());
+    event.parameters.insert("role".to_owned(), json!(role.as_str()));
+    event
+}
+
+/// `update · user · {user}`: a password set by a reset link.
+pub fn reset_password(user: &User) -> EventDraft {
+    let mut event = draft("update", "user", json!({ "user": user.email.as_str() }), user.email.as_str());
+    event.parameters.insert("changed".to_owned(), json!(["password"]));
+    event
 }
 
 /// `update · organization · new name`

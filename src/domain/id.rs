@@ -101,6 +101,14 @@ id!(
     /// A producer token.
     TokenId
 );
+id!(
+    /// An invitation to an organization.
+    InvitationId
+);
+id!(
+    /// A password reset.
+    PasswordResetId
+);
 
 #[cfg(test)]
 mod tests {

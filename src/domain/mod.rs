@@ -10,6 +10,7 @@ pub mod event_catalog;
 pub mod failure;
 pub mod id;
 pub mod integration;
+pub mod invitation;
 pub mod membership;
 pub mod object_key;
 pub mod organization;

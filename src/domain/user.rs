@@ -26,6 +26,19 @@ impl EmailAddress {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// What a form proposes as its owner's name: `Ada Lovelace` for `ada.lovelace@acme.example`.
+    pub fn suggested_name(&self) -> String {
+        let local = self.0.split(['@', '+']).next().unwrap_or_default();
+        let words: Vec<String> =
+            local.split(['.', '_', '-']).filter(|word| !word.is_empty()).map(capitalized).collect();
+        words.join(" ")
+    }
+}
+
+fn capitalized(word: &str) -> String {
+    let mut letters = word.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
 impl FromStr for EmailAddress {
@@ -94,6 +107,18 @@ mod tests {
             "a\n@b.example",
         ] {
             assert_eq!(wrong.parse::<EmailAddress>(), Err(EmailAddressError), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_proposed_from_what_stands_before_the_at() {
+        for (address, name) in [
+            ("ada.lovelace@acme.example", "Ada Lovelace"),
+            ("owner@acme.example", "Owner"),
+            ("mary-jane_o+audit@acme.example", "Mary Jane O"),
+            ("+x@acme.example", ""),
+        ] {
+            assert_eq!(address.parse::<EmailAddress>().unwrap().suggested_name(), name);
         }
     }
 }

@@ -53,7 +53,7 @@ impl Store {
 }
 
 impl Transaction {
-    async fn create_organization(
+    pub(super) async fn create_organization(
         &mut self,
         name: OrganizationName,
         plan: Plan,

@@ -59,23 +59,25 @@ impl Store {
         subject: Option<Subject>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        self.write(move |tx| {
-            async move {
-                execute!(
-                    tx,
-                    "DELETE FROM sign_in_failures WHERE subject_hash = $1 OR last_failed_at < $2",
-                    subject.map(|subject| subject.hash().to_vec()),
-                    (now - FORGOTTEN_AFTER).as_millis()
-                )?;
-                Ok(())
-            }
-            .boxed()
-        })
-        .await
+        self.write(move |tx| async move { tx.forget_failed_sign_ins(subject, now).await }.boxed()).await
     }
 }
 
 impl Transaction {
+    pub(super) async fn forget_failed_sign_ins(
+        &mut self,
+        subject: Option<Subject>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        execute!(
+            self,
+            "DELETE FROM sign_in_failures WHERE subject_hash = $1 OR last_failed_at < $2",
+            subject.map(|subject| subject.hash().to_vec()),
+            (now - FORGOTTEN_AFTER).as_millis()
+        )?;
+        Ok(())
+    }
+
     async fn failures_of(&mut self, subject: &Subject) -> Result<Option<(u32, Timestamp)>, StoreError> {
         let row = fetch_optional!(
             self,

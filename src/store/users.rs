@@ -4,20 +4,23 @@ use futures::FutureExt;
 
 use super::database::{execute, fetch_all, fetch_optional, parse};
 use super::sessions::SessionHash;
-use super::transaction::Transaction;
+use super::transaction::{LockedOrganization, Transaction};
 use super::{Store, StoreError};
 use crate::domain::caller::Caller;
+use crate::domain::credential::PasswordVersion;
 use crate::domain::event_catalog::{self, EventDraft};
 use crate::domain::id::{OrganizationId, UserId};
 use crate::domain::user::{DisplayName, EmailAddress, User};
 
-/// What a sign-in is checked against.
+/// An account, and what a sign-in and the sessions after it are checked against.
 #[derive(Clone)]
 pub struct SignIn {
     /// The account.
     pub user: User,
     /// Its password as a PHC string.
     pub password_hash: String,
+    /// Which password that is.
+    pub password_version: PasswordVersion,
 }
 
 impl std::fmt::Debug for SignIn {
@@ -32,6 +35,7 @@ struct UserRow {
     email: String,
     display_name: String,
     password_hash: String,
+    password_set_at: i64,
 }
 
 impl TryFrom<UserRow> for SignIn {
@@ -45,6 +49,7 @@ impl TryFrom<UserRow> for SignIn {
                 display_name: parse("users.display_name", &row.display_name)?,
             },
             password_hash: row.password_hash,
+            password_version: PasswordVersion::new(row.password_set_at),
         })
     }
 }
@@ -84,7 +89,7 @@ impl Store {
                 fetch_optional!(
                     tx,
                     UserRow,
-                    "SELECT id, email, display_name, password_hash FROM users WHERE email = $1",
+                    "SELECT id, email, display_name, password_hash, password_set_at FROM users WHERE email = $1",
                     email.as_str()
                 )?
                 .map(SignIn::try_from)
@@ -95,17 +100,18 @@ impl Store {
         .await
     }
 
-    /// The account with this id.
-    pub async fn user(&self, id: UserId) -> Result<Option<User>, StoreError> {
+    /// The account with this id, and what a session of it is checked against.
+    pub async fn account(&self, id: UserId) -> Result<Option<SignIn>, StoreError> {
         self.read(move |tx| {
             async move {
-                let row = fetch_optional!(
+                fetch_optional!(
                     tx,
                     UserRow,
-                    "SELECT id, email, display_name, password_hash FROM users WHERE id = $1",
+                    "SELECT id, email, display_name, password_hash, password_set_at FROM users WHERE id = $1",
                     id.to_string()
-                )?;
-                Ok(row.map(SignIn::try_from).transpose()?.map(|found| found.user))
+                )?
+                .map(SignIn::try_from)
+                .transpose()
             }
             .boxed()
         })
@@ -145,12 +151,21 @@ impl Transaction {
         user: UserId,
         event: EventDraft,
     ) -> Result<(), StoreError> {
-        for organization in self.organizations_of(user).await? {
-            if let Some(mut locked) = self.lock_organization(organization).await? {
-                self.append_event(&mut locked, caller, event.clone()).await?;
-            }
+        for locked in &mut self.lock_organizations_of(user).await? {
+            self.append_event(locked, caller, event.clone()).await?;
         }
         Ok(())
+    }
+
+    pub(super) async fn lock_organizations_of(
+        &mut self,
+        user: UserId,
+    ) -> Result<Vec<LockedOrganization>, StoreError> {
+        let mut organizations = Vec::new();
+        for id in self.organizations_of(user).await? {
+            organizations.extend(self.lock_organization(id).await?);
+        }
+        Ok(organizations)
     }
 
     /// In id order, as locks are taken.

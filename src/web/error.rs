@@ -26,6 +26,9 @@ const RETRY_AFTER_SECONDS: &str = "1";
 pub(super) enum WebError {
     #[error("there is nothing here")]
     NotFound,
+    /// An invitation or reset link that is unknown, used, ended or revoked: it is never said which.
+    #[error("this link can’t be used any more")]
+    LinkOver,
     #[error("this address can't be used in this way")]
     WrongMethod,
     /// The form is not from a page that this browser was given.
@@ -87,7 +90,7 @@ struct Faceless {
 impl WebError {
     fn status(&self) -> StatusCode {
         match self {
-            WebError::NotFound => StatusCode::NOT_FOUND,
+            WebError::NotFound | WebError::LinkOver => StatusCode::NOT_FOUND,
             WebError::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
             WebError::ForeignForm | WebError::Forbidden { .. } | WebError::PlanTooLow => {
                 StatusCode::FORBIDDEN
@@ -114,6 +117,11 @@ impl WebError {
                 "Page not found",
                 "There is no page at this address, or it belongs to an organization that you are not a member of.",
                 "Check the address, or start from the overview.",
+            ),
+            WebError::LinkOver => (
+                "This link can’t be used any more",
+                "A link works once and for seven days, and a newer one takes its place. Nothing was changed.",
+                "Ask whoever sent it to you for a new one.",
             ),
             WebError::WrongMethod => (
                 "That can’t be done here",

@@ -24,9 +24,12 @@ pub(super) enum Sentence {
     CheckHadEnded,
     CheckJoined,
     Nothing,
+    AccountMade,
+    Joined,
+    PasswordSet,
 }
 
-const ALL: [(Sentence, &str, &str, &str); 7] = [
+const ALL: [(Sentence, &str, &str, &str); 10] = [
     (Sentence::Renamed, "renamed", "success", "The organization was renamed."),
     (Sentence::Disabled, "disabled", "success", "Audit logs are inactive. Nothing new is collected."),
     (Sentence::Removed, "removed", "success", "The integration was removed. Files in your bucket stay."),
@@ -39,6 +42,9 @@ const ALL: [(Sentence, &str, &str, &str); 7] = [
     (Sentence::CheckHadEnded, "ended", "warning", "The access check had ended already."),
     (Sentence::CheckJoined, "joined", "warning", "An access check was under way already: this is the one."),
     (Sentence::Nothing, "nothing", "warning", "That was done already. Nothing was changed."),
+    (Sentence::AccountMade, "account", "success", "Your account is ready and you are signed in."),
+    (Sentence::Joined, "joined-organization", "success", "You are a member of this organization now."),
+    (Sentence::PasswordSet, "password-set", "success", "Your password was set. Sign in with it."),
 ];
 
 fn cookie_name(web: &Web) -> String {

@@ -13,6 +13,8 @@ use super::config::Hosts;
 #[derive(Clone, Debug)]
 pub(super) struct RequestId(pub(super) String);
 
+/// What stands before the secret in the paths of links.
+const LINKS: [&str; 2] = ["/invitations/", "/password-resets/"];
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Nothing inline, nothing from elsewhere, no frames around us.
@@ -36,7 +38,8 @@ pub(super) async fn identify_and_protect(
 ) -> Response {
     let id = hex::encode(web.entropy.bytes::<8>());
     request.extensions_mut().insert(RequestId(id.clone()));
-    let span = tracing::error_span!("request", id, method = %request.method(), path = request.uri().path());
+    let path = loggable(request.uri().path());
+    let span = tracing::error_span!("request", id, method = %request.method(), path);
     let mut response = next.run(request).instrument(span).await;
     let headers = response.headers_mut();
     for (name, value) in [
@@ -56,6 +59,12 @@ pub(super) async fn identify_and_protect(
     response
 }
 
+/// A path as logs may have it: what follows in a link's path opens the link.
+fn loggable(path: &str) -> &str {
+    let secret = LINKS.iter().find(|start| path.starts_with(**start));
+    secret.copied().unwrap_or(path)
+}
+
 /// Refuses a request for another host: a name that was pointed at us (DNS rebinding) gets nothing.
 pub(super) async fn require_host(State(web): State<Web>, request: Request, next: Next) -> Response {
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
@@ -64,4 +73,17 @@ pub(super) async fn require_host(State(web): State<Web>, request: Request, next:
     }
     let answer = format!("This server answers only to {}.\n", web.config.public_url.authority());
     (StatusCode::MISDIRECTED_REQUEST, answer).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::loggable;
+
+    #[test]
+    fn what_opens_a_link_is_not_logged() {
+        assert_eq!(loggable("/invitations/0123abcd"), "/invitations/");
+        assert_eq!(loggable("/password-resets/0123abcd/and/more"), "/password-resets/");
+        assert_eq!(loggable("/organizations/1/settings/general"), "/organizations/1/settings/general");
+        assert_eq!(loggable("/"), "/");
+    }
 }

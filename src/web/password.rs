@@ -30,7 +30,7 @@ pub enum HashError {
     Thread(#[from] tokio::task::JoinError),
 }
 
-/// Hashes a new password into a PHC string.
+/// Hashes a new password into a PHC string, for a command; requests go through the console's own hasher.
 ///
 /// # Errors
 /// Argon2 failed.
@@ -39,7 +39,7 @@ pub async fn hash_new_password(password: Password, entropy: &Entropy) -> Result<
     tokio::task::spawn_blocking(move || hash(&password, salt)).await?
 }
 
-/// Compares passwords, a few at a time.
+/// Hashes and compares passwords, a few at a time.
 #[derive(Clone, Debug)]
 pub(super) struct PasswordHasher {
     permits: Arc<Semaphore>,
@@ -52,18 +52,36 @@ impl Default for PasswordHasher {
 }
 
 impl PasswordHasher {
+    /// Hashes a new password into a PHC string.
+    pub(super) async fn hash(&self, password: Password, entropy: &Entropy) -> Result<String, HashError> {
+        let salt = entropy.bytes::<16>();
+        self.in_turn(move || hash(&password, salt)).await
+    }
+
     /// Whether the password is the stored one. Without a stored one the answer is no, after the same work.
     pub(super) async fn matches(
         &self,
         password: Password,
         stored: Option<String>,
     ) -> Result<bool, HashError> {
-        let _permit = self.permits.acquire().await.expect("the semaphore is never closed");
-        tokio::task::spawn_blocking(move || {
+        self.in_turn(move || {
             let known = stored.is_some();
             let phc = stored.unwrap_or_else(|| NOBODY.clone());
             let same = argon2id().verify_password(password.expose().as_bytes(), phc.as_str()).is_ok();
             Ok(known && same)
+        })
+        .await
+    }
+
+    async fn in_turn<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, HashError> + Send + 'static,
+    ) -> Result<T, HashError> {
+        let permit = self.permits.clone().acquire_owned().await.expect("the semaphore is never closed");
+        // The thread has the permit: who hangs up early does not let another in beside it.
+        tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            work()
         })
         .await?
     }
@@ -88,8 +106,8 @@ mod tests {
     #[tokio::test]
     async fn only_the_right_password_matches_and_an_unknown_account_never_does() {
         let typed = |text: &str| Password::typed(text).unwrap();
-        let stored = hash_new_password(typed("trailpost-demo"), &Entropy::system()).await.unwrap();
         let hasher = PasswordHasher::default();
+        let stored = hasher.hash(typed("trailpost-demo"), &Entropy::system()).await.unwrap();
         assert!(hasher.matches(typed("trailpost-demo"), Some(stored.clone())).await.unwrap());
         assert!(!hasher.matches(typed("trailpost-demo "), Some(stored)).await.unwrap());
         assert!(!hasher.matches(typed("nobody signs in with this"), None).await.unwrap());

@@ -47,6 +47,11 @@ pub fn table() -> Vec<Route> {
         read("/sign-in", Public, Page, get(pages::session::new)),
         write("/sign-in", Public, Page, post(pages::session::create)),
         write("/sign-out", SignedIn, Page, post(pages::session::delete)),
+        // Whoever has the link may use it; who that has to be, the page says.
+        read(INVITATION, Public, Page, get(pages::invitation::show)),
+        write(INVITATION, Public, Page, post(pages::invitation::accept)),
+        read(PASSWORD_RESET, Public, Page, get(pages::password_reset::edit)),
+        write(PASSWORD_RESET, Public, Page, post(pages::password_reset::update)),
         write("/theme", Public, Page, post(pages::theme::update)),
         read(
             "/organizations/{organization_id}",
@@ -117,6 +122,9 @@ pub fn table() -> Vec<Route> {
     ]
 }
 
+/// Logs leave the token out (`web::headers`).
+const INVITATION: &str = "/invitations/{token}";
+const PASSWORD_RESET: &str = "/password-resets/{token}";
 const AUDIT_LOGS: &str = "/organizations/{organization_id}/settings/audit-logs";
 
 /// A path under Settings > Audit logs.

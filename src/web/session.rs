@@ -3,6 +3,7 @@
 //! Guarantees:
 //! - the database holds only a hash of the cookie's value;
 //! - a session that was ended can't be saved back into being;
+//! - it is over once the account's password was set anew;
 //! - it ends after twelve hours without a request that a person made, and after seven days in any case.
 
 use std::time::Duration;
@@ -14,6 +15,7 @@ use tower_sessions::session::{Id, Record};
 use tower_sessions::{Session, SessionStore, session_store};
 
 use crate::domain::clock::{Clock, Timestamp};
+use crate::domain::credential::PasswordVersion;
 use crate::domain::id::UserId;
 use crate::store::{SessionHash, Store};
 
@@ -25,8 +27,11 @@ const SIGNED_IN: &str = "signed_in";
 
 /// Who is signed in, as kept in the session.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct SignedIn {
-    user: UserId,
+pub(super) struct SignedIn {
+    pub(super) user: UserId,
+    /// The password that it was made under. Sessions older than this field were made under the first one.
+    #[serde(default)]
+    pub(super) password: PasswordVersion,
     since: Timestamp,
     seen: Timestamp,
 }
@@ -35,10 +40,11 @@ struct SignedIn {
 pub(super) async fn sign_in(
     session: &Session,
     user: UserId,
+    password: PasswordVersion,
     now: Timestamp,
 ) -> Result<(), tower_sessions::session::Error> {
     session.cycle_id().await?;
-    session.insert(SIGNED_IN, SignedIn { user, since: now, seen: now }).await
+    session.insert(SIGNED_IN, SignedIn { user, password, since: now, seen: now }).await
 }
 
 /// Who is signed in. Asking counts as being seen, unless it is a page's own polling.
@@ -46,7 +52,7 @@ pub(super) async fn signed_in(
     session: &Session,
     now: Timestamp,
     polling: bool,
-) -> Result<Option<UserId>, tower_sessions::session::Error> {
+) -> Result<Option<SignedIn>, tower_sessions::session::Error> {
     let Some(mut signed_in) = session.get::<SignedIn>(SIGNED_IN).await? else { return Ok(None) };
     if now.since(signed_in.since) > ABSOLUTE {
         session.flush().await?;
@@ -56,7 +62,7 @@ pub(super) async fn signed_in(
         signed_in.seen = now;
         session.insert(SIGNED_IN, signed_in.clone()).await?;
     }
-    Ok(Some(signed_in.user))
+    Ok(Some(signed_in))
 }
 
 /// The store that tower-sessions works on.

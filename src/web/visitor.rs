@@ -81,9 +81,17 @@ pub(super) async fn recognise(
 }
 
 async fn signed_in_user(web: &Web, session: &Session, polling: bool) -> Result<Option<User>, WebError> {
-    match session::signed_in(session, web.clock.wall(), polling).await? {
-        Some(id) => Ok(web.store.user(id).await?),
-        None => Ok(None),
+    let Some(signed_in) = session::signed_in(session, web.clock.wall(), polling).await? else {
+        return Ok(None);
+    };
+    let account = web.store.account(signed_in.user).await?;
+    match account.filter(|account| account.password_version == signed_in.password) {
+        Some(account) => Ok(Some(account.user)),
+        // The password was set anew since: whoever knew the old one is out.
+        None => {
+            session.flush().await?;
+            Ok(None)
+        }
     }
 }
 

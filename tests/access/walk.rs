@@ -22,6 +22,11 @@ impl Attempt {
     pub fn is_form(&self) -> bool {
         self.face == Face::Page && self.method != Method::GET
     }
+
+    /// Whether membership is asked for before anything else.
+    pub fn is_of_an_organization(&self) -> bool {
+        self.route.contains("{organization_id}")
+    }
 }
 
 /// Every route for one person; signing out comes last.
@@ -39,7 +44,8 @@ fn attempt(person: &Person, route: &route::Route) -> Attempt {
     let path = route
         .path
         .replace("{organization_id}", &person.organization_id)
-        .replace("{check_id}", "0199f3c2-0000-7000-8000-000000000000");
+        .replace("{check_id}", "0199f3c2-0000-7000-8000-000000000000")
+        .replace("{token}", &"0".repeat(64));
     assert!(!path.contains('{'), "{name} has a parameter that this test does not fill in");
     Attempt { route: name, method: route.method.clone(), path, face: route.face, expected: *expected }
 }

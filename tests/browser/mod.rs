@@ -1,3 +1,4 @@
 //! What people do in a real browser.
 
 mod first_light;
+mod keyboard;

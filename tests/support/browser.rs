@@ -177,6 +177,24 @@ impl Browser {
         self.wait_for(&format!("“{name}” has the focus"), focused).await;
     }
 
+    /// Presses Tab until what is called this has the focus.
+    pub async fn tab_to(&self, name: &str) {
+        let reached = async || {
+            let focused = self.session.active_element().await.ok()?;
+            if self.accessible_name(&focused).await.ok()? == name {
+                return Some(());
+            }
+            focused.send_keys(Key::Tab + "").await.ok()?;
+            None
+        };
+        self.wait_for(&format!("Tab reaches “{name}”"), reached).await;
+    }
+
+    /// Types at whatever has the focus.
+    pub async fn press(&self, keys: impl Into<TypingData>) {
+        self.session.active_element().await.unwrap().send_keys(keys).await.unwrap();
+    }
+
     /// The page's errors since the last call: uncaught exceptions, refused resources, failed requests.
     pub async fn console_errors(&self) -> Vec<String> {
         let log = self.session.browser_log().await.unwrap();

@@ -1,10 +1,29 @@
 //! Console pages: a template's struct beside its handler, one file for each resource.
 
 pub(super) mod audit_logs;
+pub(super) mod invitation;
 pub(super) mod organization;
+pub(super) mod password_reset;
 pub(super) mod plan;
 pub(super) mod session;
 pub(super) mod theme;
+
+use serde::Deserialize;
+
+use super::error::WebError;
+use crate::domain::credential::LinkToken;
+
+/// The secret of an invitation or reset link.
+#[derive(Deserialize)]
+pub(crate) struct LinkInPath {
+    token: String,
+}
+
+impl LinkInPath {
+    fn token(&self) -> Result<LinkToken, WebError> {
+        self.token.parse().map_err(|_| WebError::LinkOver)
+    }
+}
 
 /// A text field as typed, with what is wrong with it.
 #[derive(Clone, Default)]

@@ -6,14 +6,17 @@ use axum::response::{IntoResponse, Redirect, Response};
 use http::StatusCode;
 use secrecy::ExposeSecret;
 use serde::Deserialize;
+use tower_cookies::Cookies;
 use tower_sessions::Session;
 
 use super::{FieldView, local_path};
 use crate::domain::credential::Password;
 use crate::domain::throttle::Subject;
-use crate::domain::user::{EmailAddress, User};
+use crate::domain::user::EmailAddress;
+use crate::store::SignIn;
 use crate::web::error::WebError;
-use crate::web::form::{CheckedForm, NoFields};
+use crate::web::flash;
+use crate::web::form::CheckedForm;
 use crate::web::render::{Shell, html, organization_href};
 use crate::web::visitor::Visitor;
 use crate::web::wording::count;
@@ -25,7 +28,7 @@ const WRONG: &str = "That e-mail address and password don’t belong together. C
 /// The sign-in page.
 #[derive(Template)]
 #[template(path = "pages/session/new.html")]
-struct SignIn {
+struct SignInPage {
     shell: Shell,
     email: FieldView,
     /// Why the last try failed.
@@ -57,23 +60,43 @@ pub(crate) struct SignInForm {
     return_to: String,
 }
 
+#[derive(Deserialize)]
+pub(crate) struct SignOutForm {
+    #[serde(default)]
+    return_to: String,
+}
+
+/// Where one lands before the first invitation.
+#[derive(Template)]
+#[template(path = "pages/session/home.html")]
+struct NoOrganization {
+    shell: Shell,
+    email: String,
+}
+
 pub(crate) async fn home(State(web): State<Web>, visitor: Visitor) -> Result<Response, WebError> {
-    let Some(user) = visitor.user else { return Ok(Redirect::to("/sign-in").into_response()) };
+    let Some(user) = &visitor.user else { return Ok(Redirect::to("/sign-in").into_response()) };
     let memberships = web.store.memberships(user.id).await?;
-    let first = memberships.first().ok_or(WebError::NotFound)?;
+    let Some(first) = memberships.first() else {
+        let email = user.email.to_string();
+        let shell = Shell::alone(&visitor, "No organization");
+        return html(StatusCode::OK, &NoOrganization { shell, email });
+    };
     Ok(Redirect::to(&organization_href(&first.organization)).into_response())
 }
 
 pub(crate) async fn new(
     State(web): State<Web>,
     visitor: Visitor,
+    cookies: Cookies,
     Query(query): Query<ReturnTo>,
 ) -> Result<Response, WebError> {
     let return_to = local_path(&query.return_to).to_owned();
     if visitor.user.is_some() {
         return Ok(Redirect::to(&return_to).into_response());
     }
-    sign_in_page(&web, &visitor, StatusCode::OK, FieldView::default(), None, return_to)
+    let shell = Shell::alone(&visitor, "Sign in").with_flash(flash::take(&web, &cookies));
+    sign_in_page(&web, shell, StatusCode::OK, FieldView::default(), None, return_to)
 }
 
 pub(crate) async fn create(
@@ -85,7 +108,8 @@ pub(crate) async fn create(
     let return_to = local_path(&form.return_to).to_owned();
     let again = |status, error: &str| {
         let email = FieldView { value: form.email.clone(), error: None };
-        sign_in_page(&web, &visitor, status, email, Some(error.to_owned()), return_to.clone())
+        let shell = Shell::alone(&visitor, "Sign in");
+        sign_in_page(&web, shell, status, email, Some(error.to_owned()), return_to.clone())
     };
     let subjects = subjects(&visitor, &form);
     let wait = web.store.sign_in_wait(subjects.clone(), web.clock.wall()).await?;
@@ -94,12 +118,12 @@ pub(crate) async fn create(
         let error = format!("Too many sign-ins have failed here. Wait {seconds}, then try again.");
         return again(StatusCode::TOO_MANY_REQUESTS, &error);
     }
-    let Some(user) = authenticate(&web, &form).await? else {
+    let Some(SignIn { user, password_version, .. }) = authenticate(&web, &form).await? else {
         web.store.count_failed_sign_in(subjects, web.clock.wall()).await?;
         return again(StatusCode::UNPROCESSABLE_ENTITY, WRONG);
     };
     web.store.forget_failed_sign_ins(Some(Subject::account(&user.email)), web.clock.wall()).await?;
-    session::sign_in(&session, user.id, web.clock.wall()).await?;
+    session::sign_in(&session, user.id, password_version, web.clock.wall()).await?;
     web.store.record_login(visitor.caller(&user), user).await?;
     Ok(Redirect::to(&return_to).into_response())
 }
@@ -114,34 +138,40 @@ pub(crate) async fn delete(
     State(web): State<Web>,
     visitor: Visitor,
     session: Session,
-    CheckedForm(NoFields {}): CheckedForm<NoFields>,
+    CheckedForm(form): CheckedForm<SignOutForm>,
 ) -> Result<Redirect, WebError> {
+    sign_out(&web, &visitor, &session).await?;
+    Ok(Redirect::to(match local_path(&form.return_to) {
+        "/" => "/sign-in",
+        elsewhere => elsewhere,
+    }))
+}
+
+/// Signs out whoever is signed in, on the record.
+pub(super) async fn sign_out(web: &Web, visitor: &Visitor, session: &Session) -> Result<(), WebError> {
     if let (Some(user), Some(id)) = (visitor.user.clone(), session.id()) {
         web.store.sign_out(visitor.caller(&user), user, session::hash(id)).await?;
     }
     // The row is gone; this takes the cookie too.
     session.flush().await?;
-    Ok(Redirect::to("/sign-in"))
+    Ok(())
 }
 
 /// The same work for an account that does not exist as for a wrong password.
-async fn authenticate(web: &Web, form: &SignInForm) -> Result<Option<User>, WebError> {
+async fn authenticate(web: &Web, form: &SignInForm) -> Result<Option<SignIn>, WebError> {
     let Ok(password) = Password::typed(&form.password) else { return Ok(None) };
     let found = match form.email.parse::<EmailAddress>() {
         Ok(email) => web.store.sign_in(email).await?,
         Err(_) => None,
     };
-    let (user, stored) = match found {
-        Some(found) => (Some(found.user), Some(found.password_hash)),
-        None => (None, None),
-    };
+    let stored = found.as_ref().map(|found| found.password_hash.clone());
     let matches = web.passwords.matches(password, stored).await?;
-    Ok(user.filter(|_| matches))
+    Ok(found.filter(|_| matches))
 }
 
 fn sign_in_page(
     web: &Web,
-    visitor: &Visitor,
+    shell: Shell,
     status: StatusCode,
     email: FieldView,
     error: Option<String>,
@@ -153,12 +183,6 @@ fn sign_in_page(
         email: shortcut.email.clone(),
         password: shortcut.password.expose_secret().to_owned(),
     });
-    let page = SignIn {
-        shell: Shell::alone(visitor, "Sign in"),
-        email,
-        error,
-        return_to,
-        shortcuts: shortcuts.collect(),
-    };
+    let page = SignInPage { shell, email, error, return_to, shortcuts: shortcuts.collect() };
     html(status, &page)
 }
