@@ -1,6 +1,7 @@
 //! The schema: brought up to date by whoever serves, only looked at by everybody else.
 
 use futures::FutureExt;
+use sqlx::Connection as _;
 use sqlx::migrate::Migrator;
 
 use super::database::{Database, Sql, fetch_one};
@@ -33,8 +34,14 @@ impl Database {
     async fn migrate(&self) -> Result<(), StoreError> {
         match self {
             Database::Sqlite { writer, .. } => SQLITE.run(writer).await?,
-            // Takes an advisory lock: several processes that start at once wait for the first.
-            Database::Postgres(pool) => POSTGRES.run(pool).await?,
+            Database::Postgres(pool) => {
+                // A connection of its own, without the bounds that requests have. The migrator takes an advisory
+                // lock: of several processes that start at once, the others wait for the first.
+                let mut connection = pool.acquire().await?.detach();
+                sqlx::raw_sql("SET statement_timeout = 0; SET lock_timeout = 0").execute(&mut connection).await?;
+                POSTGRES.run(&mut connection).await?;
+                connection.close().await?;
+            }
         }
         Ok(())
     }

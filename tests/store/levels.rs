@@ -107,3 +107,13 @@ async fn set_newest(database: &TestDatabase, from: i64, to: i64) {
     let statement = format!("UPDATE _sqlx_migrations SET version = {to} WHERE version = {from}");
     assert_eq!(database.tamper(&statement).await, 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn processes_that_start_at_once_on_a_new_database_all_start() {
+    let database = TestDatabase::make(Engine::Postgres).await;
+    let clock = Clock::system();
+    let openings = (0..4).map(|_| database.open(Opening::Serve, &clock));
+    for opened in futures::future::join_all(openings).await {
+        opened.unwrap().close().await;
+    }
+}
