@@ -99,6 +99,27 @@ impl FromStr for ProducerToken {
     }
 }
 
+/// What an invitation or a password reset is opened with: 256 random bits in a link. Shown once.
+#[derive(Clone, Debug)]
+pub struct LinkToken(SecretString);
+
+impl LinkToken {
+    /// A new one.
+    pub fn generate(entropy: &Entropy) -> LinkToken {
+        LinkToken(hex::encode(entropy.bytes::<32>()).into())
+    }
+
+    /// The plain text.
+    pub fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+
+    /// What is stored.
+    pub fn hash(&self) -> TokenHash {
+        TokenHash(Sha256::digest(self.expose()).into())
+    }
+}
+
 /// The SHA-256 of a token.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct TokenHash([u8; 32]);
