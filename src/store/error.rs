@@ -28,6 +28,9 @@ pub enum StoreError {
     /// same ids.
     #[error("the commit of several requests failed: {0}")]
     Group(#[source] std::sync::Arc<StoreError>),
+    /// Until the engine is merged.
+    #[error("PostgreSQL is not supported yet; use sqlite:PATH")]
+    NoPostgresYet,
     /// The store was closed.
     #[error("the store is closed")]
     Closed,

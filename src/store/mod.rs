@@ -10,17 +10,19 @@ mod doorbell;
 mod error;
 mod ingestion;
 mod integrations;
+mod links_stub;
 mod memberships;
 mod organizations;
+mod overview;
+mod plans;
 mod records;
 mod sealing;
 mod sessions;
 mod status;
 mod throttle;
 mod transaction;
+mod url;
 mod users;
-
-use std::path::Path;
 
 use futures::FutureExt;
 
@@ -31,16 +33,32 @@ use ingestion::Ingestion;
 
 pub use access_checks::{AccessCheck, NewCheck, OpenedCheck};
 pub use check_runs::{CheckVerdict, ClaimedCheck};
-pub use credentials::{ProducerAccess, TokenScope};
+pub use credentials::{ListedToken, ProducerAccess, TokenRefused, TokenScope};
 pub use deliveries::{AttemptResult, Claim, DueBatch, FinishedBatch, Lease};
 pub use doorbell::Doorbell;
 pub use error::StoreError;
 pub use integrations::{Integration, Refused, SwitchedOff};
+pub use links_stub::{Invite, InviteRefused};
 pub use memberships::Membership;
+pub use overview::{OrganizationSummary, Overview};
+pub use plans::PlanChange;
 pub use records::{IngestError, Ingested, StoredLine};
 pub use sessions::SessionHash;
 pub use status::{BatchState, DeliveryAttempt, DeliveryRow, DeliveryStatus};
+pub use url::{PostgresUrl, StoreUrl, StoreUrlError};
 pub use users::SignIn;
+
+/// What a process opens the database for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Opening {
+    /// To serve: brings the schema up to date and, on SQLite, releases what a dead process held.
+    Serve,
+    /// To bring the schema up to date, also beside a process that serves: releases nothing.
+    Migrate,
+    /// To run one command, also beside a process that serves: releases nothing, makes the schema of a new database,
+    /// and refuses one that is older or newer than this version's.
+    Command,
+}
 
 /// The database, with the clock and randomness that its rows are made of. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -53,15 +71,25 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens the SQLite database in `file`, making or migrating it as needed. One process at a time may have it.
+    /// Opens the database. `most_connections` bounds what one process holds of a server's; SQLite has its own number.
     ///
     /// # Errors
-    /// The file can't be opened, the schema can't be brought up to date, or the linked SQLite is unsound.
-    pub async fn open_sqlite(file: &Path, clock: Clock, entropy: Entropy) -> Result<Store, StoreError> {
+    /// The database can't be opened or reached, its schema is not one that this mode takes, or the linked SQLite is
+    /// unsound.
+    pub async fn open(
+        url: &StoreUrl,
+        opening: Opening,
+        _most_connections: u32,
+        clock: Clock,
+        entropy: Entropy,
+    ) -> Result<Store, StoreError> {
+        let StoreUrl::Sqlite(file) = url else { return Err(StoreError::NoPostgresYet) };
         let database = Database::open_sqlite(file).await?;
         let ingestion = Ingestion::start(database.clone(), clock.clone(), entropy.clone());
         let store = Store { database, clock, entropy, bell: Bell::new(), ingestion };
-        store.release_what_a_dead_process_held().await?;
+        if opening == Opening::Serve {
+            store.release_what_a_dead_process_held().await?;
+        }
         Ok(store)
     }
 

@@ -4,6 +4,9 @@
 mod appending;
 mod delivering;
 mod integrating;
+mod overview;
+mod plans;
+mod tokens;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +23,7 @@ use trailpost::domain::organization::{Organization, Plan};
 use trailpost::domain::submission::SubmittedRecord;
 use trailpost::domain::user::User;
 use trailpost::domain::window::{SealSpread, WindowLength};
-use trailpost::store::{CheckVerdict, Claim, Integration, NewCheck, Store};
+use trailpost::store::{CheckVerdict, Claim, Integration, NewCheck, Opening, Store, StoreUrl};
 
 use crate::support::{submission, with_id};
 
@@ -41,10 +44,8 @@ impl Books {
     pub async fn open() -> Books {
         let folder = Arc::new(tempfile::tempdir().unwrap());
         let clock = Clock::manual(Timestamp::from_millis(START));
-        let store =
-            Store::open_sqlite(&folder.path().join("trailpost.db"), clock.clone(), Entropy::seeded(1))
-                .await
-                .unwrap();
+        let url = StoreUrl::in_data_folder(folder.path());
+        let store = Store::open(&url, Opening::Serve, 4, clock.clone(), Entropy::seeded(1)).await.unwrap();
         let acme = store.create_organization("Acme".parse().unwrap(), Plan::Enterprise).await.unwrap();
         let owner = store
             .create_user("owner@acme.example".parse().unwrap(), "Olivia".parse().unwrap(), String::new())
