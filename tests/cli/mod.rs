@@ -1,7 +1,11 @@
 //! The real `trailpost` command: what it prints, where, and with which exit code.
 
 mod command;
+mod configuration;
 mod crash;
+mod installation;
+mod operator;
+mod serve;
 
 use std::net::TcpListener;
 use std::path::Path;
