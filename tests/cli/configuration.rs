@@ -54,9 +54,7 @@ fn check_config_prints_what_is_in_force_without_secrets() {
 #[test]
 fn what_check_config_prints_is_a_configuration() {
     let installation = Installation::new();
-    let printed = start_in(installation.folder(), &["check-config"], &[]);
-    let mut printed = printed;
-    let text = printed.output_until("filter = ");
+    let text = start_in(installation.folder(), &["check-config"], &[]).output_until("filter = ");
     std::fs::write(installation.folder().join("a.toml"), &text).unwrap();
     let json = |flags: &[&str]| start_in(installation.folder(), flags, &[]).end().stdout;
     assert_eq!(json(&["check-config", "--config", "a.toml", "--json"]), json(&["check-config", "--json"]));

@@ -164,6 +164,14 @@ fn help_is_for_reading() {
     }
 }
 
+#[test]
+fn every_flag_of_serve_is_explained() {
+    let ended = run(&["serve", "--help"]);
+    for flag in ["--config", "--listen", "--public-url", "--store", "--data-dir", "--role", "--json"] {
+        assert!(ended.stdout.contains(flag), "{flag} is explained in: {}", ended.stdout);
+    }
+}
+
 fn keys(object: &Value) -> Vec<&str> {
     object.as_object().unwrap().keys().map(String::as_str).collect()
 }

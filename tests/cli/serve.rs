@@ -4,6 +4,7 @@ use reqwest::Method;
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection as _, SqliteConnection};
 
+use super::command::start_in;
 use super::installation::Installation;
 use super::keys;
 use crate::support::http_user::HttpUser;
@@ -30,7 +31,7 @@ async fn serve_says_in_one_line_of_json_that_it_is_ready_and_stops_when_told() {
 fn serve_says_to_people_where_it_is() {
     let installation = Installation::new();
     let flags = ["serve", "--listen", "127.0.0.1:0", "--public-url", "https://console.example.com"];
-    let mut running = super::command::start_in(installation.folder(), &flags, &[]);
+    let mut running = start_in(installation.folder(), &flags, &[]);
     let line = running.line();
     assert!(line.starts_with("Trailpost serves https://console.example.com on 127.0.0.1:"), "{line}");
     assert!(installation.folder().join("trailpost-data/trailpost.db").exists(), "the default data folder");
@@ -42,8 +43,7 @@ fn serve_says_to_people_where_it_is() {
 fn the_log_can_be_read_by_programs() {
     let installation = Installation::new();
     let flags = ["serve", "--listen", "127.0.0.1:0", "--json"];
-    let mut running =
-        super::command::start_in(installation.folder(), &flags, &[("TRAILPOST__LOG__FORMAT", "json")]);
+    let mut running = start_in(installation.folder(), &flags, &[("TRAILPOST__LOG__FORMAT", "json")]);
     running.line();
     running.terminate();
     let ended = running.end();

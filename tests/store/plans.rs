@@ -62,6 +62,11 @@ async fn a_plan_below_enterprise_suspends_and_its_return_resumes() {
     assert_eq!(lines[3]["actor"]["principal_type"], "service_account");
     assert_eq!(lines[3]["actor"]["principal_id"], "trailpost");
     assert!(suspended["parameters"].get("source_ip").is_none(), "nobody pressed anything");
+    let schema = include_str!("../../static/schemas/audit-record.v1.json");
+    let schema = jsonschema::validator_for(&serde_json::from_str(schema).unwrap()).unwrap();
+    for line in &lines {
+        assert!(schema.is_valid(line), "{line}");
+    }
 }
 
 #[tokio::test]
