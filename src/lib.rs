@@ -17,7 +17,9 @@
 //! | [`web`] | console pages, HTTP API, sessions | domain, store |
 //! | `sandbox` | S3 and STS over real HTTP (feature `demo`) | domain |
 //! | `demo` | seeds, a small AWS, activity (feature `demo`) | domain, store, sandbox |
-//! | [`app`], [`cli`], `main` | put it together | all |
+//! | [`config`] | the operator's configuration, parsed | domain, store, web |
+//! | [`telemetry`], [`shutdown`] | the log; the signals to stop at | config |
+//! | [`app`], [`cli`], `main` | put it together: `serve`, `demo`, the operator's commands | all |
 //!
 //! `web` never talks to AWS: what needs AWS is a row that `web` writes and `writer` picks up, so that credentials
 //! live in one kind of process and there is one code path. A test reads the imports and fails on any other arrow.
@@ -46,11 +48,14 @@
 pub mod app;
 pub mod aws;
 pub mod cli;
+pub mod config;
 #[cfg(feature = "demo")]
 pub mod demo;
 pub mod domain;
 #[cfg(feature = "demo")]
 pub mod sandbox;
+pub mod shutdown;
 pub mod store;
+pub mod telemetry;
 pub mod web;
 pub mod writer;

@@ -2,13 +2,14 @@
 
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
-use super::{App, AppConfig, DataFolder, StartError, listen};
+use super::{App, AppConfig, DataFolder, EndedEarly, StartError, WriterConfig, listen, local_address};
 use crate::aws::AwsIdentity;
 use crate::demo::seed::{PASSWORD, Seeded, seed};
 use crate::demo::{activity, world};
@@ -17,7 +18,9 @@ use crate::domain::credential::Password;
 use crate::domain::window::{SealSpread, WindowLength};
 use crate::sandbox::{Sandbox, SandboxConfig};
 use crate::store::Store;
-use crate::web::{Hosts, PublicUrl, SignInShortcut, WebConfig, hash_new_password};
+use crate::web::{Hosts, PublicUrl, SignInShortcut, TrustedProxies, WebConfig, hash_new_password};
+
+const MOST_CONNECTIONS: NonZeroUsize = NonZeroUsize::new(1024).expect("more than none");
 
 /// How the demo is to run.
 #[derive(Clone, Debug)]
@@ -150,12 +153,14 @@ impl Demo {
         let web = WebConfig {
             public_url,
             hosts: if console_address.ip().is_unspecified() { Hosts::Any } else { Hosts::OfPublicUrl },
-            principal_arn: world::OUR_PRINCIPAL.to_owned(),
+            principal_arn: Some(world::OUR_PRINCIPAL.parse().expect("the demo’s principal is one")),
+            trusted_proxies: TrustedProxies::default(),
             default_window: options.window,
             shortcuts: shortcuts(&seeded),
         };
         // Whoever watches a demo waits for the window's end already.
-        let config = AppConfig { aws, web, seal_spread: SealSpread::None };
+        let writer = WriterConfig { aws, seal_spread: SealSpread::None };
+        let config = AppConfig { web: Some(web), writer: Some(writer), most_connections: MOST_CONNECTIONS };
         let app = App::start(store, clock.clone(), entropy, config, console_listener).await;
         Ok(Demo { app, sandbox, clock, announcement, activity: trickling, stop, _folder: folder })
     }
@@ -180,6 +185,11 @@ impl Demo {
         &self.sandbox
     }
 
+    /// Waits for a part to end that nobody told to: for ever, when all is well.
+    pub async fn ended_early(&mut self) -> EndedEarly {
+        self.app.ended_early().await
+    }
+
     /// Stops everything, the sandbox last, so that deliveries in flight can finish.
     pub async fn stop(self) {
         self.activity.cancel();
@@ -187,10 +197,6 @@ impl Demo {
         self.stop.cancel();
         self.sandbox.stop().await;
     }
-}
-
-fn local_address(listener: &tokio::net::TcpListener) -> Result<SocketAddr, StartError> {
-    listener.local_addr().map_err(|error| StartError::Other(error.to_string()))
 }
 
 /// An address that this machine can connect to: what listens on all addresses is reached by loopback.
@@ -210,7 +216,7 @@ async fn seed_store(store: &Store, entropy: &Entropy) -> Result<Seeded, StartErr
     let password = Password::new(PASSWORD).expect("the demo's password is long enough");
     let hash =
         hash_new_password(password, entropy).await.map_err(|error| StartError::Other(error.to_string()))?;
-    Ok(seed(store, entropy, &hash).await?)
+    seed(store, entropy, &hash).await.map_err(|error| StartError::Other(error.to_string()))
 }
 
 async fn start_sandbox(

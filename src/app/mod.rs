@@ -3,30 +3,37 @@
 
 #[cfg(feature = "demo")]
 pub mod demo;
+mod parts;
+pub mod serve;
 mod server;
 
 use std::fs::File;
 use std::io;
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::task::JoinSet;
 use tokio::time::timeout;
-use tokio_util::sync::CancellationToken;
 
 use crate::aws::{Aws, AwsIdentity};
+use crate::config::StoreConfig;
 use crate::domain::clock::{Clock, Entropy};
 use crate::domain::window::SealSpread;
-use crate::store::{Opening, Store, StoreError};
-use crate::web::{Web, WebConfig};
+use crate::store::{Opening, Store, StoreError, StoreUrl};
+use crate::web::{Web, WebConfig, health_router};
 use crate::writer::Writer;
+use parts::Parts;
+
+pub use parts::EndedEarly;
 
 /// What is in flight at a stop gets so long to finish. The store keeps what does not.
 const DRAIN: Duration = Duration::from_secs(20);
 const CLOSE: Duration = Duration::from_secs(5);
+/// For a store in a data folder, which is SQLite's and has its own number.
+const STORE_CONNECTIONS: u32 = 4;
 
 /// Why the product could not start.
 #[derive(Debug, thiserror::Error)]
@@ -72,6 +79,10 @@ fn listen_advice(error: &io::Error) -> String {
     }
 }
 
+fn local_address(listener: &TcpListener) -> Result<SocketAddr, StartError> {
+    listener.local_addr().map_err(|error| StartError::Other(error.to_string()))
+}
+
 /// Takes an address.
 ///
 /// # Errors
@@ -108,8 +119,8 @@ impl DataFolder {
     /// # Errors
     /// It can't be opened or migrated.
     pub async fn open_store(&self, clock: &Clock, entropy: &Entropy) -> Result<Store, StartError> {
-        let file = self.path.join("trailpost.db");
-        Ok(Store::open_sqlite(&file, Opening::Serve, clock.clone(), entropy.clone()).await?)
+        let url = StoreUrl::in_data_folder(&self.path);
+        Ok(Store::open(&url, Opening::Serve, STORE_CONNECTIONS, clock.clone(), entropy.clone()).await?)
     }
 
     /// A path in the folder.
@@ -118,27 +129,60 @@ impl DataFolder {
     }
 }
 
+/// Opens the database of one command. The folder of a SQLite file is made if need be; it is not locked, so that the
+/// command can run beside a process that serves.
+///
+/// # Errors
+/// The folder can't be made, or the database can't be opened.
+pub async fn open_beside_a_server(
+    config: &StoreConfig,
+    opening: Opening,
+    clock: &Clock,
+    entropy: &Entropy,
+) -> Result<Store, StartError> {
+    if let StoreUrl::Sqlite(file) = config.url() {
+        let folder = folder_of(file);
+        std::fs::create_dir_all(folder)
+            .map_err(|error| StartError::DataFolder { folder: folder.to_owned(), error })?;
+    }
+    let most = config.most_connections();
+    Ok(Store::open(config.url(), opening, most, clock.clone(), entropy.clone()).await?)
+}
+
+fn folder_of(file: &Path) -> &Path {
+    file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 /// What the operator (or the demo) decides about the product.
 #[derive(Debug)]
 pub struct AppConfig {
+    /// The console and the API; none for a process that only works in the background.
+    pub web: Option<WebConfig>,
+    /// The work in the background; none for a process that only answers.
+    pub writer: Option<WriterConfig>,
+    /// How many connections are served at once.
+    pub most_connections: NonZeroUsize,
+}
+
+/// What the operator (or the demo) decides about the work in the background.
+#[derive(Debug)]
+pub struct WriterConfig {
     /// Where our own AWS identity comes from.
     pub aws: AwsIdentity,
-    /// The console's part.
-    pub web: WebConfig,
     /// How long after their windows batches are sealed.
     pub seal_spread: SealSpread,
 }
 
-/// The running product: console and writer over one store.
+/// The running product, or a part of it: console, writer or both over one store.
 #[derive(Debug)]
 pub struct App {
     store: Store,
-    stop: CancellationToken,
-    tasks: JoinSet<()>,
+    parts: Parts,
 }
 
 impl App {
-    /// Starts the writer and serves the console on `listener`.
+    /// Starts the writer and serves the console on `listener`; without a console, only whether the process lives and
+    /// is ready.
     pub async fn start(
         store: Store,
         clock: Clock,
@@ -146,15 +190,19 @@ impl App {
         config: AppConfig,
         listener: TcpListener,
     ) -> App {
-        let stop = CancellationToken::new();
-        let aws = Arc::new(Aws::new(config.aws, clock.clone()).await);
-        let writer = Writer::new(store.clone(), aws, clock.clone(), entropy.clone(), config.seal_spread);
-        let router = Web::new(store.clone(), clock, entropy, config.web).router();
-        let console = server::serve(listener, router, stop.clone());
-        let mut tasks = JoinSet::new();
-        tasks.spawn(writer.run(stop.clone()));
-        tasks.spawn(console);
-        App { store, stop, tasks }
+        let mut parts = Parts::default();
+        if let Some(WriterConfig { aws, seal_spread }) = config.writer {
+            let aws = Arc::new(Aws::new(aws, clock.clone()).await);
+            let writer = Writer::new(store.clone(), aws, clock.clone(), entropy.clone(), seal_spread);
+            parts.start("writer", writer.run(parts.stop_token()));
+        }
+        let router = match config.web {
+            Some(web) => Web::new(store.clone(), clock, entropy, web).router(),
+            None => health_router(store.clone()),
+        };
+        let server = server::serve(listener, router, config.most_connections, parts.stop_token());
+        parts.start("server", server);
+        App { store, parts }
     }
 
     /// The store that everything works on.
@@ -162,20 +210,17 @@ impl App {
         &self.store
     }
 
+    /// Waits for a part to end that nobody told to: for ever, when all is well.
+    pub async fn ended_early(&mut self) -> EndedEarly {
+        self.parts.ended_early().await
+    }
+
     /// Stops taking requests and claims, lets what is in flight finish for 20 seconds, and closes the store. What is
     /// cut off then is found again: the store keeps it.
     pub async fn stop(mut self) {
-        self.stop.cancel();
-        let drained = async {
-            while let Some(ended) = self.tasks.join_next().await {
-                if let Err(error) = ended {
-                    tracing::error!(%error, "a part of the product ended early");
-                }
-            }
-        };
-        if timeout(DRAIN, drained).await.is_err() {
+        if timeout(DRAIN, self.parts.stop()).await.is_err() {
             tracing::warn!("stopped with work in flight; the store keeps it");
-            self.tasks.shutdown().await;
+            self.parts.abort().await;
         }
         if timeout(CLOSE, self.store.close()).await.is_err() {
             tracing::warn!("the store did not close in time; what was committed is on the disk");

@@ -6,9 +6,12 @@ use std::process::ExitCode;
 
 use clap::Args;
 
+use super::answer::CommandError;
 use crate::app::demo::{Announcement, Demo, DemoOptions};
 use crate::domain::clock::Clock;
 use crate::domain::window::WindowLength;
+use crate::shutdown::stop_signal;
+use crate::telemetry;
 
 #[derive(Debug, Args)]
 pub(super) struct DemoArguments {
@@ -40,12 +43,19 @@ pub(super) struct DemoArguments {
 
 /// Runs the demo until it is told to stop.
 pub(super) async fn run(arguments: DemoArguments) -> ExitCode {
+    telemetry::log_warnings();
+    match demo(arguments).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => error.report(),
+    }
+}
+
+async fn demo(arguments: DemoArguments) -> Result<(), CommandError> {
     for address in [arguments.listen, arguments.sandbox_listen] {
         if !address.ip().is_loopback() && !arguments.expose {
-            eprintln!(
-                "error: {address} is not a loopback address, and the demo's passwords are public; add --expose to allow it"
-            );
-            return ExitCode::from(2);
+            return Err(CommandError::UsedWrongly(format!(
+                "{address} is not a loopback address, and the demo's passwords are public; add --expose to allow it"
+            )));
         }
     }
     let options = DemoOptions {
@@ -57,40 +67,19 @@ pub(super) async fn run(arguments: DemoArguments) -> ExitCode {
         clock: Clock::system(),
     };
     // Listening for signals comes first, so that none is missed once the line is printed.
-    let stopped = match stop_signal() {
-        Ok(stopped) => stopped,
-        Err(error) => return failed(&error),
-    };
-    let running = match Demo::start(options).await {
-        Ok(running) => running,
-        Err(error) => return failed(&error),
-    };
+    let stopped = stop_signal()?;
+    let mut running = Demo::start(options).await?;
     if arguments.json {
         println!("{}", serde_json::to_string(running.announcement()).expect("strings make JSON"));
     } else {
         print!("{}", welcome(running.announcement()));
     }
-    stopped.await;
+    let ended = tokio::select! {
+        () = stopped => None,
+        ended = running.ended_early() => Some(ended),
+    };
     running.stop().await;
-    ExitCode::SUCCESS
-}
-
-fn failed(error: &dyn std::error::Error) -> ExitCode {
-    eprintln!("error: {error}");
-    ExitCode::FAILURE
-}
-
-/// Done at Ctrl+C or SIGTERM.
-fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-    })
+    ended.map_or(Ok(()), |ended| Err(ended.into()))
 }
 
 fn welcome(demo: &Announcement) -> String {

@@ -6,7 +6,7 @@ use crate::domain::credential::{ProducerName, ProducerToken};
 use crate::domain::membership::Role;
 use crate::domain::organization::{Organization, OrganizationName, Plan};
 use crate::domain::user::{DisplayName, EmailAddress};
-use crate::store::{Store, StoreError, TokenScope};
+use crate::store::{Store, StoreError, TokenRefused, TokenScope};
 
 /// The password of every demo account.
 pub const PASSWORD: &str = "trailpost-demo";
@@ -65,7 +65,7 @@ const TENANTS: [Tenant; 2] = [
 ///
 /// # Errors
 /// The store failed.
-pub async fn seed(store: &Store, entropy: &Entropy, password_hash: &str) -> Result<Seeded, StoreError> {
+pub async fn seed(store: &Store, entropy: &Entropy, password_hash: &str) -> Result<Seeded, TokenRefused> {
     let mut accounts = Vec::new();
     for tenant in &TENANTS {
         let organization = tenant_organization(store, tenant).await?;

@@ -32,4 +32,18 @@ impl Caller {
             source_ip,
         }
     }
+
+    /// Trailpost itself: for what nobody pressed in a browser, such as an operator's command.
+    pub fn trailpost() -> Caller {
+        Caller {
+            actor: Actor {
+                principal_id: "trailpost".to_owned(),
+                principal_name: "trailpost".to_owned(),
+                principal_type: PrincipalType::ServiceAccount,
+                display_name: None,
+            },
+            client: Client { user_agent: concat!("trailpost/", env!("CARGO_PKG_VERSION")).to_owned() },
+            source_ip: None,
+        }
+    }
 }

@@ -9,7 +9,7 @@ use super::failure::Failure;
 use super::id::{OrganizationId, RecordId};
 use super::integration::Settings;
 use super::membership::Role;
-use super::organization::OrganizationName;
+use super::organization::{OrganizationName, Plan};
 use super::record::{Action, ErrorCode, Event, Outcome, Record, ResourceType};
 use super::sequence::Sequence;
 use super::user::User;
@@ -112,6 +112,13 @@ pub fn rename_organization(before: &OrganizationName, after: &OrganizationName) 
     event
 }
 
+/// `update · plan · new plan`
+pub fn change_plan(before: Plan, after: Plan) -> EventDraft {
+    let mut event = draft("update", "plan", json!(after), after.label());
+    event.parameters = changes(&json!({ "plan": before }), &json!({ "plan": after }));
+    event
+}
+
 /// What is done to an organization's integration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IntegrationAction {
@@ -159,7 +166,7 @@ pub fn integration(
     event
 }
 
-/// A run of records that will not be delivered, for the record that explains the gap.
+/// A run of records that will not be delivered, discarded or never collected, for the record that explains the gap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Discarded {
     /// The first sequence that is left out.
@@ -173,10 +180,20 @@ pub struct Discarded {
 impl EventDraft {
     /// Names the run that this event discarded, if it discarded any.
     #[must_use]
-    pub fn discarding(mut self, discarded: Option<Discarded>) -> EventDraft {
-        if let Some(run) = discarded {
+    pub fn discarding(self, discarded: Option<Discarded>) -> EventDraft {
+        self.naming("discarded", discarded)
+    }
+
+    /// Names the run that was stored while collection was suspended, if anything was.
+    #[must_use]
+    pub fn not_collecting(self, left_out: Option<Discarded>) -> EventDraft {
+        self.naming("not_collected", left_out)
+    }
+
+    fn naming(mut self, parameter: &str, run: Option<Discarded>) -> EventDraft {
+        if let Some(run) = run {
             self.parameters.insert(
-                "discarded".to_owned(),
+                parameter.to_owned(),
                 json!({
                     "first_sequence": run.first.get(),
                     "last_sequence": run.last.get(),

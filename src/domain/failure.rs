@@ -7,6 +7,7 @@ use super::access_check::Stage;
 use super::integration::Settings;
 use super::organization::ExternalId;
 use super::policy;
+use super::principal_arn::PrincipalArn;
 use super::retry::RetrySchedule;
 
 /// AWS's own answer, as it came.
@@ -105,8 +106,8 @@ pub struct FixContext<'a> {
     pub settings: &'a Settings,
     /// The organization's external ID.
     pub external_id: &'a ExternalId,
-    /// The principal that a role has to trust.
-    pub principal_arn: &'a str,
+    /// The principal that a role has to trust; none while the operator has not stated it.
+    pub principal_arn: Option<&'a PrincipalArn>,
 }
 
 impl Failure {
@@ -202,9 +203,21 @@ impl Failure {
     pub fn fix(&self, context: &FixContext<'_>) -> Option<Fix> {
         let settings = context.settings;
         match self.cause {
-            Cause::AssumeRoleDenied | Cause::RoleTooOpen => Some(Fix {
-                intro: format!("Set this as the trust policy of the role {}:", settings.role_arn.role_name()),
-                statement: Some(pretty(&policy::trust_policy(context.principal_arn, context.external_id))),
+            Cause::AssumeRoleDenied | Cause::RoleTooOpen => Some(match context.principal_arn {
+                Some(principal) => Fix {
+                    intro: format!(
+                        "Set this as the trust policy of the role {}:",
+                        settings.role_arn.role_name()
+                    ),
+                    statement: Some(pretty(&policy::trust_policy(principal.as_str(), context.external_id))),
+                },
+                None => Fix {
+                    intro:
+                        "The operator of this service has not stated its AWS identity yet, which the role’s \
+                            trust policy has to name. Ask them for it."
+                            .to_owned(),
+                    statement: None,
+                },
             }),
             Cause::WriteDenied => Some(Fix {
                 intro: format!(

@@ -259,6 +259,28 @@ pub enum Situation {
     Suspended,
 }
 
+impl Situation {
+    /// All situations.
+    pub const ALL: [Situation; 5] = [
+        Situation::NeedsEnterprise,
+        Situation::NotConfigured,
+        Situation::Active,
+        Situation::Inactive,
+        Situation::Suspended,
+    ];
+
+    /// The word for programs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Situation::NeedsEnterprise => "needs_enterprise",
+            Situation::NotConfigured => "not_configured",
+            Situation::Active => "active",
+            Situation::Inactive => "inactive",
+            Situation::Suspended => "suspended",
+        }
+    }
+}
+
 impl Standing {
     /// The one situation that these facts add up to.
     pub fn situation(self) -> Situation {

@@ -15,6 +15,7 @@ pub mod membership;
 pub mod object_key;
 pub mod organization;
 pub mod policy;
+pub mod principal_arn;
 pub mod record;
 pub mod retry;
 pub mod role_arn;

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-const LONGEST_ROLE_NAME: usize = 64;
+const LONGEST_NAME: usize = 64;
 const LONGEST_PATH: usize = 512;
 
 /// An AWS account id: twelve digits.
@@ -69,6 +69,11 @@ impl Partition {
             Partition::AwsCn => "aws-cn",
             Partition::AwsEusc => "aws-eusc",
         }
+    }
+
+    /// The partition of this word.
+    pub(super) fn of_word(word: &str) -> Option<Partition> {
+        Partition::ALL.into_iter().find(|known| known.as_str() == word)
     }
 }
 
@@ -134,10 +139,8 @@ impl RoleArn {
         if arn != "arn" {
             return Err(RoleArnError::NotAnArn);
         }
-        let partition = Partition::ALL
-            .into_iter()
-            .find(|known| known.as_str() == partition)
-            .ok_or_else(|| RoleArnError::Partition(excerpt(partition)))?;
+        let partition =
+            Partition::of_word(partition).ok_or_else(|| RoleArnError::Partition(excerpt(partition)))?;
         match service {
             "iam" => {}
             "sts" => return Err(RoleArnError::AssumedRole),
@@ -186,26 +189,30 @@ fn check_path(path: &str) -> Result<(), RoleArnError> {
     if path.starts_with("aws-service-role") {
         return Err(RoleArnError::ServiceLinked);
     }
+    if is_path(path) { Ok(()) } else { Err(RoleArnError::Path) }
+}
+
+/// Whether this can stand between `role/` or `user/` and the name.
+pub(super) fn is_path(path: &str) -> bool {
     let printable = path.bytes().all(|byte| byte.is_ascii_graphic());
-    if !printable || path.len() + 2 > LONGEST_PATH || path.contains("//") {
-        return Err(RoleArnError::Path);
-    }
-    Ok(())
+    printable && path.len() + 2 <= LONGEST_PATH && !path.contains("//")
 }
 
 fn check_name(name: &str) -> Result<(), RoleArnError> {
     if name.is_empty() {
         return Err(RoleArnError::NoName);
     }
+    if is_name(name) { Ok(()) } else { Err(RoleArnError::Name) }
+}
+
+/// Whether this can be the name of a role or a user.
+pub(super) fn is_name(name: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_+=,.@-".contains(&byte);
-    if name.len() > LONGEST_ROLE_NAME || !name.bytes().all(allowed) {
-        return Err(RoleArnError::Name);
-    }
-    Ok(())
+    (1..=LONGEST_NAME).contains(&name.len()) && name.bytes().all(allowed)
 }
 
 /// Enough of a wrong segment to recognise it.
-fn excerpt(segment: &str) -> String {
+pub(super) fn excerpt(segment: &str) -> String {
     const SHOWN: usize = 40;
     if segment.chars().count() <= SHOWN {
         return segment.to_owned();

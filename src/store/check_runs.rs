@@ -283,8 +283,8 @@ impl Transaction {
         }
     }
 
-    /// Opens a collection range whose first member is the record of the enabling itself.
-    async fn start_collecting(
+    /// Opens a collection range whose first member is the record of the enabling, or resuming, itself.
+    pub(super) async fn start_collecting(
         &mut self,
         organization: OrganizationId,
         first: Sequence,

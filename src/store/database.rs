@@ -17,6 +17,7 @@ use sqlx::sqlite::{
 };
 
 use super::error::StoreError;
+use super::url::PostgresUrl;
 
 /// SQLite before this version can corrupt a WAL that is reset while it is read
 /// (<https://sqlite.org/wal.html>, "The WAL-reset bug").
@@ -93,8 +94,11 @@ impl Database {
     }
 
     /// Connects to a PostgreSQL database. Its schema is not touched.
-    pub(super) async fn open_postgres(url: &str, most_connections: u32) -> Result<Database, StoreError> {
-        let options = PgConnectOptions::from_str(url)?.application_name("trailpost");
+    pub(super) async fn open_postgres(
+        url: &PostgresUrl,
+        most_connections: u32,
+    ) -> Result<Database, StoreError> {
+        let options = PgConnectOptions::from_str(url.expose())?.application_name("trailpost");
         let pool = PgPoolOptions::new()
             .max_connections(most_connections)
             .acquire_timeout(CONNECTION_WITHIN)

@@ -82,6 +82,24 @@ pub struct SwitchedOff {
     pub discarded: Option<Discarded>,
 }
 
+/// Why a collection range ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ClosedBecause {
+    Disabled,
+    Removed,
+    Suspended,
+}
+
+impl ClosedBecause {
+    fn as_str(self) -> &'static str {
+        match self {
+            ClosedBecause::Disabled => "disabled",
+            ClosedBecause::Removed => "removed",
+            ClosedBecause::Suspended => "suspended",
+        }
+    }
+}
+
 /// The columns that hold settings, in integrations and in access checks.
 #[derive(sqlx::FromRow)]
 pub(super) struct SettingsColumns {
@@ -263,7 +281,8 @@ impl Transaction {
             return Err(Refused::NotPossible);
         }
         let removed = action == IntegrationAction::Delete;
-        self.close_open_range(&locked, removed).await?;
+        let because = if removed { ClosedBecause::Removed } else { ClosedBecause::Disabled };
+        self.close_open_range(&locked, because).await?;
         let discarded = self.discard_pending(organization).await?;
         let event =
             event_catalog::integration(action, organization, Some(settings), None).discarding(discarded);
@@ -279,10 +298,11 @@ impl Transaction {
         fetch_one!(self, (String,), held, organization.to_string()).map(drop)
     }
 
-    async fn close_open_range(
+    /// The newest record is the range's last member.
+    pub(super) async fn close_open_range(
         &mut self,
         locked: &LockedOrganization,
-        removed: bool,
+        because: ClosedBecause,
     ) -> Result<(), StoreError> {
         execute!(
             self,
@@ -290,7 +310,7 @@ impl Transaction {
              WHERE organization_id = $1 AND last_sequence IS NULL",
             locked.organization.id.to_string(),
             locked.last_sequence,
-            if removed { "removed" } else { "disabled" },
+            because.as_str(),
             self.clock.now().as_millis(),
         )?;
         Ok(())

@@ -13,7 +13,9 @@ mod integrations;
 mod invitations;
 mod memberships;
 mod organizations;
+mod overview;
 mod password_resets;
+mod plans;
 mod records;
 mod schema;
 mod sealing;
@@ -21,9 +23,8 @@ mod sessions;
 mod status;
 mod throttle;
 mod transaction;
+mod url;
 mod users;
-
-use std::path::Path;
 
 use futures::FutureExt;
 use tokio_util::sync::CancellationToken;
@@ -35,18 +36,21 @@ use ingestion::Ingestion;
 
 pub use access_checks::{AccessCheck, NewCheck, OpenedCheck};
 pub use check_runs::{CheckVerdict, ClaimedCheck};
-pub use credentials::{ProducerAccess, TokenScope};
+pub use credentials::{ListedToken, ProducerAccess, TokenRefused, TokenScope};
 pub use deliveries::{AttemptResult, Claim, DueBatch, FinishedBatch, Lease};
 pub use doorbell::Doorbell;
 pub use error::StoreError;
 pub use integrations::{Integration, Refused, SwitchedOff};
 pub use invitations::{AcceptRefused, Invite, InviteRefused};
 pub use memberships::Membership;
+pub use overview::{OrganizationSummary, Overview};
 pub use password_resets::ResetRefused;
+pub use plans::PlanChange;
 pub use records::{IngestError, Ingested, StoredLine};
 pub use schema::Opening;
 pub use sessions::SessionHash;
 pub use status::{BatchState, DeliveryAttempt, DeliveryRow, DeliveryStatus};
+pub use url::{PostgresUrl, StoreUrl, StoreUrlError};
 pub use users::SignIn;
 
 /// The database, with the clock and randomness that its rows are made of. Cheap to clone.
@@ -62,53 +66,40 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens the SQLite database in `file`. One process at a time may open it to serve.
+    /// Opens the database. `most_connections` bounds what this process holds of a server's; SQLite has its own number.
     ///
     /// # Errors
-    /// The file can't be opened, its schema is not this binary's, or the linked SQLite is unsound.
-    pub async fn open_sqlite(
-        file: &Path,
+    /// The database can't be opened or reached, its schema is not one that this opening takes, or the linked SQLite is
+    /// unsound.
+    pub async fn open(
+        url: &StoreUrl,
         opening: Opening,
-        clock: Clock,
-        entropy: Entropy,
-    ) -> Result<Store, StoreError> {
-        let database = Database::open_sqlite(file).await?;
-        let store = Store::over(database, opening, clock, entropy).await?;
-        if opening == Opening::Serve {
-            store.release_what_a_dead_process_held().await?;
-        }
-        Ok(store)
-    }
-
-    /// Opens a PostgreSQL database, which any number of processes may share.
-    ///
-    /// # Errors
-    /// It can't be reached, or its schema is not this binary's.
-    pub async fn open_postgres(
-        url: &str,
         most_connections: u32,
-        opening: Opening,
         clock: Clock,
         entropy: Entropy,
     ) -> Result<Store, StoreError> {
-        let database = Database::open_postgres(url, most_connections).await?;
-        let store = Store::over(database, opening, clock, entropy).await?;
-        if opening == Opening::Serve {
-            doorbell::hear_other_processes(&store.database, &store.bell, store.closed.clone());
-        }
-        Ok(store)
-    }
-
-    async fn over(
-        database: Database,
-        opening: Opening,
-        clock: Clock,
-        entropy: Entropy,
-    ) -> Result<Store, StoreError> {
+        let database = match url {
+            StoreUrl::Sqlite(file) => Database::open_sqlite(file).await?,
+            StoreUrl::Postgres(url) => Database::open_postgres(url, most_connections).await?,
+        };
         database.require_schema(opening).await?;
         let ingestion = Ingestion::start(&database, &clock, &entropy);
-        let closed = CancellationToken::new();
-        Ok(Store { database, clock, entropy, bell: Bell::new(), ingestion, closed })
+        let (bell, closed) = (Bell::new(), CancellationToken::new());
+        let store = Store { database, clock, entropy, bell, ingestion, closed };
+        if opening == Opening::Serve {
+            store.begin_to_serve().await?;
+        }
+        Ok(store)
+    }
+
+    async fn begin_to_serve(&self) -> Result<(), StoreError> {
+        match &self.database {
+            Database::Sqlite { .. } => self.release_what_a_dead_process_held().await?,
+            Database::Postgres(_) => {
+                doorbell::hear_other_processes(&self.database, &self.bell, self.closed.clone());
+            }
+        }
+        Ok(())
     }
 
     /// One process has a SQLite database: whatever is held when it opens was held by one that is gone.

@@ -5,17 +5,21 @@ use sqlx::Connection as _;
 use sqlx::migrate::Migrator;
 
 use super::database::{Database, Sql, fetch_one};
+use super::transaction::Transaction;
 use super::{Store, StoreError};
 
 static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
 static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
 
-/// What opening a store may do to its schema.
+/// What a process opens the database for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Opening {
-    /// Bring it up to date: this process is to serve, or was told to migrate.
+    /// To serve: brings the schema up to date and, on SQLite, releases what a dead process held.
     Serve,
-    /// Make a new database's, and otherwise demand that it is up to date: another process may be serving.
+    /// To bring the schema up to date, also beside a process that serves: releases nothing.
+    Migrate,
+    /// To run one command, also beside a process that serves: releases nothing, makes the schema of a new database,
+    /// and refuses one that is older or newer than this version's.
     Command,
 }
 
@@ -27,7 +31,7 @@ impl Database {
             (Some(found), _) if found > needed => Err(StoreError::NewerSchema { found, needed }),
             (Some(found), _) if found == needed => Ok(()),
             (Some(found), Opening::Command) => Err(StoreError::OlderSchema { found, needed }),
-            (None, _) | (Some(_), Opening::Serve) => self.migrate().await,
+            (None, _) | (Some(_), Opening::Serve | Opening::Migrate) => self.migrate().await,
         }
     }
 
@@ -38,7 +42,9 @@ impl Database {
                 // A connection of its own, without the bounds that requests have. The migrator takes an advisory
                 // lock: of several processes that start at once, the others wait for the first.
                 let mut connection = pool.acquire().await?.detach();
-                sqlx::raw_sql("SET statement_timeout = 0; SET lock_timeout = 0").execute(&mut connection).await?;
+                sqlx::raw_sql("SET statement_timeout = 0; SET lock_timeout = 0")
+                    .execute(&mut connection)
+                    .await?;
                 POSTGRES.run(&mut connection).await?;
                 connection.close().await?;
             }
@@ -79,7 +85,7 @@ fn newest() -> i64 {
 impl Store {
     /// The number of the newest migration in the database.
     pub async fn schema_version(&self) -> Result<i64, StoreError> {
-        self.read(|tx| async move { fetch_one!(tx, (i64,), VERSION).map(|(version,)| version) }.boxed()).await
+        self.read(|tx| async move { tx.schema_version().await }.boxed()).await
     }
 
     /// Asks the database whether it reads, and whether a write could begin.
@@ -91,6 +97,12 @@ impl Store {
         let accepts_writes =
             self.write(|tx| async move { fetch_one!(tx, (i64,), ACCEPTS_WRITES) }.boxed()).await?;
         if accepts_writes == (1,) { Ok(()) } else { Err(StoreError::ReadOnly) }
+    }
+}
+
+impl Transaction {
+    pub(super) async fn schema_version(&mut self) -> Result<i64, StoreError> {
+        fetch_one!(self, (i64,), VERSION).map(|(version,)| version)
     }
 }
 

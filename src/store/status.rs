@@ -140,6 +140,29 @@ impl TryFrom<AttemptRow> for DeliveryAttempt {
     }
 }
 
+/// Collected and in no batch yet, of the ranges that the condition picks (it ends in AND): per range, a difference of
+/// two running totals.
+macro_rules! unsealed_totals {
+    ($condition:literal) => {
+        concat!(
+            "SELECT CAST(COALESCE(SUM(last.sequence - first.sequence + 1), 0) AS BIGINT),
+                    CAST(COALESCE(SUM(last.running_bytes - first.running_bytes + first.bytes), 0) AS BIGINT)
+             FROM collection_ranges r
+             JOIN integrations i ON i.organization_id = r.organization_id
+             JOIN organizations o ON o.id = r.organization_id
+             JOIN records first ON first.organization_id = r.organization_id
+              AND first.sequence = CASE WHEN r.first_sequence > i.sealed_through THEN r.first_sequence
+                                        ELSE i.sealed_through + 1 END
+             JOIN records last ON last.organization_id = r.organization_id
+              AND last.sequence = COALESCE(r.last_sequence, o.last_sequence)
+             WHERE ",
+            $condition,
+            " r.discarded_from IS NULL AND COALESCE(r.last_sequence, o.last_sequence) > i.sealed_through"
+        )
+    };
+}
+pub(super) use unsealed_totals;
+
 impl Store {
     /// What is pending and what was last delivered, as of now.
     pub async fn delivery_status(&self, organization: OrganizationId) -> Result<DeliveryStatus, StoreError> {
@@ -179,25 +202,8 @@ impl Transaction {
         )
     }
 
-    /// Collected and in no batch yet: per range, a difference of two running totals.
     async fn unsealed_totals(&mut self, organization: OrganizationId) -> Result<(i64, i64), StoreError> {
-        fetch_one!(
-            self,
-            (i64, i64),
-            "SELECT CAST(COALESCE(SUM(last.sequence - first.sequence + 1), 0) AS BIGINT),
-                    CAST(COALESCE(SUM(last.running_bytes - first.running_bytes + first.bytes), 0) AS BIGINT)
-             FROM collection_ranges r
-             JOIN integrations i ON i.organization_id = r.organization_id
-             JOIN organizations o ON o.id = r.organization_id
-             JOIN records first ON first.organization_id = r.organization_id
-              AND first.sequence = CASE WHEN r.first_sequence > i.sealed_through THEN r.first_sequence
-                                        ELSE i.sealed_through + 1 END
-             JOIN records last ON last.organization_id = r.organization_id
-              AND last.sequence = COALESCE(r.last_sequence, o.last_sequence)
-             WHERE r.organization_id = $1 AND r.discarded_from IS NULL
-               AND COALESCE(r.last_sequence, o.last_sequence) > i.sealed_through",
-            organization.to_string()
-        )
+        fetch_one!(self, (i64, i64), unsealed_totals!("r.organization_id = $1 AND"), organization.to_string())
     }
 
     async fn last_delivery(

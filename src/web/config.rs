@@ -6,6 +6,8 @@ use std::str::FromStr;
 
 use secrecy::SecretString;
 
+use super::trusted_proxies::TrustedProxies;
+use crate::domain::principal_arn::PrincipalArn;
 use crate::domain::window::WindowLength;
 
 /// The console's configuration.
@@ -15,8 +17,10 @@ pub struct WebConfig {
     pub public_url: PublicUrl,
     /// Which names it goes by.
     pub hosts: Hosts,
-    /// The principal that customers' roles have to trust.
-    pub principal_arn: String,
+    /// The principal that customers' roles have to trust; none while the operator has not stated it.
+    pub principal_arn: Option<PrincipalArn>,
+    /// Whose word about a client's address is believed.
+    pub trusted_proxies: TrustedProxies,
     /// The delivery window of a new integration.
     pub default_window: WindowLength,
     /// Accounts that the sign-in page offers as one click. Empty outside the demo.

@@ -53,6 +53,8 @@ pub(super) enum WebError {
     TooBusy,
     #[error("the body took too long")]
     TooSlow,
+    #[error("the page took too long")]
+    Overdue,
     #[error("the content type is not one of those that can be read")]
     UnsupportedMediaType,
     /// A layer is missing: our fault.
@@ -103,7 +105,7 @@ impl WebError {
             WebError::TooBusy => StatusCode::TOO_MANY_REQUESTS,
             WebError::TooSlow => StatusCode::REQUEST_TIMEOUT,
             // The store may be back in a moment; a program tries again.
-            WebError::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
+            WebError::Store(_) | WebError::Overdue => StatusCode::SERVICE_UNAVAILABLE,
             WebError::MissingExtension(_)
             | WebError::Session(_)
             | WebError::Password(_)
@@ -183,6 +185,12 @@ impl WebError {
                 "Request timeout",
                 "The body did not arrive in time.",
                 "Nothing of this request was stored. Send it again, or send less at once.",
+            ),
+            WebError::Overdue => (
+                "This takes too long",
+                "The page was not made in time, and the request was given up. A change may have been made all the \
+                 same.",
+                "Look whether the change is there, and try again in a moment.",
             ),
             WebError::TooBusy => (
                 "Too many requests",
@@ -281,11 +289,9 @@ pub(super) async fn problem_face(request: Request, next: Next) -> Response {
 /// An error that a layer or extractor of a library made, without a face of ours.
 fn is_bare(response: &Response) -> bool {
     let status = response.status();
-    let is_html = response
-        .headers()
-        .get(header::CONTENT_TYPE)
-        .is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
-    (status.is_client_error() || status.is_server_error()) && !is_html
+    let kind = response.headers().get(header::CONTENT_TYPE).map(|kind| kind.as_bytes()).unwrap_or_default();
+    let has_face = [&b"text/html"[..], b"application/json"].iter().any(|ours| kind.starts_with(ours));
+    (status.is_client_error() || status.is_server_error()) && !has_face
 }
 
 fn bare(status: StatusCode) -> Faceless {
@@ -294,6 +300,7 @@ fn bare(status: StatusCode) -> Faceless {
         StatusCode::METHOD_NOT_ALLOWED => WebError::WrongMethod,
         StatusCode::FORBIDDEN => WebError::ForeignForm,
         StatusCode::PAYLOAD_TOO_LARGE => WebError::TooLarge,
+        StatusCode::SERVICE_UNAVAILABLE => WebError::Overdue,
         status if status.is_client_error() => WebError::BadForm,
         _ => WebError::MissingExtension("a face for this error"),
     };
@@ -358,4 +365,25 @@ pub(super) fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
         .unwrap_or_default();
     tracing::error!(message, "a request panicked");
     (StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong on our side.\n").into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::Json;
+
+    use super::*;
+
+    #[test]
+    fn what_a_layer_gives_up_on_says_that_it_took_too_long() {
+        let given_up = StatusCode::SERVICE_UNAVAILABLE.into_response();
+        assert!(is_bare(&given_up));
+        assert_eq!(bare(given_up.status()).title, "This takes too long");
+    }
+
+    #[test]
+    fn an_answer_with_a_face_of_its_own_is_left_alone() {
+        let not_ready = (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "status": "unavailable" })));
+        assert!(!is_bare(&not_ready.into_response()));
+        assert!(is_bare(&(StatusCode::BAD_REQUEST, "no").into_response()));
+    }
 }

@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use serde_json::json;
 
-use super::Web;
+use crate::store::Store;
 
 /// The process answers.
 pub(super) async fn live() -> Json<serde_json::Value> {
@@ -14,8 +14,8 @@ pub(super) async fn live() -> Json<serde_json::Value> {
 }
 
 /// The store answers too. The reason it does not is in the log.
-pub(super) async fn ready(State(web): State<Web>) -> Response {
-    match web.store.ping().await {
+pub(super) async fn ready(State(store): State<Store>) -> Response {
+    match store.ping().await {
         Ok(()) => Json(json!({ "status": "ok" })).into_response(),
         Err(error) => {
             tracing::error!(%error, "not ready");

@@ -15,17 +15,21 @@ mod password;
 mod render;
 pub mod route;
 mod session;
+mod trusted_proxies;
 mod visitor;
 mod wording;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{DefaultBodyLimit, FromRef};
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::any;
+use axum::routing::{any, get};
+use http::StatusCode;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::csrf::CsrfLayer;
+use tower_http::timeout::TimeoutLayer;
 use tower_sessions::cookie::SameSite;
 use tower_sessions::cookie::time::Duration as CookieAge;
 use tower_sessions::{Expiry, SessionManagerLayer};
@@ -36,9 +40,12 @@ use password::PasswordHasher;
 
 pub use config::{Hosts, PublicUrl, PublicUrlError, SignInShortcut, WebConfig};
 pub use password::{HashError, hash_new_password};
+pub use trusted_proxies::TrustedProxies;
 
 /// A form is small; ingestion has a bound of its own.
 const MOST_FORM_BYTES: usize = 64 * 1024;
+/// A page is made in far less; ingestion has a bound of its own.
+const PAGE_WITHIN: Duration = Duration::from_secs(30);
 
 /// What every handler has at hand. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -49,6 +56,12 @@ pub struct Web {
     config: Arc<WebConfig>,
     passwords: PasswordHasher,
     ingestion: api::events::IngestionBudget,
+}
+
+impl FromRef<Web> for Store {
+    fn from_ref(web: &Web) -> Store {
+        web.store.clone()
+    }
 }
 
 impl Web {
@@ -79,6 +92,7 @@ impl Web {
             .fallback(error::nothing_here)
             .method_not_allowed_fallback(error::wrong_method)
             .layer(DefaultBodyLimit::max(MOST_FORM_BYTES))
+            .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, PAGE_WITHIN))
             .layer(csrf)
             .layer(from_fn_with_state(self.clone(), error::page_face))
             .layer(from_fn_with_state(self.clone(), visitor::recognise))
@@ -97,4 +111,9 @@ impl Web {
             .layer(from_fn_with_state(self.clone(), headers::identify_and_protect))
             .with_state(self)
     }
+}
+
+/// What a process that only works in the background answers: whether it lives, and whether its store does.
+pub fn health_router(store: Store) -> Router {
+    Router::new().route("/livez", get(health::live)).route("/readyz", get(health::ready)).with_state(store)
 }

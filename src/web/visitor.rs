@@ -74,7 +74,7 @@ pub(super) async fn recognise(
         address: request
             .extensions()
             .get::<ConnectInfo<SocketAddr>>()
-            .map(|ConnectInfo(address)| address.ip().to_canonical()),
+            .map(|ConnectInfo(peer)| web.config.trusted_proxies.client(peer.ip(), request.headers())),
     };
     request.extensions_mut().insert(visitor);
     next.run(request).await

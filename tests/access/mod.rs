@@ -2,6 +2,7 @@
 //! itself, as PRODUCT.md has it; a route that is not in this table fails.
 
 mod people;
+mod proxies;
 mod walk;
 
 use http::Method;

@@ -17,6 +17,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("web", &["domain", "store"]),
     ("sandbox", &["domain"]),
     ("demo", &["domain", "store", "sandbox"]),
+    ("config", &["domain", "store", "web"]),
+    ("telemetry", &["config"]),
+    ("shutdown", &[]),
 ];
 
 /// These put the others together: they may import all.

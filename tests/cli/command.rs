@@ -30,6 +30,13 @@ pub fn demo(folder: &Path, flags: &[&str]) -> Running {
     start(Command::new(PROGRAM).arg("demo").args(flags).current_dir(folder).env("TMPDIR", folder))
 }
 
+/// Starts the command in a folder. AWS's own metadata service is not asked: there is none here.
+pub fn start_in(folder: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Running {
+    let mut command = Command::new(PROGRAM);
+    command.args(arguments).current_dir(folder).envs(environment.iter().copied());
+    start(command.env("AWS_EC2_METADATA_DISABLED", "true").env("AWS_REGION", "us-east-1"))
+}
+
 /// Runs the command to its end.
 pub fn run(arguments: &[&str]) -> Ended {
     start(Command::new(PROGRAM).args(arguments)).end()

@@ -1,7 +1,11 @@
 //! The real `trailpost` command: what it prints, where, and with which exit code.
 
 mod command;
+mod configuration;
 mod crash;
+mod installation;
+mod operator;
+mod serve;
 
 use std::net::TcpListener;
 use std::path::Path;
@@ -156,6 +160,14 @@ fn help_is_for_reading() {
     for flag in
         ["--listen", "--sandbox-listen", "--data-dir", "--ephemeral", "--window", "--no-activity", "--json"]
     {
+        assert!(ended.stdout.contains(flag), "{flag} is explained in: {}", ended.stdout);
+    }
+}
+
+#[test]
+fn every_flag_of_serve_is_explained() {
+    let ended = run(&["serve", "--help"]);
+    for flag in ["--config", "--listen", "--public-url", "--store", "--data-dir", "--role", "--json"] {
         assert!(ended.stdout.contains(flag), "{flag} is explained in: {}", ended.stdout);
     }
 }

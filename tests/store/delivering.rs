@@ -23,12 +23,12 @@ on_both_engines! {
 
 const DIGEST: [u8; 32] = [7; 32];
 
-async fn start(books: &Books, claim: &Claim) -> Option<trailpost::domain::id::AttemptId> {
+pub async fn start(books: &Books, claim: &Claim) -> Option<trailpost::domain::id::AttemptId> {
     let (lease, batch) = (claim.lease, claim.batch.id);
     books.store.start_attempt(lease, batch, DIGEST, claim.settings.clone(), key_of(claim)).await.unwrap()
 }
 
-async fn finish(
+pub async fn finish(
     books: &Books,
     claim: &Claim,
     attempt: trailpost::domain::id::AttemptId,
@@ -38,7 +38,7 @@ async fn finish(
     books.store.finish_attempt(finished).await.unwrap()
 }
 
-fn written() -> AttemptResult {
+pub fn written() -> AttemptResult {
     AttemptResult::Written { request_id: Some("R1".to_owned()) }
 }
 

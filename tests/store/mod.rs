@@ -24,8 +24,11 @@ mod delivering;
 mod integrating;
 mod levels;
 mod linking;
+mod overview;
+mod plans;
 mod sharing;
 mod statements;
+mod tokens;
 
 use std::time::Duration;
 

@@ -7,7 +7,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 use tempfile::TempDir;
 use trailpost::domain::clock::{Clock, Entropy};
-use trailpost::store::{Opening, Store, StoreError};
+use trailpost::store::{Opening, Store, StoreError, StoreUrl};
 
 use super::postgres;
 
@@ -46,15 +46,8 @@ impl TestDatabase {
 
     /// Opens a store on it, as one more process would.
     pub async fn open(&self, opening: Opening, clock: &Clock) -> Result<Store, StoreError> {
-        let (clock, entropy) = (clock.clone(), Entropy::system());
-        match self {
-            TestDatabase::Sqlite(folder) => {
-                Store::open_sqlite(&folder.path().join("trailpost.db"), opening, clock, entropy).await
-            }
-            TestDatabase::Postgres { url } => {
-                Store::open_postgres(url, MOST_CONNECTIONS, opening, clock, entropy).await
-            }
-        }
+        let url: StoreUrl = self.url().parse().unwrap();
+        Store::open(&url, opening, MOST_CONNECTIONS, clock.clone(), Entropy::system()).await
     }
 
     /// Changes rows behind the store's back, as a damaged disk or an operator with a database client would.

@@ -1,8 +1,10 @@
 //! An AWS that takes every connection and never answers: the checklist waits, Cancel works, nobody else is held up.
 
+use std::num::NonZeroUsize;
+
 use tempfile::{TempDir, tempdir};
 use tokio::net::TcpListener;
-use trailpost::app::{App, AppConfig, DataFolder};
+use trailpost::app::{App, AppConfig, DataFolder, WriterConfig};
 use trailpost::aws::AwsIdentity;
 use trailpost::domain::clock::{Clock, Entropy};
 use trailpost::domain::credential::Password;
@@ -10,7 +12,7 @@ use trailpost::domain::membership::Role;
 use trailpost::domain::organization::Plan;
 use trailpost::domain::user::User;
 use trailpost::domain::window::{SealSpread, WindowLength};
-use trailpost::web::{Hosts, PublicUrl, WebConfig, hash_new_password};
+use trailpost::web::{Hosts, PublicUrl, TrustedProxies, WebConfig, hash_new_password};
 
 use crate::support::http_user::HttpUser;
 use crate::support::page::hidden_field;
@@ -42,21 +44,23 @@ impl Waiting {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let public_url = PublicUrl::in_the_open(listener.local_addr().unwrap());
         let origin = public_url.origin();
+        let aws = AwsIdentity::Stated {
+            endpoint_url: silent_endpoint().await,
+            region: "us-east-1".to_owned(),
+            access_key_id: "AKIAEXAMPLE".to_owned(),
+            secret_access_key: "secret".into(),
+        };
         let config = AppConfig {
-            aws: AwsIdentity::Stated {
-                endpoint_url: silent_endpoint().await,
-                region: "us-east-1".to_owned(),
-                access_key_id: "AKIAEXAMPLE".to_owned(),
-                secret_access_key: "secret".into(),
-            },
-            web: WebConfig {
+            web: Some(WebConfig {
                 public_url,
                 hosts: Hosts::OfPublicUrl,
-                principal_arn: "arn:aws:iam::999988887777:user/trailpost".to_owned(),
+                principal_arn: None,
+                trusted_proxies: TrustedProxies::default(),
                 default_window: WindowLength::default(),
                 shortcuts: Vec::new(),
-            },
-            seal_spread: SealSpread::None,
+            }),
+            writer: Some(WriterConfig { aws, seal_spread: SealSpread::None }),
+            most_connections: NonZeroUsize::new(100).unwrap(),
         };
         let app = App::start(store, clock, entropy, config, listener).await;
         let owner = HttpUser::sign_in(&origin, "owner@acme.example", PASSWORD).await;
@@ -108,5 +112,15 @@ async fn a_check_without_an_answer_waits_for_nobody_and_can_be_cancelled() {
     assert_eq!(hidden_field(&html, "revision").as_deref(), Some("0"), "nothing was changed");
     assert!(html.contains(ROLE_ARN), "what was typed is kept");
     assert!(owner.get(&waiting.pages[1]).await.body.contains("Assume role: checking"));
+    waiting.app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_the_operator_has_not_stated_whom_to_trust_the_set_up_says_so() {
+    let waiting = Waiting::start().await;
+    let html = waiting.owner.get(&waiting.pages[0]).await.body;
+    assert!(html.contains("has not stated its AWS identity yet"), "{html}");
+    assert!(!html.contains("TrailpostAssumesThisRole"), "no trust policy without a principal");
+    assert!(html.contains("TrailpostWritesAuditLogs"), "the rest of the set-up is there");
     waiting.app.stop().await;
 }

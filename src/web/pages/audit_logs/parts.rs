@@ -66,7 +66,7 @@ fn failure(web: &Web, integration: &Integration, failed: &Failure, settings: &Se
     let context = FixContext {
         settings,
         external_id: &integration.organization.external_id,
-        principal_arn: &web.config.principal_arn,
+        principal_arn: web.config.principal_arn.as_ref(),
     };
     let fix = failed.fix(&context);
     let said = |text: &str| (!text.is_empty()).then(|| text.to_owned());
@@ -195,11 +195,12 @@ pub(super) fn setup(web: &Web, integration: &Integration, typed: &TypedSettings)
         .parse()
         .map_or(Partition::Aws, |role: crate::domain::role_arn::RoleArn| role.partition());
     let external_id = &integration.organization.external_id;
-    let principal_arn = web.config.principal_arn.clone();
+    let principal = web.config.principal_arn.as_ref();
     SetupGuide {
         external_id: external_id.to_string(),
-        trust_policy: format!("{:#}", policy::trust_policy(&principal_arn, external_id)),
+        trust_policy: principal
+            .map(|principal| format!("{:#}", policy::trust_policy(principal.as_str(), external_id))),
         permissions_policy: format!("{:#}", policy::permissions_policy(&destination, partition)),
-        principal_arn,
+        principal_arn: principal.map(ToString::to_string),
     }
 }

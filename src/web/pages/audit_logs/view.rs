@@ -98,9 +98,10 @@ pub(super) struct Failing {
 #[derive(Clone)]
 pub(super) struct SetupGuide {
     pub(super) external_id: String,
-    pub(super) principal_arn: String,
-    /// JSON, indented.
-    pub(super) trust_policy: String,
+    /// None while the operator has not stated it.
+    pub(super) principal_arn: Option<String>,
+    /// JSON, indented; none without the principal that it names.
+    pub(super) trust_policy: Option<String>,
     /// JSON, indented.
     pub(super) permissions_policy: String,
 }

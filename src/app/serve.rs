@@ -1,0 +1,117 @@
+//! The product as the operator runs it: one process of it, in the role that the configuration gives it.
+
+use std::net::SocketAddr;
+
+use serde::Serialize;
+use tokio::net::TcpListener;
+
+use super::{
+    App, AppConfig, DataFolder, EndedEarly, StartError, WriterConfig, folder_of, listen, local_address,
+};
+use crate::aws::AwsIdentity;
+use crate::config::Config;
+use crate::domain::clock::{Clock, Entropy};
+use crate::domain::window::SealSpread;
+use crate::store::{Opening, Store, StoreUrl};
+use crate::web::{Hosts, PublicUrl, WebConfig};
+
+/// What `--json` prints: a contract, see PRODUCT.md section 8.
+#[derive(Clone, Debug, Serialize)]
+pub struct Announcement {
+    /// Where browsers reach the console; none for a process without one.
+    pub console_url: Option<String>,
+    /// The address that is listened on.
+    pub listen: SocketAddr,
+    /// What the process does.
+    pub role: &'static str,
+}
+
+/// One running process of the product.
+#[derive(Debug)]
+pub struct Serving {
+    app: App,
+    announcement: Announcement,
+    /// Locked until the process ends; with PostgreSQL there is none.
+    _folder: Option<DataFolder>,
+}
+
+impl Serving {
+    /// Starts what the configuration says. The data folder and the address are taken before the store is opened.
+    ///
+    /// # Errors
+    /// The data folder or the address is taken, or the store can't be opened.
+    pub async fn start(config: &Config) -> Result<Serving, StartError> {
+        let (clock, entropy) = (Clock::system(), Entropy::system());
+        let (role, url) = (config.server().role(), config.store().url());
+        let folder = match url {
+            StoreUrl::Sqlite(file) => Some(DataFolder::open(folder_of(file))?),
+            StoreUrl::Postgres(_) => None,
+        };
+        let listener = listen(config.server().listen()).await?;
+        let address = local_address(&listener)?;
+        let most = config.store().most_connections();
+        let store = Store::open(url, Opening::Serve, most, clock.clone(), entropy.clone()).await?;
+        let web = if role.serves_console() { Some(web(config, address)?) } else { None };
+        let announcement = Announcement {
+            console_url: web.as_ref().map(|web| web.public_url.origin()),
+            listen: address,
+            role: role.as_str(),
+        };
+        let app = start_app(config, web, store, clock, entropy, listener).await;
+        Ok(Serving { app, announcement, _folder: folder })
+    }
+
+    /// Where it is reached, and what it does.
+    pub fn announcement(&self) -> &Announcement {
+        &self.announcement
+    }
+
+    /// Waits for a part to end that nobody told to: for ever, when all is well.
+    pub async fn ended_early(&mut self) -> EndedEarly {
+        self.app.ended_early().await
+    }
+
+    /// Lets what is in flight finish, and stops.
+    pub async fn stop(self) {
+        self.app.stop().await;
+    }
+}
+
+fn web(config: &Config, address: SocketAddr) -> Result<WebConfig, StartError> {
+    if config.principal_arn().is_none() {
+        tracing::warn!(
+            "aws.principal_arn is not set: owners can't finish their set-up, because nobody tells them whom their \
+             role has to trust"
+        );
+    }
+    Ok(WebConfig {
+        public_url: public_url(config, address)?,
+        hosts: Hosts::OfPublicUrl,
+        principal_arn: config.principal_arn().cloned(),
+        trusted_proxies: config.server().trusted_proxies().clone(),
+        default_window: config.window(),
+        shortcuts: Vec::new(),
+    })
+}
+
+fn public_url(config: &Config, address: SocketAddr) -> Result<PublicUrl, StartError> {
+    let missing = || StartError::Other(format!("set server.public_url: browsers can't be sent to {address}"));
+    config.server().public_url_on(address).ok_or_else(missing)
+}
+
+async fn start_app(
+    config: &Config,
+    web: Option<WebConfig>,
+    store: Store,
+    clock: Clock,
+    entropy: Entropy,
+    listener: TcpListener,
+) -> App {
+    let writer = WriterConfig { aws: AwsIdentity::Environment, seal_spread: SealSpread::PerOrganization };
+    let config = AppConfig {
+        web,
+        writer: config.server().role().writes().then_some(writer),
+        most_connections: config.server().most_connections(),
+    };
+    App::start(store, clock, entropy, config, listener).await
+}
