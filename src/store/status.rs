@@ -140,8 +140,8 @@ impl TryFrom<AttemptRow> for DeliveryAttempt {
     }
 }
 
-/// Collected and in no batch yet, of the ranges that the condition picks (it ends in AND): per range, a difference of
-/// two running totals.
+/// Collected and in no batch yet, of the ranges that the condition picks (it begins with AND): per range, a difference
+/// of two running totals.
 macro_rules! unsealed_totals {
     ($condition:literal) => {
         concat!(
@@ -155,9 +155,8 @@ macro_rules! unsealed_totals {
                                         ELSE i.sealed_through + 1 END
              JOIN records last ON last.organization_id = r.organization_id
               AND last.sequence = COALESCE(r.last_sequence, o.last_sequence)
-             WHERE ",
-            $condition,
-            " r.discarded_from IS NULL AND COALESCE(r.last_sequence, o.last_sequence) > i.sealed_through"
+             WHERE r.discarded_from IS NULL AND COALESCE(r.last_sequence, o.last_sequence) > i.sealed_through ",
+            $condition
         )
     };
 }
@@ -203,7 +202,7 @@ impl Transaction {
     }
 
     async fn unsealed_totals(&mut self, organization: OrganizationId) -> Result<(i64, i64), StoreError> {
-        fetch_one!(self, (i64, i64), unsealed_totals!("r.organization_id = $1 AND"), organization.to_string())
+        fetch_one!(self, (i64, i64), unsealed_totals!("AND r.organization_id = $1"), organization.to_string())
     }
 
     async fn last_delivery(

@@ -6,15 +6,41 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::command::{Ended, Running, start_in};
+use crate::support::database::{Engine, TestDatabase};
 
-/// A folder of its own, with the data in it.
+/// A folder of its own and a database: in that folder, or on PostgreSQL.
 pub struct Installation {
     folder: TempDir,
+    pub database: TestDatabase,
+    /// What tells the command where the data are.
+    store: [String; 2],
+    /// What every process is started with.
+    environment: Vec<(String, String)>,
 }
 
 impl Installation {
     pub fn new() -> Installation {
-        Installation { folder: tempfile::tempdir().unwrap() }
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("data/trailpost.db");
+        let database = TestDatabase::at(format!("sqlite:{}", file.display()));
+        let store = ["--data-dir", "data"].map(str::to_owned);
+        Installation { folder, database, store, environment: Vec::new() }
+    }
+
+    pub async fn on(engine: Engine) -> Installation {
+        if engine == Engine::Sqlite {
+            return Installation::new();
+        }
+        let database = TestDatabase::make(engine).await;
+        let store = ["--store".to_owned(), database.url().to_owned()];
+        Installation { folder: tempfile::tempdir().unwrap(), database, store, environment: Vec::new() }
+    }
+
+    /// The same with these variables for every process.
+    pub fn with_environment(mut self, variables: &[(&str, &str)]) -> Installation {
+        let owned = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        self.environment.extend(owned);
+        self
     }
 
     pub fn folder(&self) -> &Path {
@@ -31,7 +57,14 @@ impl Installation {
     }
 
     pub fn run_with(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Ended {
-        start_in(self.folder(), &[arguments, &["--data-dir", "data"]].concat(), environment).end()
+        self.start(arguments, environment).end()
+    }
+
+    fn start(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Running {
+        let store = self.store.each_ref().map(String::as_str);
+        let own = self.environment.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let environment: Vec<_> = own.chain(environment.iter().copied()).collect();
+        start_in(self.folder(), &[arguments, &store].concat(), &environment)
     }
 
     /// Runs a command that is to succeed, and gives the one object that it prints.
@@ -52,9 +85,27 @@ impl Installation {
 
     /// Starts a server on a free port, and waits until it is ready.
     pub fn serve(&self) -> (Running, Value) {
-        let flags = ["serve", "--listen", "127.0.0.1:0", "--json", "--data-dir", "data"];
-        let mut running = start_in(self.folder(), &flags, &[]);
+        self.serve_with(&[])
+    }
+
+    pub fn serve_with(&self, flags: &[&str]) -> (Running, Value) {
+        let mut running = self.start(&[&["serve", "--listen", "127.0.0.1:0", "--json"], flags].concat(), &[]);
         let ready = serde_json::from_str(&running.line()).unwrap();
         (running, ready)
+    }
+
+    /// Makes an organization on Enterprise; gives what the command prints.
+    pub fn create_organization(&self) -> Value {
+        let owner = "owner@acme.example";
+        self.json(&[
+            "organization",
+            "create",
+            "--name",
+            "Acme",
+            "--plan",
+            "enterprise",
+            "--owner-email",
+            owner,
+        ])
     }
 }

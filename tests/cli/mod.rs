@@ -4,7 +4,9 @@ mod command;
 mod configuration;
 mod crash;
 mod installation;
+mod kills;
 mod operator;
+mod roles;
 mod serve;
 
 use std::net::TcpListener;

@@ -2,9 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use sqlx::ConnectOptions;
-use sqlx::postgres::PgConnectOptions;
-use sqlx::sqlite::SqliteConnectOptions;
 use trailpost::domain::clock::Clock;
 use trailpost::store::{Opening, StoreError};
 
@@ -29,8 +26,7 @@ async fn both_engines_have_the_same_tables_columns_and_indexes() {
 }
 
 async fn shape_on_sqlite(database: &TestDatabase) -> (Columns, Vec<String>) {
-    let file = database.url().trim_start_matches("sqlite:").to_owned();
-    let mut connection = SqliteConnectOptions::new().filename(file).connect().await.unwrap();
+    let mut connection = database.connect_to_sqlite().await;
     let columns: Vec<(String, String, String, i64)> = sqlx::query_as(
         "SELECT t.name, c.name, c.type, c.\"notnull\" FROM sqlite_master t JOIN pragma_table_info(t.name) c
          WHERE t.type = 'table' AND t.name NOT LIKE '\\_sqlx%' ESCAPE '\\'",
@@ -49,7 +45,7 @@ async fn shape_on_sqlite(database: &TestDatabase) -> (Columns, Vec<String>) {
 }
 
 async fn shape_on_postgres(database: &TestDatabase) -> (Columns, Vec<String>) {
-    let mut connection = database.url().parse::<PgConnectOptions>().unwrap().connect().await.unwrap();
+    let mut connection = database.connect_to_postgres().await;
     let columns: Vec<(String, String, String, bool)> = sqlx::query_as(
         "SELECT table_name::text, column_name::text, data_type::text, is_nullable = 'YES'
          FROM information_schema.columns WHERE table_schema = 'public' AND table_name NOT LIKE '\\_sqlx%'",

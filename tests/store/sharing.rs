@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use sqlx::ConnectOptions;
-use sqlx::postgres::PgConnectOptions;
 use tokio::sync::Mutex;
 use trailpost::domain::access_check::Purpose;
 use trailpost::domain::caller::Caller;
@@ -31,8 +29,8 @@ impl Books {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_goes_away_is_missed_and_is_used_again_when_it_is_back() {
-    let mut cluster = tokio::task::spawn_blocking(Cluster::start).await.unwrap();
-    let database = TestDatabase::Postgres { url: new_database(cluster.url()).await };
+    let mut cluster = tokio::task::spawn_blocking(|| Cluster::create(&[])).await.unwrap();
+    let database = TestDatabase::at(new_database(cluster.url()).await);
     let books = Books::on(database).await;
     books.append(3).await;
     books.store.ping().await.unwrap();
@@ -48,7 +46,7 @@ async fn a_server_that_goes_away_is_missed_and_is_used_again_when_it_is_back() {
     assert!(matches!(refused, Err(IngestError::Store(_))), "{refused:?}");
 
     let _cluster = tokio::task::spawn_blocking(move || {
-        cluster.start_again();
+        cluster.start();
         cluster
     })
     .await
@@ -67,8 +65,7 @@ async fn a_dropped_request_leaves_no_transaction_open() {
         // Dropped at a point of its own each time; some are never begun, some are done.
         let _ = tokio::time::timeout(Duration::from_micros(number * 40), rename).await;
     }
-    let TestDatabase::Postgres { url } = &books.database else { unreachable!() };
-    let connection = Mutex::new(url.parse::<PgConnectOptions>().unwrap().connect().await.unwrap());
+    let connection = Mutex::new(books.database.connect_to_postgres().await);
     eventually("every transaction has ended", async || {
         let mut connection = connection.lock().await;
         let open: i64 = sqlx::query_scalar(

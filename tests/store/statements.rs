@@ -3,9 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use sqlx::postgres::PgConnectOptions;
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{AssertSqlSafe, ConnectOptions, Executor, SqlSafeStr};
+use sqlx::{AssertSqlSafe, Executor, SqlSafeStr};
 use trailpost::domain::clock::Clock;
 use trailpost::store::Opening;
 
@@ -49,8 +47,7 @@ async fn every_statement_is_read_by_the_engines_that_it_is_for() {
 async fn prepare_on_sqlite(statements: &[Statement]) -> Vec<String> {
     let database = TestDatabase::make(Engine::Sqlite).await;
     database.open(Opening::Serve, &Clock::system()).await.unwrap().close().await;
-    let file = database.url().trim_start_matches("sqlite:").to_owned();
-    let mut connection = SqliteConnectOptions::new().filename(file).connect().await.unwrap();
+    let mut connection = database.connect_to_sqlite().await;
     let mut wrong = Vec::new();
     for statement in statements.iter().filter(|one| one.engine != Some(Engine::Postgres)) {
         let text = AssertSqlSafe(statement.text.clone()).into_sql_str();
@@ -64,7 +61,7 @@ async fn prepare_on_sqlite(statements: &[Statement]) -> Vec<String> {
 async fn prepare_on_postgres(statements: &[Statement]) -> Vec<String> {
     let database = TestDatabase::make(Engine::Postgres).await;
     database.open(Opening::Serve, &Clock::system()).await.unwrap().close().await;
-    let mut connection = database.url().parse::<PgConnectOptions>().unwrap().connect().await.unwrap();
+    let mut connection = database.connect_to_postgres().await;
     let mut wrong = Vec::new();
     for statement in statements.iter().filter(|one| one.engine != Some(Engine::Sqlite)) {
         let text = AssertSqlSafe(statement.text.clone()).into_sql_str();
@@ -106,6 +103,8 @@ fn statements(path: &str, tokens: &[Token], heads: &BTreeMap<String, String>) ->
                 add(Some(Engine::Sqlite), text.to_owned());
                 add(Some(Engine::Postgres), format!("{text} FOR NO KEY UPDATE"));
             }
+            // The head itself: no statement before it has its rest.
+            Some("concat") => {}
             Some(name) if heads.contains_key(name) => add(engine, format!("{}{text}", heads[name])),
             _ => add(engine, text.to_owned()),
         }
@@ -158,7 +157,6 @@ fn statements_are_found_in_every_form() {
     assert_eq!(
         found,
         [
-            (None, "SELECT id FROM checks "),
             (Some(Engine::Sqlite), "SELECT 1"),
             (Some(Engine::Postgres), "SELECT id FROM checks WHERE a = 1 FOR UPDATE"),
             (None, "UPDATE a SET b = 1"),

@@ -2,8 +2,8 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use sqlx::postgres::PgConnectOptions;
-use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 use tempfile::TempDir;
 use trailpost::domain::clock::{Clock, Entropy};
@@ -18,55 +18,69 @@ pub enum Engine {
     Postgres,
 }
 
-/// An empty database; it goes with the test, or with the test run's server.
-pub enum TestDatabase {
-    Sqlite(TempDir),
-    Postgres { url: String },
+/// A database; it goes with the test, or with the test run's server.
+pub struct TestDatabase {
+    url: String,
+    /// Of SQLite's file, unless that lies in a folder of somebody else's.
+    _folder: Option<TempDir>,
 }
 
 const MOST_CONNECTIONS: u32 = 12;
 
 impl TestDatabase {
+    /// An empty one.
     pub async fn make(engine: Engine) -> TestDatabase {
         match engine {
-            Engine::Sqlite => TestDatabase::Sqlite(tempfile::tempdir().unwrap()),
-            Engine::Postgres => TestDatabase::Postgres { url: new_database(postgres::shared_url()).await },
+            Engine::Sqlite => {
+                let folder = tempfile::tempdir().unwrap();
+                let url = format!("sqlite:{}", folder.path().join("trailpost.db").display());
+                TestDatabase { url, _folder: Some(folder) }
+            }
+            Engine::Postgres => TestDatabase::at(new_database(postgres::shared_url()).await),
         }
     }
 
+    /// The one at this URL.
+    pub fn at(url: String) -> TestDatabase {
+        TestDatabase { url, _folder: None }
+    }
+
     /// As `--store` takes it.
-    pub fn url(&self) -> String {
-        match self {
-            TestDatabase::Sqlite(folder) => {
-                format!("sqlite:{}", folder.path().join("trailpost.db").display())
-            }
-            TestDatabase::Postgres { url } => url.clone(),
-        }
+    pub fn url(&self) -> &str {
+        &self.url
     }
 
     /// Opens a store on it, as one more process would.
     pub async fn open(&self, opening: Opening, clock: &Clock) -> Result<Store, StoreError> {
-        let url: StoreUrl = self.url().parse().unwrap();
+        let url: StoreUrl = self.url.parse().unwrap();
         Store::open(&url, opening, MOST_CONNECTIONS, clock.clone(), Entropy::system()).await
     }
 
-    /// Changes rows behind the store's back, as a damaged disk or an operator with a database client would.
+    /// A connection past the store, on PostgreSQL.
+    pub async fn connect_to_postgres(&self) -> PgConnection {
+        self.url.parse::<PgConnectOptions>().unwrap().connect().await.unwrap()
+    }
+
+    /// A connection past the store, on SQLite.
+    pub async fn connect_to_sqlite(&self) -> SqliteConnection {
+        let file = self.url.strip_prefix("sqlite:").unwrap();
+        SqliteConnectOptions::new().filename(file).connect().await.unwrap()
+    }
+
+    /// Changes rows behind the store's back, as a damaged disk or an operator with a database client would. Gives
+    /// how many.
     pub async fn tamper(&self, statement: &str) -> u64 {
         let statement = AssertSqlSafe(statement.to_owned());
-        match self {
-            TestDatabase::Sqlite(folder) => {
-                let file = folder.path().join("trailpost.db");
-                let mut connection = SqliteConnectOptions::new().filename(file).connect().await.unwrap();
-                let done = sqlx::query(statement).execute(&mut connection).await.unwrap();
-                connection.close().await.unwrap();
-                done.rows_affected()
-            }
-            TestDatabase::Postgres { url } => {
-                let mut connection = url.parse::<PgConnectOptions>().unwrap().connect().await.unwrap();
-                let done = sqlx::query(statement).execute(&mut connection).await.unwrap();
-                connection.close().await.unwrap();
-                done.rows_affected()
-            }
+        if self.url.starts_with("sqlite:") {
+            let mut connection = self.connect_to_sqlite().await;
+            let done = sqlx::query(statement).execute(&mut connection).await.unwrap();
+            connection.close().await.unwrap();
+            done.rows_affected()
+        } else {
+            let mut connection = self.connect_to_postgres().await;
+            let done = sqlx::query(statement).execute(&mut connection).await.unwrap();
+            connection.close().await.unwrap();
+            done.rows_affected()
         }
     }
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A PostgreSQL cluster of the tests' own: tests/support/postgres.sh PORT
+# A PostgreSQL cluster of the tests' own: tests/support/postgres.sh PORT [SETTING=VALUE ...]
 #
 # Says `ready URL` once it takes connections on 127.0.0.1:PORT, then obeys lines on stdin, each answered by a line:
 #   stop   ends the server at once, as a crash would           `stopped`
@@ -53,9 +53,9 @@ port_is_taken() { (exec 3<> "/dev/tcp/127.0.0.1/$port") 2> /dev/null; }
 create() {
   (become tee "$folder/password" > /dev/null <<< "$password")
   (become "$binaries/initdb" --pgdata="$folder/data" --username=postgres --pwfile="$folder/password" \
-    --auth=password --encoding=UTF8 --locale=C --no-sync < /dev/null > "$folder/log" 2>&1) || {
+    --auth=password --encoding=UTF8 --locale=C --no-sync < /dev/null > "$folder/initdb.log" 2>&1) || {
     complain "initdb failed:"
-    cat "$folder/log" >&2
+    cat "$folder/initdb.log" >&2
     return 1
   }
 }
@@ -77,15 +77,17 @@ launch() {
     # In its folder and not in /dev/shm, which is small in a container.
     -c dynamic_shared_memory_type=mmap
   )
-  become "$binaries/postgres" -D "$folder/data" "${options[@]}" < /dev/null > "$folder/log" 2>&1 &
+  local setting
+  for setting in "${settings[@]}"; do options+=(-c "$setting"); done
+  become "$binaries/postgres" -D "$folder/data" "${options[@]}" < /dev/null > "$folder/server.log" 2>&1 &
   server=$!
   local deadline=$((SECONDS + STARTS_WITHIN))
   until takes_connections; do
     if ! is_running || ((SECONDS > deadline)); then
       shut_down
-      if grep -q "Address already in use" "$folder/log"; then return "$PORT_TAKEN"; fi
+      if grep -q "Address already in use" "$folder/server.log"; then return "$PORT_TAKEN"; fi
       complain "the server does not start:"
-      tail -n 20 "$folder/log" >&2
+      tail -n 20 "$folder/server.log" >&2
       return 1
     fi
     sleep 0.05
@@ -138,17 +140,18 @@ serve() {
   done
 }
 
-# Ends what `serve` left, if it was killed: its shell first, then what that had started, which gets time to end
-# properly.
+# Ends what `serve` left, if it was killed: its shell first, then what that had started. The server is told to end;
+# initdb is awaited. Both get time, because a killed one leaves shared memory behind.
 clean_up() {
   if [[ -z "$folder" || ! -d "$folder" ]]; then return; fi
   if [[ -n "$group" ]]; then
     kill -KILL "$group" 2> /dev/null || true
     wait "$group" 2> /dev/null || true
-    kill -QUIT -- "-$group" 2> /dev/null || true
-    kill -CONT -- "-$group" 2> /dev/null || true
     local deadline=$((SECONDS + ENDS_WITHIN))
-    while kill -0 -- "-$group" 2> /dev/null && ((SECONDS < deadline)); do sleep 0.05; done
+    while kill -CONT -- "-$group" 2> /dev/null && ((SECONDS < deadline)); do
+      if [[ -e "$folder/server.log" ]]; then kill -QUIT -- "-$group" 2> /dev/null || true; fi
+      sleep 0.05
+    done
     kill -KILL -- "-$group" 2> /dev/null || true
   fi
   rm -rf -- "$folder"
@@ -158,11 +161,11 @@ if [[ $# == 1 && "$1" == --binaries ]]; then
   find_server
   exit
 fi
-if [[ $# != 1 || ! "$1" =~ ^[1-9][0-9]{0,4}$ ]]; then
-  complain "usage: postgres.sh PORT, or postgres.sh --binaries"
+if [[ $# == 0 || ! "$1" =~ ^[1-9][0-9]{0,4}$ ]]; then
+  complain "usage: postgres.sh PORT [SETTING=VALUE ...], or postgres.sh --binaries"
   exit 2
 fi
-port="$1" folder= group=
+port="$1" settings=("${@:2}") folder= group=
 
 if ! binaries="$(find_server)"; then
   complain "PostgreSQL's server is not found; tests/run installs it"
