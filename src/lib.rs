@@ -38,7 +38,7 @@
 //! # Following one record
 //!
 //! 1. An action in the console appends its record in its own transaction (`store::transaction`); a producer's
-//!    record comes in through `web::api::events`, `domain::submission` and `store::records`. Either way it gets the
+//!    record comes in through `web::api::events`, `domain::submission` and `store::ingestion`. Either way it gets the
 //!    organization's next sequence while the organization's row is held: commit order is sequence order.
 //! 2. When its window has ended, `store::sealing` seals it into a batch: members, format and compression are fixed.
 //! 3. `writer::deliverer` claims the organization (lease and fencing token), encodes the batch, books the attempt,

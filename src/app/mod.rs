@@ -4,6 +4,7 @@
 #[cfg(feature = "demo")]
 pub mod demo;
 mod parts;
+mod request_head;
 pub mod serve;
 mod server;
 

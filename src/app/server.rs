@@ -18,8 +18,13 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
-/// From the first byte of a connection, or the end of its last answer, to the end of the next request's head.
-const HEADERS_WITHIN: Duration = Duration::from_secs(10);
+use super::request_head::BoundedHead;
+
+/// A request's head may take so long, from its first byte.
+const HEAD_WITHIN: Duration = Duration::from_secs(10);
+/// A connection without a request is kept for so long: longer than proxies keep theirs by default (nginx and
+/// Application Load Balancers 60 s, Caddy 120 s), so that it is the proxy who ends one, and no request meets the end.
+const IDLE: Duration = Duration::from_secs(150);
 /// After an error of accepting, such as too many open files: time for it to pass.
 const AFTER_AN_ERROR: Duration = Duration::from_millis(100);
 
@@ -61,13 +66,22 @@ fn serve_connection(
     router: &Router,
     graceful: &GracefulShutdown,
 ) {
-    let service = router.clone().map_request(move |mut request: http::Request<Incoming>| {
-        request.extensions_mut().insert(ConnectInfo(peer));
-        request.map(axum::body::Body::new)
-    });
+    let stream = BoundedHead::new(stream, HEAD_WITHIN);
+    let (whole, done) = (stream.progress(), stream.progress());
+    let service = router
+        .clone()
+        .map_request(move |mut request: http::Request<Incoming>| {
+            whole.answering();
+            request.extensions_mut().insert(ConnectInfo(peer));
+            request.map(axum::body::Body::new)
+        })
+        .map_response(move |response| {
+            done.answered();
+            response
+        });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEADERS_WITHIN)
+        .header_read_timeout(IDLE)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
     let connection = graceful.watch(connection);
     tokio::spawn(async move {
