@@ -1,12 +1,18 @@
 //! Whether the process lives, and whether it can serve.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use serde_json::json;
+use tokio::time::timeout;
 
 use crate::store::Store;
+
+/// Whoever asks has other processes to ask.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
 /// The process answers.
 pub(super) async fn live() -> Json<serde_json::Value> {
@@ -15,12 +21,11 @@ pub(super) async fn live() -> Json<serde_json::Value> {
 
 /// The store answers too. The reason it does not is in the log.
 pub(super) async fn ready(State(store): State<Store>) -> Response {
-    match store.ping().await {
-        Ok(()) => Json(json!({ "status": "ok" })).into_response(),
-        Err(error) => {
-            tracing::error!(%error, "not ready");
-            let answer = Json(json!({ "status": "unavailable", "reasons": ["the store does not answer"] }));
-            (StatusCode::SERVICE_UNAVAILABLE, answer).into_response()
-        }
+    match timeout(ANSWER_WITHIN, store.ping()).await {
+        Ok(Ok(())) => return Json(json!({ "status": "ok" })).into_response(),
+        Ok(Err(error)) => tracing::error!(%error, "not ready"),
+        Err(_) => tracing::error!("not ready: the store did not answer within {ANSWER_WITHIN:?}"),
     }
+    let answer = Json(json!({ "status": "unavailable", "reasons": ["the store does not answer"] }));
+    (StatusCode::SERVICE_UNAVAILABLE, answer).into_response()
 }

@@ -31,7 +31,11 @@ impl Installation {
         if engine == Engine::Sqlite {
             return Installation::new();
         }
-        let database = TestDatabase::make(engine).await;
+        Installation::over(TestDatabase::make(engine).await)
+    }
+
+    /// The one whose data are in this database.
+    pub fn over(database: TestDatabase) -> Installation {
         let store = ["--store".to_owned(), database.url().to_owned()];
         Installation { folder: tempfile::tempdir().unwrap(), database, store, environment: Vec::new() }
     }

@@ -3,9 +3,10 @@
 mod command;
 mod configuration;
 mod crash;
-mod installation;
+pub mod installation;
 mod kills;
 mod operator;
+mod outage;
 mod roles;
 mod serve;
 
