@@ -99,15 +99,19 @@ impl Product {
         let token = command(store, &["token", "create", "--producer", "bench", "--all-organizations"]);
         let serve = ["serve", "--store", store, "--listen", "127.0.0.1:0", "--json"];
         let mut process = Command::new(PROGRAM).args(serve).stdout(Stdio::piped()).spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let ready: Value = serde_json::from_str(&line).unwrap();
-        Product {
+        let output = process.stdout.take().unwrap();
+        let text = |value: &Value, key: &str| value[key].as_str().unwrap().to_owned();
+        // Its own owner from here on: a panic below ends the process too.
+        let mut product = Product {
             process,
-            origin: format!("http://{}", ready["listen"].as_str().unwrap()),
-            token: token["token"].as_str().unwrap().to_owned(),
-            organization_id: organization["organization_id"].as_str().unwrap().to_owned(),
-        }
+            origin: String::new(),
+            token: text(&token, "token"),
+            organization_id: text(&organization, "organization_id"),
+        };
+        let mut line = String::new();
+        BufReader::new(output).read_line(&mut line).unwrap();
+        product.origin = format!("http://{}", text(&serde_json::from_str(&line).unwrap(), "listen"));
+        product
     }
 
     async fn ingest(&self) -> Duration {

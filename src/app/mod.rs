@@ -130,8 +130,8 @@ impl DataFolder {
     }
 }
 
-/// Opens the database of one command. The folder of a SQLite file is made if need be; it is not locked, so that the
-/// command can run beside a process that serves.
+/// Opens the database of one command. The folder of a SQLite file is made if the command may be the first; it is not
+/// locked, so that the command can run beside a process that serves.
 ///
 /// # Errors
 /// The folder can't be made, or the database can't be opened.
@@ -141,7 +141,9 @@ pub async fn open_beside_a_server(
     clock: &Clock,
     entropy: &Entropy,
 ) -> Result<Store, StartError> {
-    if let StoreUrl::Sqlite(file) = config.url() {
+    if let StoreUrl::Sqlite(file) = config.url()
+        && opening != Opening::Command
+    {
         let folder = folder_of(file);
         std::fs::create_dir_all(folder)
             .map_err(|error| StartError::DataFolder { folder: folder.to_owned(), error })?;

@@ -12,7 +12,7 @@ use crate::domain::id::OrganizationId;
 use crate::domain::membership::Role;
 use crate::domain::organization::{OrganizationName, Plan};
 use crate::domain::user::EmailAddress;
-use crate::store::{Invite, OrganizationSummary};
+use crate::store::{Invite, Opening, OrganizationSummary};
 
 /// Where the link of an invitation leads.
 const INVITATIONS: &str = "invitations";
@@ -79,7 +79,8 @@ enum Action {
 pub(super) async fn run(arguments: OrganizationArguments) -> ExitCode {
     match arguments.action {
         Action::Create { name, plan, owner_email, operator } => {
-            operator.run(async |desk| create(desk, name, plan, owner_email).await).await
+            let creating = async |desk: &Desk| create(desk, name, plan, owner_email).await;
+            operator.run_opening(Opening::FirstCommand, creating).await
         }
         Action::List { operator } => operator.run(async |desk| list(desk).await).await,
         Action::Show { id, operator } => operator.run(async |desk| show(desk, id).await).await,

@@ -27,7 +27,7 @@ pub use values::{LogFilter, LogFormat, ProcessRole};
 
 const MOST_SERVED: RangeInclusive<u32> = 1..=65_536;
 /// One connection may wait for another of the same request.
-const MOST_TO_THE_STORE: RangeInclusive<u32> = 2..=1000;
+const MOST_TO_THE_STORE: RangeInclusive<u32> = 4..=1000;
 
 /// What the command line says of the configuration. Empty where a flag was not given.
 #[derive(Clone, Debug, Default)]

@@ -2,7 +2,7 @@
 
 use futures::FutureExt;
 
-use super::database::{execute, fetch_optional, parse};
+use super::database::{Sql, execute, fetch_optional, parse};
 use super::integrations::{Integration, Refused, SettingsColumns, from_json, to_json};
 use super::transaction::Transaction;
 use super::{Store, StoreError};
@@ -128,6 +128,11 @@ macro_rules! select_check {
 }
 pub(super) use select_check;
 
+const HOLD_CHECK: Sql = Sql {
+    sqlite: select_check!("WHERE id = $1"),
+    postgres: select_check!("WHERE id = $1 FOR NO KEY UPDATE"),
+};
+
 /// The open check, else the one asked for last.
 pub(super) async fn newest_check(
     tx: &mut Transaction,
@@ -251,7 +256,7 @@ impl Transaction {
     ) -> Result<bool, Refused> {
         let mut locked = self.lock_organization(organization).await?.ok_or(Refused::NotAnOwner)?;
         self.require_manager(&locked, user).await?;
-        let Some(stored) = self.check(check).await? else { return Ok(false) };
+        let Some(stored) = self.held_check(check).await? else { return Ok(false) };
         if stored.organization != organization || !stored.check.state.is_open() {
             return Ok(false);
         }
@@ -292,6 +297,11 @@ impl Transaction {
                 event_catalog::integration(IntegrationAction::Test, organization, None, Some(proposed))
             }
         })
+    }
+
+    /// The same, held until the commit: no writer takes it over meanwhile.
+    pub(super) async fn held_check(&mut self, id: CheckId) -> Result<Option<StoredCheck>, StoreError> {
+        fetch_optional!(self, CheckRow, HOLD_CHECK, id.to_string())?.map(StoredCheck::try_from).transpose()
     }
 
     pub(super) async fn check(&mut self, id: CheckId) -> Result<Option<StoredCheck>, StoreError> {

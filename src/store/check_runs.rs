@@ -201,7 +201,7 @@ impl Transaction {
             return Ok(None);
         };
         // Read again now that nobody else can end it.
-        let Some(stored) = self.check(id).await? else { return Ok(None) };
+        let Some(stored) = self.held_check(id).await? else { return Ok(None) };
         if stored.run_token != run_token || stored.check.state != CheckState::Running {
             return Ok(None);
         }

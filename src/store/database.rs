@@ -4,13 +4,15 @@
 //! SQL text to either engine; `$1` placeholders are understood by both. Where the engines need different texts, an
 //! [`Sql`] names them side by side. A test prepares every one of them on both.
 
-use std::path::Path;
+use std::ops::{Deref, DerefMut};
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
 use futures::FutureExt;
 use sqlx::Connection as _;
-use sqlx::postgres::{PgConnectOptions, PgListener, PgPool, PgPoolOptions};
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgListener, PgPool, PgPoolOptions};
 use sqlx::sqlite::{
     SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
     SqliteSynchronous,
@@ -33,15 +35,15 @@ const CHANNEL: &str = "trailpost";
 const POSTGRES_SESSION: &str = "
     -- A process that dies or hangs in a transaction must not hold an organization's row.
     SET idle_in_transaction_session_timeout = '30s';
-    SET lock_timeout = '15s';
-    SET statement_timeout = '60s';
+    SET lock_timeout = '10s';
+    SET statement_timeout = '50s';
     -- 202 says that records are durable: a server that was set to answer sooner must not for us.
     SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'";
 
 /// The pools of one engine.
 #[derive(Clone, Debug)]
 pub(super) enum Database {
-    Sqlite { writer: SqlitePool, readers: SqlitePool },
+    Sqlite { file: PathBuf, writer: SqlitePool, readers: SqlitePool },
     Postgres(PgPool),
 }
 
@@ -49,7 +51,15 @@ pub(super) enum Database {
 #[derive(Debug)]
 pub(super) enum Connection {
     Sqlite(sqlx::Transaction<'static, sqlx::Sqlite>),
-    Postgres(sqlx::Transaction<'static, sqlx::Postgres>),
+    Postgres(PostgresTransaction),
+}
+
+/// A transaction of PostgreSQL's. Only a connection whose transaction has ended goes back to the pool: one that was
+/// given up, because the server fell silent, is closed, and nobody waits for its answer.
+#[derive(Debug)]
+pub(super) struct PostgresTransaction {
+    connection: PoolConnection<sqlx::Postgres>,
+    has_ended: bool,
 }
 
 /// A statement's text on each engine.
@@ -67,7 +77,7 @@ impl From<&'static str> for Sql {
 }
 
 impl Database {
-    /// Opens (and makes, if need be) the SQLite database in `file`. Its schema is not touched.
+    /// Opens the SQLite database in `file`, or makes it. Its schema is not touched.
     pub(super) async fn open_sqlite(file: &Path) -> Result<Database, StoreError> {
         let options = SqliteConnectOptions::new()
             .filename(file)
@@ -90,7 +100,7 @@ impl Database {
             .max_connections(READERS)
             .connect_with(options.pragma("query_only", "ON"))
             .await?;
-        Ok(Database::Sqlite { writer, readers })
+        Ok(Database::Sqlite { file: file.to_owned(), writer, readers })
     }
 
     /// Connects to a PostgreSQL database. Its schema is not touched.
@@ -118,9 +128,9 @@ impl Database {
             Database::Sqlite { writer, .. } => {
                 Ok(Connection::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?))
             }
-            Database::Postgres(pool) => {
-                Ok(Connection::Postgres(pool.begin_with("BEGIN ISOLATION LEVEL READ COMMITTED").await?))
-            }
+            Database::Postgres(pool) => Ok(Connection::Postgres(
+                PostgresTransaction::begin(pool, "BEGIN ISOLATION LEVEL READ COMMITTED").await?,
+            )),
         }
     }
 
@@ -129,16 +139,17 @@ impl Database {
         match self {
             Database::Sqlite { readers, .. } => Ok(Connection::Sqlite(readers.begin().await?)),
             Database::Postgres(pool) => Ok(Connection::Postgres(
-                pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY").await?,
+                PostgresTransaction::begin(pool, "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY").await?,
             )),
         }
     }
 
-    /// How many commits can be under way at once.
+    /// How many commits can be under way at once. One at a time is shared by whoever waits; of several, each is an
+    /// organization's own.
     pub(super) fn commits_at_once(&self) -> usize {
         match self {
             Database::Sqlite { .. } => 1,
-            Database::Postgres(_) => 4,
+            Database::Postgres(_) => 8,
         }
     }
 
@@ -157,7 +168,7 @@ impl Database {
     /// Closes every connection; SQLite then folds its write-ahead log into the database file.
     pub(super) async fn close(&self) {
         match self {
-            Database::Sqlite { writer, readers } => {
+            Database::Sqlite { writer, readers, .. } => {
                 readers.close().await;
                 writer.close().await;
             }
@@ -178,11 +189,47 @@ impl OtherProcesses {
     }
 }
 
+impl PostgresTransaction {
+    async fn begin(pool: &PgPool, begin: &'static str) -> Result<PostgresTransaction, sqlx::Error> {
+        let mut transaction = PostgresTransaction { connection: pool.acquire().await?, has_ended: false };
+        sqlx::raw_sql(begin).execute(&mut *transaction.connection).await?;
+        Ok(transaction)
+    }
+
+    async fn end(mut self, end: &'static str) -> Result<(), sqlx::Error> {
+        sqlx::raw_sql(end).execute(&mut *self.connection).await?;
+        self.has_ended = true;
+        Ok(())
+    }
+}
+
+impl Deref for PostgresTransaction {
+    type Target = PgConnection;
+
+    fn deref(&self) -> &PgConnection {
+        &self.connection
+    }
+}
+
+impl DerefMut for PostgresTransaction {
+    fn deref_mut(&mut self) -> &mut PgConnection {
+        &mut self.connection
+    }
+}
+
+impl Drop for PostgresTransaction {
+    fn drop(&mut self) {
+        if !self.has_ended {
+            self.connection.close_on_drop();
+        }
+    }
+}
+
 impl Connection {
     pub(super) async fn commit(self) -> Result<(), StoreError> {
         match self {
             Connection::Sqlite(transaction) => Ok(transaction.commit().await?),
-            Connection::Postgres(transaction) => Ok(transaction.commit().await?),
+            Connection::Postgres(transaction) => Ok(transaction.end("COMMIT").await?),
         }
     }
 
@@ -190,7 +237,7 @@ impl Connection {
     pub(super) async fn roll_back(self) {
         let rolled_back = match self {
             Connection::Sqlite(transaction) => transaction.rollback().await,
-            Connection::Postgres(transaction) => transaction.rollback().await,
+            Connection::Postgres(transaction) => transaction.end("ROLLBACK").await,
         };
         if let Err(error) = rolled_back {
             tracing::warn!(%error, "a transaction had ended before its rollback");

@@ -42,12 +42,20 @@ pub enum StoreError {
     /// The database takes no writes.
     #[error("the database takes no writes: it is a replica, or was set to read only")]
     ReadOnly,
+    /// There is no database of ours yet, and the process is not one to make it.
+    #[error(
+        "there is no database of Trailpost's here yet: check the data folder or URL, or run `trailpost migrate`"
+    )]
+    NoDatabase,
+    /// The database did not answer in time. Whether a commit reached the disk is unknown.
+    #[error("the database did not answer within {0:?}")]
+    TimedOut(std::time::Duration),
     /// The transaction's task ended before it finished; nothing was committed.
     #[error("a transaction was interrupted: {0}")]
     Interrupted(#[source] tokio::task::JoinError),
-    /// The commit that several requests shared failed. Whether it reached the disk is unknown: send again with the
-    /// same ids.
-    #[error("the commit of several requests failed: {0}")]
+    /// What several requests shared failed. Where that is their commit, it is unknown whether it reached the disk: send
+    /// again with the same ids.
+    #[error("what several requests shared failed: {0}")]
     Group(#[source] std::sync::Arc<StoreError>),
     /// The store was closed.
     #[error("the store is closed")]

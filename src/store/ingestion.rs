@@ -5,26 +5,32 @@
 //! - each request is stored whole or not at all: it is decided before anything is written, so that one that is
 //!   refused leaves no trace in the commit that it shares;
 //! - none is acknowledged before the commit that holds it;
-//! - an organization's requests go through one queue; where an engine commits in parallel, others have theirs.
+//! - what holds one organization up holds up no other: where an engine commits in parallel, a commit is shared only by
+//!   requests of the same organization (one that names several goes with its first).
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::{JoinError, JoinSet};
 
 use super::StoreError;
 use super::database::{Database, Sql, fetch_each, parse};
 use super::records::{IngestError, Ingested};
-use super::transaction::{Entry, LockedOrganization, Numbered, Transaction, in_its_own_task};
+use super::transaction::{LockedOrganization, NewRecord, Numbered, Transaction, in_its_own_task, within};
 use crate::domain::clock::{Clock, Entropy};
 use crate::domain::credential::ProducerName;
 use crate::domain::id::{OrganizationId, RecordId};
 use crate::domain::submission::SubmittedRecord;
 
-/// Requests that may wait in a queue; a further one waits to wait.
+/// Requests that may wait to be seen; a further one waits to wait.
 const QUEUE: usize = 256;
 /// One commit holds at most about so many records, so that other writers get their turn.
 const RECORDS_PER_COMMIT: usize = 10_000;
+/// A commit that takes longer is given up, and its requests are told to come again.
+const COMMIT_WITHIN: Duration = Duration::from_secs(20);
 
 /// A request of a producer on its way into the books.
 struct Request {
@@ -38,25 +44,24 @@ struct Work {
     submitted: Vec<SubmittedRecord>,
 }
 
-/// Where requests queue for a commit. Clones share the queues.
+/// Where requests queue for a commit. Clones share the queue.
 #[derive(Clone, Debug)]
-pub(super) struct Ingestion(Arc<[mpsc::Sender<Request>]>);
+pub(super) struct Ingestion(mpsc::Sender<Request>);
 
 impl Ingestion {
-    /// Starts the tasks that commit. They end with the last clone of the queues.
+    /// Starts what commits. It ends with the last clone of the queue.
     pub(super) fn start(database: &Database, clock: &Clock, entropy: &Entropy) -> Ingestion {
-        let queue = |_| {
-            let (queue, mut waiting) = mpsc::channel(QUEUE);
-            let (database, clock, entropy) = (database.clone(), clock.clone(), entropy.clone());
-            tokio::spawn(async move {
-                while let Some(first) = waiting.recv().await {
-                    let group = group(first, &mut waiting);
-                    commit_together(&database, &clock, &entropy, group).await;
-                }
-            });
-            queue
+        let (queue, coming) = mpsc::channel(QUEUE);
+        let commits = GroupCommit {
+            database: database.clone(),
+            clock: clock.clone(),
+            entropy: entropy.clone(),
+            waiting: HashMap::new(),
+            turns: VecDeque::new(),
+            under_way: JoinSet::new(),
         };
-        Ingestion((0..database.commits_at_once()).map(queue).collect())
+        tokio::spawn(commits.work(coming));
+        Ingestion(queue)
     }
 
     /// Stores a request. Once this gives `Ok`, the records are durable.
@@ -66,26 +71,97 @@ impl Ingestion {
         submitted: Vec<SubmittedRecord>,
     ) -> Result<Ingested, IngestError> {
         let (reply, answer) = oneshot::channel();
-        let queue = self.queue_of(&submitted);
         let request = Request { work: Work { producer, submitted }, reply };
-        queue.send(request).await.map_err(|_| StoreError::Closed)?;
+        self.0.send(request).await.map_err(|_| StoreError::Closed)?;
         answer.await.map_err(|_| StoreError::Closed)?
-    }
-
-    /// A request that names several organizations goes with the first: it takes their rows all the same.
-    fn queue_of(&self, submitted: &[SubmittedRecord]) -> &mpsc::Sender<Request> {
-        let first = submitted.first().map_or(0, |record| record.organization_id().as_uuid().as_u128());
-        let queues = self.0.len();
-        &self.0[usize::try_from(first % queues as u128).unwrap_or_default()]
     }
 }
 
-/// The first request and those that wait behind it.
-fn group(first: Request, waiting: &mut mpsc::Receiver<Request>) -> Vec<Request> {
-    let mut records = first.work.submitted.len();
-    let mut group = vec![first];
-    while records < RECORDS_PER_COMMIT {
-        let Ok(next) = waiting.try_recv() else { break };
+/// Whose requests share a commit; nobody's in particular where all do.
+type Party = Option<OrganizationId>;
+
+/// Hands out to commits what waits for one.
+struct GroupCommit {
+    database: Database,
+    clock: Clock,
+    entropy: Entropy,
+    /// Every party that waits or has a commit under way, with what waits.
+    waiting: HashMap<Party, VecDeque<Request>>,
+    /// The parties that wait and have no commit under way, who came first first.
+    turns: VecDeque<Party>,
+    under_way: JoinSet<Party>,
+}
+
+impl GroupCommit {
+    async fn work(mut self, mut coming: mpsc::Receiver<Request>) {
+        loop {
+            self.start_commits();
+            tokio::select! {
+                Some(ended) = self.under_way.join_next() => self.end_commit(ended),
+                request = coming.recv() => match request {
+                    Some(request) => {
+                        self.seat(request);
+                        while let Ok(request) = coming.try_recv() {
+                            self.seat(request);
+                        }
+                    }
+                    None => break,
+                },
+            }
+        }
+        // Whoever waited for these is gone; what was begun is finished.
+        while self.under_way.join_next().await.is_some() {}
+    }
+
+    fn party(&self, work: &Work) -> Party {
+        match self.database.commits_at_once() {
+            1 => None,
+            _ => work.submitted.first().map(SubmittedRecord::organization_id),
+        }
+    }
+
+    fn seat(&mut self, request: Request) {
+        let party = self.party(&request.work);
+        match self.waiting.entry(party) {
+            Entry::Occupied(mut waiting) => waiting.get_mut().push_back(request),
+            Entry::Vacant(nobody) => {
+                nobody.insert([request].into());
+                self.turns.push_back(party);
+            }
+        }
+    }
+
+    fn start_commits(&mut self) {
+        while self.under_way.len() < self.database.commits_at_once()
+            && let Some(party) = self.turns.pop_front()
+        {
+            let group = self.waiting.get_mut(&party).map(group).unwrap_or_default();
+            let (database, clock, entropy) =
+                (self.database.clone(), self.clock.clone(), self.entropy.clone());
+            self.under_way.spawn(async move {
+                commit_together(database, clock, entropy, group).await;
+                party
+            });
+        }
+    }
+
+    fn end_commit(&mut self, ended: Result<Party, JoinError>) {
+        // `commit_together` does its work in a task of its own, whose panic it answers for.
+        let party = ended.expect("handing answers out does not panic");
+        match self.waiting.get(&party) {
+            Some(waiting) if !waiting.is_empty() => self.turns.push_back(party),
+            _ => _ = self.waiting.remove(&party),
+        }
+    }
+}
+
+/// As many of those who wait as one commit holds.
+fn group(waiting: &mut VecDeque<Request>) -> Vec<Request> {
+    let mut records = 0;
+    let mut group = Vec::new();
+    while records < RECORDS_PER_COMMIT
+        && let Some(next) = waiting.pop_front()
+    {
         records += next.work.submitted.len();
         group.push(next);
     }
@@ -94,11 +170,11 @@ fn group(first: Request, waiting: &mut mpsc::Receiver<Request>) -> Vec<Request> 
 
 /// Commits a group and answers each of its requests. A failure of the store itself fails all of them: nobody knows
 /// what is left of the transaction.
-async fn commit_together(database: &Database, clock: &Clock, entropy: &Entropy, group: Vec<Request>) {
+async fn commit_together(database: Database, clock: Clock, entropy: Entropy, group: Vec<Request>) {
     let (replies, work): (Vec<_>, Vec<_>) =
         group.into_iter().map(|request| (request.reply, request.work)).unzip();
     // In a task of its own: a panic costs this group its commit, and no other.
-    let applied = in_its_own_task(apply(database.clone(), clock.clone(), entropy.clone(), work)).await;
+    let applied = in_its_own_task(within(COMMIT_WITHIN, apply(database, clock, entropy, work))).await;
     let answers: Vec<Result<Ingested, IngestError>> = match applied {
         Ok(results) => results,
         Err(error) => {
@@ -138,8 +214,11 @@ type RecordKey = (OrganizationId, RecordId);
 type Digest = Option<[u8; 32]>;
 
 /// The organizations that a group names, and those of its ids that are taken.
+#[derive(Default)]
 struct Books {
     organizations: BTreeMap<OrganizationId, LockedOrganization>,
+    /// Those whose rows can't be read: their own affair, and nobody else's.
+    unreadable: BTreeMap<OrganizationId, Arc<StoreError>>,
     taken: HashMap<RecordKey, Digest>,
 }
 
@@ -149,10 +228,8 @@ impl Transaction {
         let organizations = submitted().map(SubmittedRecord::organization_id).collect();
         let keys: Vec<_> =
             submitted().filter_map(|record| Some((record.organization_id(), record.id()?))).collect();
-        let mut books = Books {
-            organizations: self.lock_organizations(organizations).await?,
-            taken: self.digests_of(&keys).await?,
-        };
+        let mut books = self.lock_organizations(organizations).await?;
+        books.taken = self.digests_of(&keys).await?;
         let mut numbered = Vec::new();
         let results =
             work.into_iter().map(|request| self.decide(&mut books, request, &mut numbered)).collect();
@@ -166,17 +243,19 @@ impl Transaction {
     }
 
     /// In id order, so that two groups never wait for each other.
-    async fn lock_organizations(
-        &mut self,
-        ids: BTreeSet<OrganizationId>,
-    ) -> Result<BTreeMap<OrganizationId, LockedOrganization>, StoreError> {
-        let mut locked = BTreeMap::new();
+    async fn lock_organizations(&mut self, ids: BTreeSet<OrganizationId>) -> Result<Books, StoreError> {
+        let mut books = Books::default();
         for id in ids {
-            if let Some(organization) = self.lock_organization(id).await? {
-                locked.insert(id, organization);
+            match self.lock_organization(id).await {
+                Ok(Some(organization)) => _ = books.organizations.insert(id, organization),
+                Ok(None) => {}
+                Err(error @ StoreError::Corrupt { .. }) => {
+                    books.unreadable.insert(id, Arc::new(error));
+                }
+                Err(error) => return Err(error),
             }
         }
-        Ok(locked)
+        Ok(books)
     }
 
     /// Of these records, the digests of those that are stored.
@@ -229,9 +308,13 @@ impl Transaction {
         books.taken.insert((organization.organization.id, record_id), Some(digest));
         let name = organization.organization.name.clone();
         let line = record.complete(record_id, &name, self.clock.now()).to_line();
-        let entry =
-            Entry { record_id, line, producer: Some(producer.to_string()), submission_digest: Some(digest) };
-        Some(organization.number(entry))
+        let new = NewRecord {
+            record_id,
+            line,
+            producer: Some(producer.to_string()),
+            submission_digest: Some(digest),
+        };
+        Some(organization.number(new))
     }
 }
 
@@ -250,6 +333,9 @@ impl Books {
         let mut new = Vec::with_capacity(submitted.len());
         for (index, record) in submitted.iter().enumerate() {
             let organization = record.organization_id();
+            if let Some(error) = self.unreadable.get(&organization) {
+                return Err(StoreError::Group(Arc::clone(error)).into());
+            }
             if !self.organizations.contains_key(&organization) {
                 return Err(IngestError::UnknownOrganization { index });
             }

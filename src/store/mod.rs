@@ -79,6 +79,10 @@ impl Store {
         entropy: Entropy,
     ) -> Result<Store, StoreError> {
         let database = match url {
+            // Opening a file of SQLite's would make it.
+            StoreUrl::Sqlite(file) if opening == Opening::Command && !file.exists() => {
+                return Err(StoreError::NoDatabase);
+            }
             StoreUrl::Sqlite(file) => Database::open_sqlite(file).await?,
             StoreUrl::Postgres(url) => Database::open_postgres(url, most_connections).await?,
         };
@@ -107,6 +111,7 @@ impl Store {
         self.write(|tx| {
             async move {
                 execute!(tx, "UPDATE integrations SET lease_owner = NULL, lease_expires_at = NULL")?;
+                // The first condition is the partial index's, so that no other row is looked at.
                 execute!(
                     tx,
                     "UPDATE access_checks SET state = 'waiting'

@@ -103,8 +103,7 @@ impl Store {
                 tx.set_password(user.id, password_hash).await?;
                 tx.use_password_reset(token).await?;
                 tx.revoke_password_resets(user.id).await?;
-                let now = tx.clock.wall();
-                tx.forget_failed_sign_ins(Some(Subject::account(&user.email)), now).await?;
+                tx.forget_failed_sign_ins(&Subject::account(&user.email)).await?;
                 let (caller, event) = (caller(&user), event_catalog::reset_password(&user));
                 for locked in &mut organizations {
                     tx.append_event(locked, &caller, event.clone()).await?;

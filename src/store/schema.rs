@@ -1,8 +1,11 @@
 //! The schema: brought up to date by whoever serves, only looked at by everybody else.
 
+use std::fs::File;
+use std::path::Path;
+
 use futures::FutureExt;
 use sqlx::Connection as _;
-use sqlx::migrate::Migrator;
+use sqlx::migrate::{Migrate as _, Migrator};
 
 use super::database::{Database, Sql, fetch_one};
 use super::transaction::Transaction;
@@ -18,34 +21,38 @@ pub enum Opening {
     Serve,
     /// To bring the schema up to date, also beside a process that serves: releases nothing.
     Migrate,
-    /// To run one command, also beside a process that serves: releases nothing, makes the schema of a new database,
-    /// and refuses one that is older or newer than this version's.
+    /// To run a command that may be the first one, also beside a process that serves: releases nothing, makes the
+    /// database if there is none, and refuses one whose schema is older or newer than this version's.
+    FirstCommand,
+    /// As `FirstCommand`, for a command that has nothing to do where there is no database.
     Command,
 }
 
 impl Database {
     /// Makes sure that the schema is this binary's.
     pub(super) async fn require_schema(&self, opening: Opening) -> Result<(), StoreError> {
-        let needed = newest();
-        match (self.schema_version().await?, opening) {
-            (Some(found), _) if found > needed => Err(StoreError::NewerSchema { found, needed }),
-            (Some(found), _) if found == needed => Ok(()),
-            (Some(found), Opening::Command) => Err(StoreError::OlderSchema { found, needed }),
-            (None, _) | (Some(_), Opening::Serve | Opening::Migrate) => self.migrate().await,
+        if self.schema_version().await? == Some(newest()) {
+            return Ok(());
         }
-    }
-
-    async fn migrate(&self) -> Result<(), StoreError> {
+        // Another process may be migrating: what is found is judged when that has ended.
         match self {
-            Database::Sqlite { writer, .. } => SQLITE.run(writer).await?,
+            Database::Sqlite { file, writer, .. } => {
+                let _alone = migrate_alone(file).await?;
+                if may_migrate(self.schema_version().await?, opening)? {
+                    SQLITE.run(writer).await?;
+                }
+            }
             Database::Postgres(pool) => {
-                // A connection of its own, without the bounds that requests have. The migrator takes an advisory
-                // lock: of several processes that start at once, the others wait for the first.
+                // A connection of its own, without the bounds that requests have.
                 let mut connection = pool.acquire().await?.detach();
                 sqlx::raw_sql("SET statement_timeout = 0; SET lock_timeout = 0")
                     .execute(&mut connection)
                     .await?;
-                POSTGRES.run(&mut connection).await?;
+                connection.lock().await?;
+                if may_migrate(self.schema_version().await?, opening)? {
+                    POSTGRES.run(&mut connection).await?;
+                }
+                // Its lock goes with it.
                 connection.close().await?;
             }
         }
@@ -75,6 +82,34 @@ const MIGRATIONS_TABLE: Sql = Sql {
     sqlite: "SELECT name FROM sqlite_master WHERE name = '_sqlx_migrations'",
     postgres: "SELECT to_regclass('_sqlx_migrations')::text",
 };
+/// Whether a schema is to be migrated, given the newest migration in it.
+fn may_migrate(found: Option<i64>, opening: Opening) -> Result<bool, StoreError> {
+    let needed = newest();
+    match (found, opening) {
+        (None, Opening::Command) => Err(StoreError::NoDatabase),
+        (None, _) => Ok(true),
+        (Some(found), _) if found > needed => Err(StoreError::NewerSchema { found, needed }),
+        (Some(found), _) if found == needed => Ok(false),
+        (Some(_), Opening::Serve | Opening::Migrate) => Ok(true),
+        (Some(found), Opening::FirstCommand | Opening::Command) => {
+            Err(StoreError::OlderSchema { found, needed })
+        }
+    }
+}
+
+/// Waits until no other process migrates the database in this file: SQLite's migrations have no lock of their own.
+async fn migrate_alone(file: &Path) -> Result<File, StoreError> {
+    let mut lock = file.as_os_str().to_owned();
+    lock.push("-migrating");
+    let locked = tokio::task::spawn_blocking(move || {
+        let lock = File::create(lock)?;
+        lock.lock()?;
+        Ok(lock)
+    });
+    let locked: std::io::Result<File> = locked.await.map_err(StoreError::Interrupted)?;
+    Ok(locked.map_err(sqlx::Error::from)?)
+}
+
 const VERSION: &str = "SELECT MAX(version) FROM _sqlx_migrations WHERE success";
 
 /// The migration that this binary ends with.

@@ -104,9 +104,12 @@ impl Store {
         self.write(move |tx| {
             async move {
                 // Disabling, removing and updating hold the same row: what is sealed here is what they see.
-                tx.lock_organization(organization).await?;
+                let Some(locked) = tx.lock_organization(organization).await? else { return Ok(0) };
                 let mut made = 0;
-                while made < BATCHES_PER_TRANSACTION && tx.seal_next(organization, spread).await? {
+                // By the clock that stamped the records: what comes after this lies in no window that ended before.
+                while made < BATCHES_PER_TRANSACTION
+                    && tx.seal_next(organization, spread, locked.taken_at).await?
+                {
                     made += 1;
                 }
                 Ok(made)
@@ -124,15 +127,15 @@ impl Transaction {
         &mut self,
         organization: OrganizationId,
         spread: SealSpread,
+        now: Timestamp,
     ) -> Result<bool, StoreError> {
         let Some(unsealed) = self.first_unsealed(organization).await? else { return Ok(false) };
         let length: WindowLength = parse("window_minutes", &unsealed.window_minutes.to_string())?;
         let window = Window::containing(Timestamp::from_millis(unsealed.recorded_at), length);
-        if self.clock.now() < window.end() + spread.offset(organization, length) {
+        if now < window.end() + spread.offset(organization, length) {
             return Ok(false);
         }
         let (last, running) = self.last_of_batch(organization, &unsealed, &window).await?;
-        let now = self.clock.now().as_millis();
         execute!(
             self,
             "INSERT INTO batches (id, organization_id, range_id, window_start, window_minutes, first_sequence,
@@ -149,7 +152,7 @@ impl Transaction {
             running - unsealed.bytes_before,
             unsealed.format,
             unsealed.compression,
-            now,
+            now.as_millis(),
         )?;
         execute!(
             self,

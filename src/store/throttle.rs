@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures::FutureExt;
 
-use super::database::{execute, fetch_optional};
+use super::database::{Sql, execute, fetch_optional};
 use super::transaction::Transaction;
 use super::{Store, StoreError};
 use crate::domain::clock::Timestamp;
@@ -53,28 +53,30 @@ impl Store {
         .await
     }
 
-    /// Forgets the failures of a subject that signed in, or of all that failed long ago.
-    pub async fn forget_failed_sign_ins(
-        &self,
-        subject: Option<Subject>,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        self.write(move |tx| async move { tx.forget_failed_sign_ins(subject, now).await }.boxed()).await
+    /// Forgets the failures of a subject that signed in.
+    pub async fn forget_failed_sign_ins(&self, subject: Subject) -> Result<(), StoreError> {
+        self.write(move |tx| async move { tx.forget_failed_sign_ins(&subject).await }.boxed()).await
+    }
+
+    /// Forgets the failures of long ago.
+    pub async fn forget_old_failed_sign_ins(&self, now: Timestamp) -> Result<(), StoreError> {
+        let before = (now - FORGOTTEN_AFTER).as_millis();
+        self.write(move |tx| async move { execute!(tx, FORGET_OLD, before).map(drop) }.boxed()).await
     }
 }
 
+/// Rows that somebody is just counting in are left for the next time: many rows taken in any order would make a circle
+/// with those who take two.
+const FORGET_OLD: Sql = Sql {
+    sqlite: "DELETE FROM sign_in_failures WHERE last_failed_at < $1",
+    postgres: "DELETE FROM sign_in_failures WHERE subject_hash IN (
+                   SELECT subject_hash FROM sign_in_failures WHERE last_failed_at < $1 FOR UPDATE SKIP LOCKED
+               )",
+};
+
 impl Transaction {
-    pub(super) async fn forget_failed_sign_ins(
-        &mut self,
-        subject: Option<Subject>,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        execute!(
-            self,
-            "DELETE FROM sign_in_failures WHERE subject_hash = $1 OR last_failed_at < $2",
-            subject.map(|subject| subject.hash().to_vec()),
-            (now - FORGOTTEN_AFTER).as_millis()
-        )?;
+    pub(super) async fn forget_failed_sign_ins(&mut self, subject: &Subject) -> Result<(), StoreError> {
+        execute!(self, "DELETE FROM sign_in_failures WHERE subject_hash = $1", subject.hash().to_vec())?;
         Ok(())
     }
 

@@ -2,12 +2,16 @@
 //!
 //! Guarantees:
 //! - a transaction runs in a task of its own: a dropped request neither leaves one open nor half-applies one;
+//! - it ends within a minute, also where the database has fallen silent;
 //! - what a write returned `Ok` for is on the disk;
 //! - a read sees one moment of the database, however many statements it runs;
 //! - a change and its record commit together or not at all, because both are made here;
 //! - sequences have no gap and recorded_at never runs back, because an append holds its organization's row.
 
+use std::time::Duration;
+
 use futures::future::BoxFuture;
+use tokio::time::timeout;
 
 use super::database::{Connection, Sql, execute, execute_each, fetch_optional, parse};
 use super::{Store, StoreError};
@@ -18,6 +22,9 @@ use crate::domain::id::{OrganizationId, RecordId};
 use crate::domain::organization::{Organization, OrganizationName};
 use crate::domain::record::RecordLine;
 use crate::domain::sequence::Sequence;
+
+/// Longer than anything that a server which is there lets a transaction wait for.
+const TRANSACTION_WITHIN: Duration = Duration::from_secs(60);
 
 /// An open transaction. Only the store's own files see it.
 #[derive(Debug)]
@@ -37,7 +44,8 @@ impl Store {
         F: for<'t> FnOnce(&'t mut Transaction) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
     {
         let store = self.clone();
-        in_its_own_task(async move { store.run(store.database.begin_write().await?, work).await }).await
+        let written = async move { store.run(store.database.begin_write().await?, work).await };
+        in_its_own_task(within(TRANSACTION_WITHIN, written)).await
     }
 
     /// Runs `work` in one read transaction.
@@ -48,7 +56,8 @@ impl Store {
         F: for<'t> FnOnce(&'t mut Transaction) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
     {
         let store = self.clone();
-        in_its_own_task(async move { store.run(store.database.begin_read().await?, work).await }).await
+        let read = async move { store.run(store.database.begin_read().await?, work).await };
+        in_its_own_task(within(TRANSACTION_WITHIN, read)).await
     }
 
     async fn run<T, E, F>(&self, connection: Connection, work: F) -> Result<T, E>
@@ -69,6 +78,15 @@ impl Store {
             }
         }
     }
+}
+
+/// Gives a transaction up that takes too long: PostgreSQL's own bounds are kept by the server, and a server that has
+/// fallen silent keeps none.
+pub(super) async fn within<T, E: From<StoreError>>(
+    limit: Duration,
+    work: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
+    timeout(limit, work).await.unwrap_or_else(|_| Err(StoreError::TimedOut(limit).into()))
 }
 
 pub(super) async fn in_its_own_task<T, E>(
@@ -93,12 +111,12 @@ pub(super) struct LockedOrganization {
     last_recorded_at: Timestamp,
     total_bytes: i64,
     /// When the row was taken, by the clock that all processes on this database share.
-    taken_at: Timestamp,
+    pub(super) taken_at: Timestamp,
 }
 
 /// One record on its way into the books.
 #[derive(Debug)]
-pub(super) struct Entry {
+pub(super) struct NewRecord {
     pub(super) record_id: RecordId,
     pub(super) line: RecordLine,
     pub(super) producer: Option<String>,
@@ -113,7 +131,7 @@ pub(super) struct Numbered {
     recorded_at: Timestamp,
     bytes: i64,
     running_bytes: i64,
-    entry: Entry,
+    new: NewRecord,
 }
 
 #[derive(sqlx::FromRow)]
@@ -130,13 +148,17 @@ struct OrganizationRow {
 }
 
 /// Takes an organization's row. On PostgreSQL the lock is the one that an UPDATE takes: rows that refer to the
-/// organization may still be inserted, so that a delivery is never held up by an append, or the other way round.
+/// organization may still be inserted, so that a delivery is never held up by an append, or the other way round. The
+/// time is read outside of the part that waits for the lock: it is the moment at which the row was taken.
 const LOCK_ORGANIZATION: Sql = Sql {
     sqlite: "SELECT id, name, plan, external_id, last_sequence, last_recorded_at, total_bytes, NULL AS database_time
              FROM organizations WHERE id = $1",
-    postgres: "SELECT id, name, plan, external_id, last_sequence, last_recorded_at, total_bytes,
-                      CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT) AS database_time
-               FROM organizations WHERE id = $1 FOR NO KEY UPDATE",
+    postgres: "WITH held AS MATERIALIZED (
+                   SELECT id, name, plan, external_id, last_sequence, last_recorded_at, total_bytes
+                   FROM organizations WHERE id = $1 FOR NO KEY UPDATE
+               )
+               SELECT held.*, CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT) AS database_time
+               FROM held",
 };
 
 const INSERT_RECORD: Sql = Sql {
@@ -170,8 +192,8 @@ impl Transaction {
         let record_id = RecordId::generate(&self.clock, &self.entropy);
         let Organization { id, name, .. } = &locked.organization;
         let record = event.into_record(record_id, *id, name, caller, self.clock.now());
-        let entry = Entry { record_id, line: record.to_line(), producer: None, submission_digest: None };
-        let numbered = locked.number(entry);
+        let new = NewRecord { record_id, line: record.to_line(), producer: None, submission_digest: None };
+        let numbered = locked.number(new);
         let at = numbered.sequence;
         self.insert_records(&[numbered]).await?;
         self.save_totals(locked).await?;
@@ -186,13 +208,13 @@ impl Transaction {
             INSERT_RECORD,
             |record| record.organization.to_string(),
             record.sequence,
-            record.entry.record_id.to_string(),
+            record.new.record_id.to_string(),
             record.recorded_at.as_millis(),
             record.bytes,
             record.running_bytes,
-            record.entry.producer.as_deref(),
-            record.entry.submission_digest.as_ref().map(<[u8; 32]>::as_slice),
-            record.entry.line.as_str(),
+            record.new.producer.as_deref(),
+            record.new.submission_digest.as_ref().map(<[u8; 32]>::as_slice),
+            record.new.line.as_str(),
         )
     }
 
@@ -212,8 +234,8 @@ impl Transaction {
 
 impl LockedOrganization {
     /// Gives a record the next sequence, and a time that is not before the last record's.
-    pub(super) fn number(&mut self, entry: Entry) -> Numbered {
-        let bytes = i64::try_from(entry.line.len()).unwrap_or(i64::MAX);
+    pub(super) fn number(&mut self, new: NewRecord) -> Numbered {
+        let bytes = i64::try_from(new.line.len()).unwrap_or(i64::MAX);
         self.last_sequence += 1;
         self.last_recorded_at = self.taken_at.max(self.last_recorded_at);
         self.total_bytes += bytes;
@@ -223,7 +245,7 @@ impl LockedOrganization {
             recorded_at: self.last_recorded_at,
             bytes,
             running_bytes: self.total_bytes,
-            entry,
+            new,
         }
     }
 }

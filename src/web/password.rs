@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
 use argon2::{Algorithm, Argon2, Params, Version};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::domain::clock::Entropy;
 use crate::domain::credential::Password;
@@ -55,16 +55,31 @@ impl PasswordHasher {
     /// Hashes a new password into a PHC string.
     pub(super) async fn hash(&self, password: Password, entropy: &Entropy) -> Result<String, HashError> {
         let salt = entropy.bytes::<16>();
-        self.in_turn(move || hash(&password, salt)).await
+        let (hashed, _turn) = self.turn().await.take(move || hash(&password, salt)).await?;
+        Ok(hashed)
     }
 
+    /// Waits for a turn.
+    pub(super) async fn turn(&self) -> Turn {
+        let permit = self.permits.clone().acquire_owned().await;
+        Turn { _permit: permit.expect("the semaphore is never closed") }
+    }
+}
+
+/// The right to hash or compare a password. While one is held, few others are.
+#[derive(Debug)]
+pub(super) struct Turn {
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Turn {
     /// Whether the password is the stored one. Without a stored one the answer is no, after the same work.
     pub(super) async fn matches(
-        &self,
+        self,
         password: Password,
         stored: Option<String>,
-    ) -> Result<bool, HashError> {
-        self.in_turn(move || {
+    ) -> Result<(bool, Turn), HashError> {
+        self.take(move || {
             let known = stored.is_some();
             let phc = stored.unwrap_or_else(|| NOBODY.clone());
             let same = argon2id().verify_password(password.expose().as_bytes(), phc.as_str()).is_ok();
@@ -73,17 +88,12 @@ impl PasswordHasher {
         .await
     }
 
-    async fn in_turn<T: Send + 'static>(
-        &self,
+    /// The thread has the turn: who hangs up early does not let another in beside it.
+    async fn take<T: Send + 'static>(
+        self,
         work: impl FnOnce() -> Result<T, HashError> + Send + 'static,
-    ) -> Result<T, HashError> {
-        let permit = self.permits.clone().acquire_owned().await.expect("the semaphore is never closed");
-        // The thread has the permit: who hangs up early does not let another in beside it.
-        tokio::task::spawn_blocking(move || {
-            let _permit = permit;
-            work()
-        })
-        .await?
+    ) -> Result<(T, Turn), HashError> {
+        tokio::task::spawn_blocking(move || Ok((work()?, self))).await?
     }
 }
 
@@ -108,8 +118,9 @@ mod tests {
         let typed = |text: &str| Password::typed(text).unwrap();
         let hasher = PasswordHasher::default();
         let stored = hasher.hash(typed("trailpost-demo"), &Entropy::system()).await.unwrap();
-        assert!(hasher.matches(typed("trailpost-demo"), Some(stored.clone())).await.unwrap());
-        assert!(!hasher.matches(typed("trailpost-demo "), Some(stored)).await.unwrap());
-        assert!(!hasher.matches(typed("nobody signs in with this"), None).await.unwrap());
+        let matches = async |text, stored| hasher.turn().await.matches(typed(text), stored).await.unwrap().0;
+        assert!(matches("trailpost-demo", Some(stored.clone())).await);
+        assert!(!matches("trailpost-demo ", Some(stored)).await);
+        assert!(!matches("nobody signs in with this", None).await);
     }
 }

@@ -70,6 +70,6 @@ impl Writer {
     async fn tidy(&self) -> Result<(), StoreError> {
         let now = self.clock.wall();
         self.store.delete_expired_sessions(now).await?;
-        self.store.forget_failed_sign_ins(None, now).await
+        self.store.forget_old_failed_sign_ins(now).await
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::time::timeout;
 use trailpost::domain::clock::Clock;
 use trailpost::domain::id::OrganizationId;
 use trailpost::domain::sequence::Sequence;
@@ -14,7 +15,7 @@ use trailpost::store::Opening;
 use super::installation::Installation;
 use crate::support::database::{Engine, TestDatabase};
 use crate::support::http_user::HttpUser;
-use crate::support::{submission, with_id};
+use crate::support::{DEADLINE, submission, with_id};
 
 const CLIENTS: u32 = 16;
 const RECORDS_PER_REQUEST: u32 = 10;
@@ -58,7 +59,9 @@ async fn survive(engine: Engine) {
             });
         }
         drop((acknowledge, ended));
-        acknowledged.extend(some(&mut answers, ENOUGH).await);
+        let before = some(&mut answers, ENOUGH).await;
+        assert_eq!(before.len(), ENOUGH, "the clients ended before the kill");
+        acknowledged.extend(before);
         serving.kill();
         // The clients notice and end; what was acknowledged up to then counts.
         acknowledged.extend(some(&mut answers, usize::MAX).await);
@@ -123,7 +126,7 @@ fn ids((client, number): RequestName) -> Vec<String> {
 async fn some<T>(channel: &mut UnboundedReceiver<T>, enough: usize) -> Vec<T> {
     let mut found = Vec::new();
     while found.len() < enough {
-        match channel.recv().await {
+        match timeout(DEADLINE, channel.recv()).await.expect("a client goes on") {
             Some(one) => found.push(one),
             None => break,
         }

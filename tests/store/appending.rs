@@ -1,5 +1,6 @@
 //! Appending: every record gets the next sequence, once, whoever else appends.
 
+use trailpost::domain::organization::Plan;
 use trailpost::store::{IngestError, Ingested};
 
 use super::{Books, submitted};
@@ -9,6 +10,9 @@ on_both_engines! {
     the_same_id_with_the_same_content_is_stored_once,
     a_refused_request_stores_nothing_of_itself,
     a_refused_request_takes_back_only_itself_from_a_shared_commit,
+    requests_that_share_a_commit_know_each_others_ids,
+    an_id_is_taken_by_trailposts_own_records_too_but_in_one_organization_only,
+    an_organization_that_can_not_be_read_stops_no_other,
     a_rename_and_its_record_are_one,
     signing_in_is_recorded_in_every_organization_of_the_account,
 }
@@ -61,6 +65,46 @@ async fn a_refused_request_takes_back_only_itself_from_a_shared_commit(books: Bo
     assert_eq!(books.lines().await.len(), 1 + 2 * 20);
 }
 
+async fn requests_that_share_a_commit_know_each_others_ids(books: Books) {
+    let ingest = |resource| {
+        books.store.ingest("test".parse().unwrap(), vec![submitted(&books.acme, Some(ID), resource)])
+    };
+    let answers = futures::future::join_all(["a", "a", "other", "a", "other"].map(ingest)).await;
+    let stored = answers.iter().filter(|answer| matches!(answer, Ok(done) if done.accepted == 1)).count();
+    let conflicts =
+        answers.iter().filter(|answer| matches!(answer, Err(IngestError::Conflict { index: 0 }))).count();
+    assert_eq!(stored, 1, "{answers:?}");
+    // Whichever came first, the others repeat it or conflict with it.
+    let first = &books.lines().await[0]["event"]["resource_id"];
+    assert_eq!(conflicts, if first == "a" { 2 } else { 3 }, "{answers:?}");
+}
+
+async fn an_id_is_taken_by_trailposts_own_records_too_but_in_one_organization_only(books: Books) {
+    let beta = books.store.create_organization("Beta".parse().unwrap(), Plan::Starter).await.unwrap();
+    let name = "Acme Corp".parse().unwrap();
+    books.store.rename_organization(books.caller(), books.acme.id, name).await.unwrap();
+    let id = books.lines().await[0]["id"].as_str().unwrap().to_owned();
+    let ingest = |organization| {
+        books.store.ingest("test".parse().unwrap(), vec![submitted(organization, Some(&id), "a")])
+    };
+    assert!(matches!(ingest(&books.acme).await, Err(IngestError::Conflict { index: 0 })));
+    assert_eq!(ingest(&beta).await.unwrap(), Ingested { accepted: 1, duplicates: 0 });
+}
+
+async fn an_organization_that_can_not_be_read_stops_no_other(books: Books) {
+    let beta = books.store.create_organization("Beta".parse().unwrap(), Plan::Starter).await.unwrap();
+    // What our own types would never write, and the schema does not know of.
+    let broken = format!("UPDATE organizations SET external_id = 'broken' WHERE id = '{}'", beta.id);
+    assert_eq!(books.database.tamper(&broken).await, 1);
+    let requests = (0..20).map(|number| {
+        let organization = if number % 4 == 0 { &beta } else { &books.acme };
+        books.store.ingest("test".parse().unwrap(), vec![submitted(organization, None, "a")])
+    });
+    let answers = futures::future::join_all(requests).await;
+    assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 15, "{answers:?}");
+    assert_eq!(books.lines().await.len(), 15);
+}
+
 async fn a_rename_and_its_record_are_one(books: Books) {
     let rename =
         |name: &str| books.store.rename_organization(books.caller(), books.acme.id, name.parse().unwrap());
@@ -75,11 +119,7 @@ async fn a_rename_and_its_record_are_one(books: Books) {
 }
 
 async fn signing_in_is_recorded_in_every_organization_of_the_account(books: Books) {
-    let other = books
-        .store
-        .create_organization("Other".parse().unwrap(), trailpost::domain::organization::Plan::Starter)
-        .await
-        .unwrap();
+    let other = books.store.create_organization("Other".parse().unwrap(), Plan::Starter).await.unwrap();
     let role = trailpost::domain::membership::Role::Member;
     books.store.add_member(other.id, books.owner.id, role).await.unwrap();
     books.store.record_login(books.caller(), books.owner.clone()).await.unwrap();

@@ -73,7 +73,7 @@ async fn shape_on_postgres(database: &TestDatabase) -> (Columns, Vec<String>) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_command_makes_a_new_schema_and_changes_no_other() {
+async fn a_first_command_makes_a_new_schema_and_none_changes_an_older_or_newer_one() {
     for engine in [Engine::Sqlite, Engine::Postgres] {
         let database = TestDatabase::make(engine).await;
         let open = async |opening| match database.open(opening, &Clock::system()).await {
@@ -84,11 +84,13 @@ async fn a_command_makes_a_new_schema_and_changes_no_other() {
             }
             Err(error) => Err(error),
         };
-        let newest = open(Opening::Command).await.unwrap();
+        let refused = open(Opening::Command).await;
+        assert!(matches!(refused, Err(StoreError::NoDatabase)), "{engine:?}: {refused:?}");
+        let newest = open(Opening::FirstCommand).await.unwrap();
         assert_eq!(open(Opening::Command).await.unwrap(), newest, "{engine:?}");
 
         set_newest(&database, newest, newest + 1).await;
-        for opening in [Opening::Command, Opening::Serve] {
+        for opening in [Opening::Command, Opening::FirstCommand, Opening::Serve, Opening::Migrate] {
             let refused = open(opening).await;
             assert!(matches!(refused, Err(StoreError::NewerSchema { .. })), "{engine:?}: {refused:?}");
         }
@@ -106,10 +108,15 @@ async fn set_newest(database: &TestDatabase, from: i64, to: i64) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn processes_that_start_at_once_on_a_new_database_all_start() {
-    let database = TestDatabase::make(Engine::Postgres).await;
-    let clock = Clock::system();
-    let openings = (0..4).map(|_| database.open(Opening::Serve, &clock));
-    for opened in futures::future::join_all(openings).await {
-        opened.unwrap().close().await;
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let database = TestDatabase::make(engine).await;
+        let clock = Clock::system();
+        let openings = (0..6).map(|number| {
+            let opening = if number % 2 == 0 { Opening::Migrate } else { Opening::FirstCommand };
+            database.open(opening, &clock)
+        });
+        for opened in futures::future::join_all(openings).await {
+            opened.unwrap_or_else(|error| panic!("{engine:?}: {error}")).close().await;
+        }
     }
 }

@@ -12,6 +12,7 @@ use trailpost::store::{AttemptResult, FinishedBatch, IngestError, Opening, Store
 use super::{Books, key_of, submitted};
 use crate::support::database::{Engine, TestDatabase, new_database};
 use crate::support::postgres::Cluster;
+use crate::support::silent_wire::SilentWire;
 use crate::support::{DEADLINE, eventually};
 
 const LEASE: Duration = Duration::from_secs(60);
@@ -78,8 +79,12 @@ async fn a_dropped_request_leaves_no_transaction_open() {
         (open == 0).then_some(())
     })
     .await;
-    books.append(1).await;
-    books.lines().await;
+    // A rename that was begun is done or not: the name is that of the last record, if any was made.
+    let named = books.store.integration(books.acme.id).await.unwrap().unwrap().organization.name;
+    let recorded = books.lines().await;
+    let last = recorded.last().map_or("Acme", |line| line["organization_name"].as_str().unwrap());
+    assert_eq!(named.as_str(), last);
+    assert!(recorded.len() > 1, "some were dropped after they had begun");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -170,7 +175,30 @@ async fn whatever_happens_at_once_nothing_waits_in_a_circle() {
         futures::future::join_all(signing_in),
         switching,
     );
-    assert!(books.lines().await.len() >= 2 * ROUNDS * 2);
+    let ingested =
+        books.lines().await.iter().filter(|line| line["event"]["resource_type"] == "index").count();
+    assert_eq!(ingested, stores.len() * ROUNDS, "each request had one record of this organization");
+    let mut batches = books.store.deliveries(books.acme.id, 10_000).await.unwrap();
+    batches.reverse();
+    assert!(!batches.is_empty());
+    let records: u64 = batches.iter().map(|batch| batch.records).sum();
+    assert!(records <= books.lines().await.len() as u64, "no record is in two batches");
+}
+
+/// A proxy that goes silent takes no connection down: it only never says anything again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_falls_silent_is_given_up_and_the_others_go_on() {
+    let books = Books::open(Engine::Postgres).await;
+    let wire = SilentWire::to(books.database.url()).await;
+    let far = TestDatabase::at(wire.url.clone()).open(Opening::Serve, &books.clock).await.unwrap();
+    let ingest = || far.ingest("test".parse().unwrap(), vec![submitted(&books.acme, None, "a")]);
+    ingest().await.unwrap();
+    wire.fall_silent();
+    // On a connection of the silent time: it is given up within the bound, and nobody is told that it was stored.
+    let refused = ingest().await;
+    assert!(matches!(refused, Err(IngestError::Store(_))), "{refused:?}");
+    eventually("requests are stored again", async || ingest().await.ok()).await;
+    far.ping().await.unwrap();
 }
 
 async fn deliver_one(store: &Store) {

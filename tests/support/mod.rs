@@ -9,6 +9,7 @@ pub mod http_user;
 pub mod page;
 pub mod postgres;
 pub mod product;
+pub mod silent_wire;
 
 use std::fmt::Display;
 use std::time::Duration;

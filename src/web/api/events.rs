@@ -80,9 +80,14 @@ pub(crate) async fn create(
     // Reading 16 MiB takes long enough to hold up others on an async thread. The part of the budget goes with it,
     // so that it is held even if the sender hangs up.
     let read = tokio::task::spawn_blocking(move || (read(&access, encoding, body), held));
-    let (submitted, _held) = read.await.map_err(StoreError::Interrupted)?;
+    let (submitted, held) = read.await.map_err(StoreError::Interrupted)?;
     let submitted = submitted?;
-    let ingested = web.store.ingest(producer.producer, submitted).await.map_err(refused)?;
+    // And while they wait for their commit.
+    let stored = tokio::spawn(async move {
+        let _held = held;
+        web.store.ingest(producer.producer, submitted).await
+    });
+    let ingested = stored.await.map_err(StoreError::Interrupted)?.map_err(refused)?;
     let answer = Accepted { accepted: ingested.accepted, duplicates: ingested.duplicates };
     Ok((StatusCode::ACCEPTED, Json(answer)))
 }

@@ -17,6 +17,7 @@ use crate::store::SignIn;
 use crate::web::error::WebError;
 use crate::web::flash;
 use crate::web::form::CheckedForm;
+use crate::web::password::Turn;
 use crate::web::render::{Shell, html, organization_href};
 use crate::web::visitor::Visitor;
 use crate::web::wording::count;
@@ -112,17 +113,21 @@ pub(crate) async fn create(
         sign_in_page(&web, shell, status, email, Some(error.to_owned()), return_to.clone())
     };
     let subjects = subjects(&visitor, &form);
+    // Asked and counted within one turn: of many guesses at once, few see the same count.
+    let turn = web.passwords.turn().await;
     let wait = web.store.sign_in_wait(subjects.clone(), web.clock.wall()).await?;
     if !wait.is_zero() {
         let seconds = count(wait.as_secs() + 1, "second");
         let error = format!("Too many sign-ins have failed here. Wait {seconds}, then try again.");
         return again(StatusCode::TOO_MANY_REQUESTS, &error);
     }
-    let Some(SignIn { user, password_version, .. }) = authenticate(&web, &form).await? else {
+    let (found, turn) = authenticate(&web, turn, &form).await?;
+    let Some(SignIn { user, password_version, .. }) = found else {
         web.store.count_failed_sign_in(subjects, web.clock.wall()).await?;
         return again(StatusCode::UNPROCESSABLE_ENTITY, WRONG);
     };
-    web.store.forget_failed_sign_ins(Some(Subject::account(&user.email)), web.clock.wall()).await?;
+    drop(turn);
+    web.store.forget_failed_sign_ins(Subject::account(&user.email)).await?;
     session::sign_in(&session, user.id, password_version, web.clock.wall()).await?;
     web.store.record_login(visitor.caller(&user), user).await?;
     Ok(Redirect::to(&return_to).into_response())
@@ -158,15 +163,15 @@ pub(super) async fn sign_out(web: &Web, visitor: &Visitor, session: &Session) ->
 }
 
 /// The same work for an account that does not exist as for a wrong password.
-async fn authenticate(web: &Web, form: &SignInForm) -> Result<Option<SignIn>, WebError> {
-    let Ok(password) = Password::typed(&form.password) else { return Ok(None) };
+async fn authenticate(web: &Web, turn: Turn, form: &SignInForm) -> Result<(Option<SignIn>, Turn), WebError> {
+    let Ok(password) = Password::typed(&form.password) else { return Ok((None, turn)) };
     let found = match form.email.parse::<EmailAddress>() {
         Ok(email) => web.store.sign_in(email).await?,
         Err(_) => None,
     };
     let stored = found.as_ref().map(|found| found.password_hash.clone());
-    let matches = web.passwords.matches(password, stored).await?;
-    Ok(found.filter(|_| matches))
+    let (matches, turn) = turn.matches(password, stored).await?;
+    Ok((found.filter(|_| matches), turn))
 }
 
 fn sign_in_page(
