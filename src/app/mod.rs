@@ -4,7 +4,7 @@
 #[cfg(feature = "demo")]
 pub mod demo;
 mod parts;
-mod request_head;
+mod patience;
 pub mod serve;
 mod server;
 
@@ -218,8 +218,8 @@ impl App {
         self.parts.ended_early().await
     }
 
-    /// Stops taking requests and claims, lets what is in flight finish for 20 seconds, and closes the store. What is
-    /// cut off then is found again: the store keeps it.
+    /// Stops taking requests and claims, lets what is in flight finish for 20 seconds, and closes the store, within 25
+    /// seconds in all. What is cut off is found again: the store keeps it.
     pub async fn stop(mut self) {
         if timeout(DRAIN, self.parts.stop()).await.is_err() {
             tracing::warn!("stopped with work in flight; the store keeps it");

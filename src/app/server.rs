@@ -1,5 +1,5 @@
-//! Serves HTTP/1.1 with what `axum::serve` leaves out: a bound on how long a request's head may take, so that a
-//! client that sends a byte a minute holds no connection, and a stop that lets requests under way finish.
+//! Serves HTTP/1.1 with what `axum::serve` leaves out: bounds on how long a client may take, on how many connections
+//! there are, and a stop that lets requests under way finish.
 
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
@@ -18,10 +18,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
-use super::request_head::BoundedHead;
+use super::patience::{Patience, Patient};
 
-/// A request's head may take so long, from its first byte.
-const HEAD_WITHIN: Duration = Duration::from_secs(10);
+/// So that a client that sends or takes a byte a minute holds no connection.
+const PATIENCE: Patience = Patience { head: Duration::from_secs(10), answer: Duration::from_secs(30) };
 /// A connection without a request is kept for so long: longer than proxies keep theirs by default (nginx and
 /// Application Load Balancers 60 s, Caddy 120 s), so that it is the proxy who ends one, and no request meets the end.
 const IDLE: Duration = Duration::from_secs(150);
@@ -66,7 +66,7 @@ fn serve_connection(
     router: &Router,
     graceful: &GracefulShutdown,
 ) {
-    let stream = BoundedHead::new(stream, HEAD_WITHIN);
+    let stream = Patient::new(stream, PATIENCE);
     let (whole, done) = (stream.progress(), stream.progress());
     let service = router
         .clone()
