@@ -121,6 +121,7 @@ async fn a_token_works_at_a_running_server_until_it_is_revoked() {
 #[test]
 fn a_token_without_a_scope_or_with_a_wrong_one_is_not_made() {
     let installation = Installation::new();
+    installation.json(&["migrate"]);
     let create = ["token", "create", "--producer", "app"];
     let nobody = "0199f3c2-7d1a-7000-8000-0123456789ab";
     for wrong in [
@@ -142,6 +143,7 @@ fn a_token_without_a_scope_or_with_a_wrong_one_is_not_made() {
 #[test]
 fn what_does_not_exist_is_said() {
     let installation = Installation::new();
+    installation.json(&["migrate"]);
     let nobody = "0199f3c2-7d1a-7000-8000-0123456789ab";
     for command in [
         &["organization", "show", nobody][..],
@@ -152,6 +154,16 @@ fn what_does_not_exist_is_said() {
         let said = installation.refused(command, 1);
         assert!(said.contains("there is no organization"), "{said}");
     }
+}
+
+#[test]
+fn a_command_that_only_looks_makes_nothing_where_there_is_nothing() {
+    let installation = Installation::new();
+    for command in [&["status"][..], &["organization", "list"], &["token", "list"]] {
+        let said = installation.refused(command, 1);
+        assert!(said.contains("there is no database"), "{said}");
+    }
+    assert!(!installation.data().exists());
 }
 
 #[test]
