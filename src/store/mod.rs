@@ -46,7 +46,7 @@ pub use memberships::Membership;
 pub use overview::{OrganizationSummary, Overview};
 pub use password_resets::ResetRefused;
 pub use plans::PlanChange;
-pub use records::{IngestError, Ingested, StoredLine};
+pub use records::{IngestError, Ingested, Page, StoredLine};
 pub use schema::Opening;
 pub use sessions::SessionHash;
 pub use status::{BatchState, DeliveryAttempt, DeliveryRow, DeliveryStatus};

@@ -40,6 +40,15 @@ pub enum IngestError {
     Store(#[from] StoreError),
 }
 
+/// How much is read at once.
+#[derive(Clone, Copy, Debug)]
+pub struct Page {
+    /// At most so many records.
+    pub records: u32,
+    /// At most so many bytes of them.
+    pub bytes: u32,
+}
+
 /// A record as stored, in its place.
 #[derive(Clone, Debug)]
 pub struct StoredLine {
@@ -59,13 +68,13 @@ impl Store {
         self.ingestion.store(producer, submitted).await
     }
 
-    /// At most `limit` records from `first` to `last`, in order.
+    /// The records from `first` to `last`, in order, as many as a page holds; one in any case.
     pub async fn lines(
         &self,
         organization: OrganizationId,
         first: Sequence,
         last: Sequence,
-        limit: u32,
+        page: Page,
     ) -> Result<Vec<StoredLine>, StoreError> {
         self.read(move |tx| {
             async move {
@@ -73,11 +82,16 @@ impl Store {
                     tx,
                     (i64, String),
                     "SELECT sequence, line FROM records
-                     WHERE organization_id = $1 AND sequence BETWEEN $2 AND $3 ORDER BY sequence LIMIT $4",
+                     WHERE organization_id = $1 AND sequence BETWEEN $2 AND $3
+                       AND (sequence = $2 OR running_bytes <= $5 + (
+                           SELECT f.running_bytes - f.bytes FROM records f
+                           WHERE f.organization_id = $1 AND f.sequence = $2))
+                     ORDER BY sequence LIMIT $4",
                     organization.to_string(),
                     first.get(),
                     last.get(),
-                    i64::from(limit)
+                    i64::from(page.records),
+                    i64::from(page.bytes)
                 )?
                 .into_iter()
                 .map(|(number, line)| {

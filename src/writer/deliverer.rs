@@ -5,20 +5,21 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
 use super::Writer;
-use super::encode::{Encoded, Encoder};
+use super::encode::{Encoded, Encoder, content_size};
 use crate::aws::{AssumedRole, Object, Written};
 use crate::domain::access_check::Stage;
 use crate::domain::clock::Timestamp;
 use crate::domain::failure::{Cause, Failure};
 use crate::domain::object_key::{BatchName, ObjectKey, content_type};
 use crate::domain::sequence::Sequence;
-use crate::store::{AttemptResult, Claim, DueBatch, FinishedBatch, StoreError};
+use crate::store::{AttemptResult, Claim, DueBatch, FinishedBatch, Page, StoreError};
 
 /// A try, from reading its records to S3's answer, gets so long.
 const TRY: Duration = Duration::from_secs(300);
 /// A lease outlasts a try, and the booking of it.
 pub(super) const LEASE: Duration = Duration::from_secs(360);
-const RECORDS_PER_PAGE: u32 = 1000;
+/// Records are small as a rule, and large ones come few at a time.
+const PAGE: Page = Page { records: 1000, bytes: 4 * 1024 * 1024 };
 
 impl Writer {
     /// Delivers the batch of a claim. What goes wrong on our own side is booked with the time of the next try, as far
@@ -38,7 +39,11 @@ impl Writer {
 
     async fn try_to_deliver(&self, claim: &Claim) -> Result<(), StoreError> {
         let deadline = Instant::now() + TRY;
-        let encoded = self.encode(claim).await?;
+        let batch = &claim.batch;
+        let records = (batch.last.get() - batch.first.get() + 1).unsigned_abs();
+        let size = content_size(records, batch.bytes);
+        let Some(_room) = self.memory.take(size).await else { return self.store.release(claim.lease).await };
+        let encoded = self.encode(claim, size).await?;
         let key = ObjectKey::of_batch(&claim.settings.prefix, &name_of(claim));
         let (lease, batch, settings) = (claim.lease, claim.batch.id, claim.settings.clone());
         let started = self.store.start_attempt(lease, batch, encoded.digest, settings, key.clone()).await?;
@@ -86,12 +91,12 @@ impl Writer {
         self.clock.now() + failure.schedule().delay(failures, self.entropy.fraction())
     }
 
-    async fn encode(&self, claim: &Claim) -> Result<Encoded, StoreError> {
+    async fn encode(&self, claim: &Claim, size: u64) -> Result<Encoded, StoreError> {
         let DueBatch { first, last, .. } = claim.batch;
-        let mut encoder = Encoder::new(claim.batch.format, claim.batch.compression, claim.batch.bytes);
+        let mut encoder = Encoder::new(claim.batch.format, claim.batch.compression, size);
         let mut from = first;
         while from <= last {
-            let page = self.store.lines(claim.lease.organization, from, last, RECORDS_PER_PAGE).await?;
+            let page = self.store.lines(claim.lease.organization, from, last, PAGE).await?;
             for stored in &page {
                 if stored.sequence != from {
                     return Err(missing(from));

@@ -35,11 +35,16 @@ pub(super) struct Encoded {
     pub(super) digest: [u8; 32],
 }
 
+/// What so many records of so many bytes come to before compression, in either format.
+pub(super) fn content_size(records: u64, bytes: u64) -> u64 {
+    bytes + 2 * records + 3
+}
+
 impl Encoder {
-    /// `bytes` is what the records take, so that memory for them is taken once.
-    pub(super) fn new(format: Format, compression: Compression, bytes: u64) -> Encoder {
+    /// `size` is that of the content, so that memory for it is taken once.
+    pub(super) fn new(format: Format, compression: Compression, size: u64) -> Encoder {
         let sink = match compression {
-            Compression::None => Sink::Plain(Vec::with_capacity(usize::try_from(bytes).unwrap_or_default())),
+            Compression::None => Sink::Plain(Vec::with_capacity(usize::try_from(size).unwrap_or_default())),
             // No name and no time in the header: both would differ from try to try.
             Compression::Gzip => {
                 let level = flate2::Compression::new(GZIP_LEVEL);
@@ -90,7 +95,7 @@ mod tests {
     use super::*;
 
     fn encode(format: Format, compression: Compression) -> Encoded {
-        let mut encoder = Encoder::new(format, compression, 20);
+        let mut encoder = Encoder::new(format, compression, content_size(2, 20));
         for line in [r#"{"id":"1"}"#, r#"{"id":"2"}"#] {
             encoder.push(&RecordLine::from_stored(line.to_owned()));
         }
@@ -101,6 +106,7 @@ mod tests {
     fn json_is_an_array_with_one_record_a_line() {
         let encoded = encode(Format::Json, Compression::None);
         assert_eq!(&encoded.body[..], b"[\n{\"id\":\"1\"},\n{\"id\":\"2\"}\n]\n");
+        assert_eq!(encoded.body.len() as u64, content_size(2, 20), "no byte is copied for want of room");
         let parsed: Vec<serde_json::Value> = serde_json::from_slice(&encoded.body).unwrap();
         assert_eq!(parsed.len(), 2);
     }

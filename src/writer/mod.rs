@@ -7,6 +7,7 @@ mod checker;
 mod deliverer;
 mod driver;
 mod encode;
+mod memory;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +20,7 @@ use crate::domain::window::SealSpread;
 use crate::store::{Store, StoreError};
 use deliverer::LEASE;
 use driver::Pace;
+use memory::Memory;
 
 /// How often work is looked for when nobody rings.
 const TICK: Duration = Duration::from_secs(1);
@@ -34,6 +36,7 @@ pub struct Writer {
     clock: Clock,
     entropy: Entropy,
     seal_spread: SealSpread,
+    memory: Memory,
     /// Names this process in leases.
     owner: String,
 }
@@ -48,7 +51,7 @@ impl Writer {
         seal_spread: SealSpread,
     ) -> Writer {
         let owner = format!("writer-{}", hex::encode(entropy.bytes::<8>()));
-        Writer { store, aws, clock, entropy, seal_spread, owner }
+        Writer { store, aws, clock, entropy, seal_spread, memory: Memory::new(), owner }
     }
 
     /// Works until told to stop; what is in flight then is finished first.

@@ -15,6 +15,7 @@ use trailpost::domain::sequence::Sequence;
 use trailpost::domain::window::WindowLength;
 use trailpost::web::{Hosts, PublicUrl, TrustedProxies, WebConfig, hash_new_password};
 
+use crate::support::EVERYTHING;
 use crate::support::http_user::{HttpUser, send};
 
 const EMAIL: &str = "owner@acme.example";
@@ -51,7 +52,7 @@ async fn recorded_address(trusted: &[&str]) -> String {
     let request = person.request(Method::POST, "/sign-in").header("x-forwarded-for", "1.2.3.4, 198.51.100.7");
     assert_eq!(send(request.form(&fields)).await.status, 303);
     let first = Sequence::new(1).unwrap();
-    let lines = store.lines(acme.id, first, first, 1).await.unwrap();
+    let lines = store.lines(acme.id, first, first, EVERYTHING).await.unwrap();
     let record: Value = serde_json::from_str(lines[0].line.as_str()).unwrap();
     app.stop().await;
     record["event"]["parameters"]["source_ip"].as_str().unwrap().to_owned()

@@ -15,7 +15,7 @@ use trailpost::store::TokenScope;
 
 use crate::support::http_user::{Answer, send};
 use crate::support::product::Product;
-use crate::support::{DEADLINE, eventually, submission, with_id};
+use crate::support::{DEADLINE, EVERYTHING, eventually, submission, with_id};
 
 const ID: &str = "0199f3c2-7d1a-7000-8000-00000000000a";
 
@@ -256,5 +256,5 @@ async fn a_body_that_is_broken_anywhere_leaves_nothing_half_stored() {
 /// How many records an organization has.
 async fn stored(product: &Product, organization: &str) -> usize {
     let (first, last) = (Sequence::new(1).unwrap(), Sequence::new(1_000_000).unwrap());
-    product.store().lines(organization.parse().unwrap(), first, last, 100_000).await.unwrap().len()
+    product.store().lines(organization.parse().unwrap(), first, last, EVERYTHING).await.unwrap().len()
 }

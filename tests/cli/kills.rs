@@ -13,6 +13,7 @@ use trailpost::domain::sequence::Sequence;
 use trailpost::store::Opening;
 
 use super::installation::Installation;
+use crate::support::EVERYTHING;
 use crate::support::database::{Engine, TestDatabase};
 use crate::support::http_user::HttpUser;
 use crate::support::{DEADLINE, submission, with_id};
@@ -142,7 +143,7 @@ async fn stored_ids(database: &TestDatabase, organization: &str) -> BTreeMap<Str
     let mut next = Sequence::new(1).unwrap();
     let mut ids = BTreeMap::new();
     loop {
-        let page = store.lines(organization, next, last, 5000).await.unwrap();
+        let page = store.lines(organization, next, last, EVERYTHING).await.unwrap();
         if page.is_empty() {
             return ids;
         }

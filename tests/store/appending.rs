@@ -1,9 +1,10 @@
 //! Appending: every record gets the next sequence, once, whoever else appends.
 
 use trailpost::domain::organization::Plan;
-use trailpost::store::{IngestError, Ingested};
+use trailpost::store::{IngestError, Ingested, Page};
 
-use super::{Books, submitted};
+use super::{Books, sequence, submitted};
+use crate::support::EVERYTHING;
 
 on_both_engines! {
     concurrent_appends_leave_no_gap_and_no_time_runs_back,
@@ -13,6 +14,7 @@ on_both_engines! {
     requests_that_share_a_commit_know_each_others_ids,
     an_id_is_taken_by_trailposts_own_records_too_but_in_one_organization_only,
     an_organization_that_can_not_be_read_stops_no_other,
+    a_page_ends_where_it_is_full_and_holds_one_record_in_any_case,
     a_rename_and_its_record_are_one,
     signing_in_is_recorded_in_every_organization_of_the_account,
 }
@@ -105,6 +107,19 @@ async fn an_organization_that_can_not_be_read_stops_no_other(books: Books) {
     assert_eq!(books.lines().await.len(), 15);
 }
 
+async fn a_page_ends_where_it_is_full_and_holds_one_record_in_any_case(books: Books) {
+    books.append(10).await;
+    let one = books.lines().await[0].to_string().len() as u32;
+    let page = async |first, records, bytes| {
+        let lines = books.store.lines(books.acme.id, sequence(first), sequence(9), Page { records, bytes });
+        lines.await.unwrap().iter().map(|line| line.sequence.get()).collect::<Vec<_>>()
+    };
+    assert_eq!(page(4, 100, 3 * one + one / 2).await, [4, 5, 6], "as many as there is room for");
+    assert_eq!(page(4, 2, u32::MAX).await, [4, 5]);
+    assert_eq!(page(4, 100, 1).await, [4], "one in any case");
+    assert_eq!(page(8, 100, u32::MAX).await, [8, 9], "no further than asked");
+}
+
 async fn a_rename_and_its_record_are_one(books: Books) {
     let rename =
         |name: &str| books.store.rename_organization(books.caller(), books.acme.id, name.parse().unwrap());
@@ -126,5 +141,5 @@ async fn signing_in_is_recorded_in_every_organization_of_the_account(books: Book
     books.store.sign_out(books.caller(), books.owner.clone(), [0; 32]).await.unwrap();
     assert_eq!(books.events().await, ["login user success", "logout user success"]);
     let (first, last) = (super::sequence(1), super::sequence(9));
-    assert_eq!(books.store.lines(other.id, first, last, 9).await.unwrap().len(), 2);
+    assert_eq!(books.store.lines(other.id, first, last, EVERYTHING).await.unwrap().len(), 2);
 }

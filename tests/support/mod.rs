@@ -15,11 +15,15 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use trailpost::store::Page;
 
 use tokio::time::{Instant, sleep};
 
 /// How long something that will happen may take on a busy machine. Nothing waits for its end when all is well.
 pub const DEADLINE: Duration = Duration::from_secs(60);
+
+/// A page that holds all there is.
+pub const EVERYTHING: Page = Page { records: 1_000_000, bytes: u32::MAX };
 
 /// The demo’s role and bucket that work together.
 pub const ROLE_ARN: &str = "arn:aws:iam::111122223333:role/trailpost-audit-logs";
