@@ -166,6 +166,13 @@ pub fn integration(
     event
 }
 
+/// `update · audit-log-integration · organization id`: what is pending is to be delivered, and then this is to happen.
+pub fn deliver_first(then: IntegrationAction, organization: OrganizationId) -> EventDraft {
+    let mut event = integration(IntegrationAction::Update, organization, None, None);
+    event.parameters.insert("deliver_first_then".to_owned(), json!(then.as_str()));
+    event
+}
+
 /// A run of records that will not be delivered, discarded or never collected, for the record that explains the gap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Discarded {

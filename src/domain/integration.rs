@@ -242,6 +242,8 @@ pub struct Standing {
     pub active: bool,
     /// Collection is paused because the plan fell below Enterprise.
     pub suspended: bool,
+    /// Everything up to a cut is delivered first, and then it is switched off.
+    pub stopping: bool,
 }
 
 /// The situation that an owner's page is in, apart from a check under way.
@@ -253,6 +255,8 @@ pub enum Situation {
     NotConfigured,
     /// Records are collected and delivered.
     Active,
+    /// Records are collected, and it is switched off once those up to a cut are delivered.
+    Stopping,
     /// Set up, switched off.
     Inactive,
     /// Set up, but the plan fell below Enterprise.
@@ -261,10 +265,11 @@ pub enum Situation {
 
 impl Situation {
     /// All situations.
-    pub const ALL: [Situation; 5] = [
+    pub const ALL: [Situation; 6] = [
         Situation::NeedsEnterprise,
         Situation::NotConfigured,
         Situation::Active,
+        Situation::Stopping,
         Situation::Inactive,
         Situation::Suspended,
     ];
@@ -275,6 +280,7 @@ impl Situation {
             Situation::NeedsEnterprise => "needs_enterprise",
             Situation::NotConfigured => "not_configured",
             Situation::Active => "active",
+            Situation::Stopping => "stopping",
             Situation::Inactive => "inactive",
             Situation::Suspended => "suspended",
         }
@@ -292,6 +298,7 @@ impl Standing {
             Standing { plan, suspended, .. } if suspended || !plan.includes_audit_logs() => {
                 Situation::Suspended
             }
+            Standing { active: true, stopping: true, .. } => Situation::Stopping,
             Standing { active: true, .. } => Situation::Active,
             Standing { active: false, .. } => Situation::Inactive,
         }
@@ -348,12 +355,19 @@ mod tests {
 
     #[test]
     fn a_plan_without_audit_logs_suspends_what_is_configured_and_offers_nothing_else() {
-        let standing = Standing { plan: Plan::Standard, configured: false, active: false, suspended: false };
+        let standing = Standing {
+            plan: Plan::Standard,
+            configured: false,
+            active: false,
+            suspended: false,
+            stopping: false,
+        };
         assert_eq!(standing.situation(), Situation::NeedsEnterprise);
         let configured = Standing { configured: true, active: true, ..standing };
         assert_eq!(configured.situation(), Situation::Suspended);
         let enterprise = Standing { plan: Plan::Enterprise, ..configured };
         assert_eq!(enterprise.situation(), Situation::Active);
+        assert_eq!(Standing { stopping: true, ..enterprise }.situation(), Situation::Stopping);
         assert_eq!(Standing { active: false, ..enterprise }.situation(), Situation::Inactive);
     }
 }

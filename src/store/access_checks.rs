@@ -210,7 +210,7 @@ impl Transaction {
         if integration.revision != new.revision {
             return Err(Refused::Stale);
         }
-        if !is_possible(new.purpose, &integration) {
+        if integration.stop.is_some() || !is_possible(new.purpose, &integration) {
             return Err(Refused::NotPossible);
         }
         let proposed = new.proposed.clone().or(integration.settings).ok_or(Refused::NotPossible)?;

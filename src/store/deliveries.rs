@@ -375,7 +375,7 @@ impl Transaction {
              WHERE organization_id = $1",
             lease.organization.to_string()
         )?;
-        Ok(())
+        self.note_progress(lease.organization).await
     }
 
     async fn mark_failing(

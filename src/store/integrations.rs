@@ -4,11 +4,12 @@ use futures::FutureExt;
 
 use super::access_checks::{AccessCheck, newest_check};
 use super::database::{execute, fetch_one, holding, parse};
+use super::stops::{Stop, SwitchOff};
 use super::transaction::{LockedOrganization, Transaction, sequence};
 use super::{Store, StoreError};
 use crate::domain::caller::Caller;
 use crate::domain::clock::Timestamp;
-use crate::domain::event_catalog::{self, Discarded, IntegrationAction};
+use crate::domain::event_catalog::{self, Discarded};
 use crate::domain::failure::Failure;
 use crate::domain::id::{OrganizationId, UserId};
 use crate::domain::integration::{Health, Revision, Settings, Situation, Standing};
@@ -32,6 +33,8 @@ pub struct Integration {
     pub revision: Revision,
     /// Who changed it last, by name, and when.
     pub changed: Option<(String, Timestamp)>,
+    /// What is to be delivered before it is switched off.
+    pub stop: Option<Stop>,
     /// What is failing, and since when.
     pub failure: Option<(Failure, Timestamp)>,
     /// The newest access check.
@@ -46,6 +49,7 @@ impl Integration {
             configured: self.settings.is_some(),
             active: self.active,
             suspended: self.suspended,
+            stopping: self.stop.is_some(),
         }
     }
 
@@ -167,7 +171,7 @@ impl Store {
         organization: OrganizationId,
         revision: Revision,
     ) -> Result<SwitchedOff, Refused> {
-        self.switch_off(caller, user, organization, revision, IntegrationAction::Disable).await
+        self.switch_off(caller, user, organization, revision, SwitchOff::Disable).await
     }
 
     /// Removes the integration: what is pending is discarded, and the record says which run.
@@ -178,7 +182,7 @@ impl Store {
         organization: OrganizationId,
         revision: Revision,
     ) -> Result<SwitchedOff, Refused> {
-        self.switch_off(caller, user, organization, revision, IntegrationAction::Delete).await
+        self.switch_off(caller, user, organization, revision, SwitchOff::Remove).await
     }
 
     async fn switch_off(
@@ -187,10 +191,10 @@ impl Store {
         user: UserId,
         organization: OrganizationId,
         revision: Revision,
-        action: IntegrationAction,
+        switch_off: SwitchOff,
     ) -> Result<SwitchedOff, Refused> {
         self.write(move |tx| {
-            async move { tx.switch_off(&caller, user, organization, revision, action).await }.boxed()
+            async move { tx.switch_off(&caller, user, organization, revision, switch_off).await }.boxed()
         })
         .await
     }
@@ -224,6 +228,7 @@ impl Transaction {
             suspended: row.suspended == 1,
             health: parse("integrations.health", &row.health)?,
             revision: Revision::new(row.revision),
+            stop: self.stop(id).await?,
             changed: row.changed_by.zip(row.changed_at.map(Timestamp::from_millis)),
             failure,
             check: None,
@@ -267,7 +272,7 @@ impl Transaction {
         user: UserId,
         organization: OrganizationId,
         revision: Revision,
-        action: IntegrationAction,
+        switch_off: SwitchOff,
     ) -> Result<SwitchedOff, Refused> {
         let mut locked = self.lock_organization(organization).await?.ok_or(Refused::NotAnOwner)?;
         self.require_manager(&locked, user).await?;
@@ -277,23 +282,39 @@ impl Transaction {
             return Err(Refused::Stale);
         }
         let Some(settings) = &integration.settings else { return Err(Refused::NotPossible) };
-        if action == IntegrationAction::Disable && !integration.active {
+        if switch_off == SwitchOff::Disable && !integration.active {
             return Err(Refused::NotPossible);
         }
-        let removed = action == IntegrationAction::Delete;
-        let because = if removed { ClosedBecause::Removed } else { ClosedBecause::Disabled };
-        self.close_open_range(&locked, because).await?;
+        Ok(self.switch_off_now(&mut locked, caller, settings, switch_off).await?)
+    }
+
+    /// Closes the range, discards what is pending, and records both, in whatever situation the integration is. Its row
+    /// is held.
+    pub(super) async fn switch_off_now(
+        &mut self,
+        locked: &mut LockedOrganization,
+        caller: &Caller,
+        settings: &Settings,
+        switch_off: SwitchOff,
+    ) -> Result<SwitchedOff, StoreError> {
+        let organization = locked.organization.id;
+        let because = match switch_off {
+            SwitchOff::Disable => ClosedBecause::Disabled,
+            SwitchOff::Remove => ClosedBecause::Removed,
+        };
+        self.close_open_range(locked, because).await?;
         let discarded = self.discard_pending(organization).await?;
-        let event =
-            event_catalog::integration(action, organization, Some(settings), None).discarding(discarded);
-        self.append_event(&mut locked, caller, event).await?;
+        let event = event_catalog::integration(switch_off.action(), organization, Some(settings), None);
+        self.append_event(locked, caller, event.discarding(discarded)).await?;
+        self.forget_stop(organization).await?;
+        let removed = switch_off == SwitchOff::Remove;
         self.mark_switched_off(organization, removed, &caller.actor.principal_name).await?;
         Ok(SwitchedOff { discarded })
     }
 
     /// Takes the integration's row, behind its organization's: what is booked for its deliveries waits until the
     /// commit, or is there already.
-    async fn hold_integration(&mut self, organization: OrganizationId) -> Result<(), StoreError> {
+    pub(super) async fn hold_integration(&mut self, organization: OrganizationId) -> Result<(), StoreError> {
         let held = holding!("SELECT organization_id FROM integrations WHERE organization_id = $1");
         fetch_one!(self, (String,), held, organization.to_string()).map(drop)
     }
@@ -341,7 +362,10 @@ impl Transaction {
     }
 
     /// From the first pending record to the last, and how many there are; ranges may leave records out between.
-    async fn pending(&mut self, organization: OrganizationId) -> Result<Option<Discarded>, StoreError> {
+    pub(super) async fn pending(
+        &mut self,
+        organization: OrganizationId,
+    ) -> Result<Option<Discarded>, StoreError> {
         let (first, last, records) = fetch_one!(
             self,
             (Option<i64>, Option<i64>, i64),

@@ -21,6 +21,7 @@ mod schema;
 mod sealing;
 mod sessions;
 mod status;
+mod stops;
 mod throttle;
 mod transaction;
 mod url;
@@ -50,6 +51,7 @@ pub use records::{IngestError, Ingested, Page, StoredLine};
 pub use schema::Opening;
 pub use sessions::SessionHash;
 pub use status::{BatchState, DeliveryAttempt, DeliveryRow, DeliveryStatus};
+pub use stops::{Stop, SwitchOff};
 pub use url::{PostgresUrl, StoreUrl, StoreUrlError};
 pub use users::SignIn;
 

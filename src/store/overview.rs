@@ -51,6 +51,7 @@ struct StandingColumns {
     configured: i64,
     active: i64,
     suspended: i64,
+    stopping: Option<String>,
 }
 
 impl StandingColumns {
@@ -60,6 +61,7 @@ impl StandingColumns {
             configured: self.configured == 1,
             active: self.active == 1,
             suspended: self.suspended == 1,
+            stopping: self.stopping.is_some(),
         }
         .situation()
     }
@@ -99,8 +101,10 @@ struct SituationRow {
 macro_rules! select_summary {
     ($rest:literal) => {
         concat!(
-            "SELECT o.id, o.name, o.plan, o.external_id, o.created_at, i.configured, i.active, i.suspended
-             FROM organizations o JOIN integrations i ON i.organization_id = o.id ",
+            "SELECT o.id, o.name, o.plan, o.external_id, o.created_at, i.configured, i.active, i.suspended,
+                    s.action AS stopping
+             FROM organizations o JOIN integrations i ON i.organization_id = o.id
+             LEFT JOIN stops s ON s.organization_id = o.id ",
             $rest
         )
     };
@@ -179,9 +183,10 @@ impl Transaction {
         let rows = fetch_all!(
             self,
             SituationRow,
-            "SELECT o.plan, i.configured, i.active, i.suspended, COUNT(*) AS organizations
+            "SELECT o.plan, i.configured, i.active, i.suspended, s.action AS stopping, COUNT(*) AS organizations
              FROM organizations o JOIN integrations i ON i.organization_id = o.id
-             GROUP BY o.plan, i.configured, i.active, i.suspended"
+             LEFT JOIN stops s ON s.organization_id = o.id
+             GROUP BY o.plan, i.configured, i.active, i.suspended, s.action"
         )?;
         let mut situations = BTreeMap::new();
         for row in rows {

@@ -1,5 +1,5 @@
-//! Sealing: ended windows become batches. A batch's members never change after that, and it never crosses a window
-//! or a collection range.
+//! Sealing: ended windows become batches, and so does what somebody asked for before its window's end. A batch's members
+//! never change after that, and it never crosses a window or a collection range.
 
 use futures::FutureExt;
 
@@ -24,6 +24,7 @@ struct UnsealedRow {
     recorded_at: i64,
     bytes_before: i64,
     window_minutes: i64,
+    deliver_through: i64,
     format: String,
     compression: String,
 }
@@ -65,8 +66,10 @@ impl Store {
                 async move {
                     fetch_all!(
                         tx,
-                        (String, i64, i64),
-                        "SELECT i.organization_id, MIN(record.recorded_at), i.window_minutes FROM integrations i
+                        (String, i64, i64, i64),
+                        "SELECT i.organization_id, MIN(record.recorded_at), i.window_minutes,
+                                CAST(MAX(CASE WHEN record.sequence <= i.deliver_through THEN 1 ELSE 0 END) AS BIGINT)
+                         FROM integrations i
                          JOIN organizations o ON o.id = i.organization_id
                          JOIN collection_ranges r ON r.organization_id = i.organization_id
                          JOIN records record ON record.organization_id = r.organization_id
@@ -74,8 +77,8 @@ impl Store {
                                                      ELSE i.sealed_through + 1 END
                          WHERE i.configured = 1 AND r.discarded_from IS NULL
                            AND COALESCE(r.last_sequence, o.last_sequence) > i.sealed_through
-                           AND (record.recorded_at / (i.window_minutes * 60000) + 1) * i.window_minutes * 60000
-                               <= $1
+                           AND ((record.recorded_at / (i.window_minutes * 60000) + 1) * i.window_minutes * 60000 <= $1
+                                OR record.sequence <= i.deliver_through)
                          GROUP BY i.organization_id, i.window_minutes ORDER BY i.organization_id",
                         tx.clock.now().as_millis()
                     )
@@ -85,11 +88,11 @@ impl Store {
             .await?;
         let now = self.clock.now();
         let mut due = Vec::new();
-        for (id, recorded_at, minutes) in ended {
+        for (id, recorded_at, minutes, asked_for) in ended {
             let organization: OrganizationId = parse("integrations.organization_id", &id)?;
             let length: WindowLength = parse("integrations.window_minutes", &minutes.to_string())?;
             let window = Window::containing(Timestamp::from_millis(recorded_at), length);
-            if window.end() + spread.offset(organization, length) <= now {
+            if asked_for == 1 || window.end() + spread.offset(organization, length) <= now {
                 due.push(organization);
             }
         }
@@ -132,10 +135,13 @@ impl Transaction {
         let Some(unsealed) = self.first_unsealed(organization).await? else { return Ok(false) };
         let length: WindowLength = parse("window_minutes", &unsealed.window_minutes.to_string())?;
         let window = Window::containing(Timestamp::from_millis(unsealed.recorded_at), length);
-        if now < window.end() + spread.offset(organization, length) {
+        let has_ended = window.end() + spread.offset(organization, length) <= now;
+        let furthest = if has_ended { unsealed.last_sequence } else { unsealed.deliver_through };
+        if furthest < unsealed.first_sequence {
             return Ok(false);
         }
-        let (last, running) = self.last_of_batch(organization, &unsealed, &window).await?;
+        let furthest = furthest.min(unsealed.last_sequence);
+        let (last, running) = self.last_of_batch(organization, &unsealed, &window, furthest).await?;
         execute!(
             self,
             "INSERT INTO batches (id, organization_id, range_id, window_start, window_minutes, first_sequence,
@@ -174,7 +180,7 @@ impl Transaction {
             "SELECT r.id AS range_id, record.sequence AS first_sequence,
                     COALESCE(r.last_sequence, o.last_sequence) AS last_sequence,
                     record.recorded_at, record.running_bytes - record.bytes AS bytes_before,
-                    i.window_minutes, i.format, i.compression
+                    i.window_minutes, i.deliver_through, i.format, i.compression
              FROM collection_ranges r
              JOIN integrations i ON i.organization_id = r.organization_id
              JOIN organizations o ON o.id = r.organization_id
@@ -188,13 +194,14 @@ impl Transaction {
         )
     }
 
-    /// The last record that belongs into the batch, and the running total with it: within the window, the
-    /// range and the batch's size, but always at least one record.
+    /// The last record that belongs into the batch, and the running total with it: up to `furthest`, within the window
+    /// and the batch's size, but always at least one record.
     async fn last_of_batch(
         &mut self,
         organization: OrganizationId,
         unsealed: &UnsealedRow,
         window: &Window,
+        furthest: i64,
     ) -> Result<(i64, i64), StoreError> {
         // Time never runs back along the sequence, so the index by time finds the window's last record at once.
         let (in_window,) = fetch_one!(
@@ -206,7 +213,7 @@ impl Transaction {
             window.end().as_millis(),
         )?;
         let most = unsealed.bytes_before + BATCH_BYTES;
-        let mut last = in_window.min(unsealed.last_sequence);
+        let mut last = in_window.min(furthest);
         let mut running = self.running_bytes(organization, last).await?;
         if running > most {
             (last, running) = self.last_within(organization, unsealed.first_sequence, last, most).await?;

@@ -20,6 +20,11 @@ pub(super) enum Sentence {
     Renamed,
     Disabled,
     Removed,
+    Stopping,
+    StoppedWaiting,
+    DeliveringNow,
+    NothingWaits,
+    TryingAgain,
     CheckCancelled,
     CheckHadEnded,
     CheckJoined,
@@ -29,10 +34,20 @@ pub(super) enum Sentence {
     PasswordSet,
 }
 
-const ALL: [(Sentence, &str, &str, &str); 10] = [
+const ALL: [(Sentence, &str, &str, &str); 15] = [
     (Sentence::Renamed, "renamed", "success", "The organization was renamed."),
     (Sentence::Disabled, "disabled", "success", "Audit logs are inactive. Nothing new is collected."),
     (Sentence::Removed, "removed", "success", "The integration was removed. Files in your bucket stay."),
+    (Sentence::Stopping, "stopping", "success", "What was collected is delivered first."),
+    (
+        Sentence::StoppedWaiting,
+        "waited",
+        "success",
+        "Stopped waiting. Everything is as before; nothing is lost.",
+    ),
+    (Sentence::DeliveringNow, "now", "success", "What waits is being delivered now."),
+    (Sentence::NothingWaits, "none", "warning", "Nothing is waiting to be delivered."),
+    (Sentence::TryingAgain, "again", "success", "The delivery is being tried again."),
     (
         Sentence::CheckCancelled,
         "cancelled",

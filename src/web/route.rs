@@ -105,6 +105,14 @@ pub fn table() -> Vec<Route> {
             Page,
             post(pages::audit_logs::switching_off::remove),
         ),
+        write(
+            under_audit_logs!("/stop-waiting"),
+            AuditLogsWrite,
+            Page,
+            post(pages::audit_logs::switching_off::stop_waiting),
+        ),
+        write(under_audit_logs!("/deliver-now"), AuditLogsWrite, Page, post(pages::audit_logs::deliver_now)),
+        write(under_audit_logs!("/try-again"), AuditLogsWrite, Page, post(pages::audit_logs::try_again)),
         write(under_audit_logs!("/check"), AuditLogsWrite, Page, post(pages::audit_logs::check)),
         read(under_audit_logs!("/checks/{check_id}"), owner, Page, get(pages::audit_logs::live::check)),
         write(

@@ -65,6 +65,7 @@ impl Writer {
             driver::claim_and_do("access checks", store, pace, stop, || store.claim_check(), run_check),
             driver::step("sealing", store, TICK, stop, || store.seal(self.seal_spread)),
             driver::claim_and_do("deliveries", store, pace, stop, || store.claim(owner(), LEASE), deliver),
+            driver::step("stops", store, TICK, stop, || store.end_stops()),
             driver::step("upkeep", store, UPKEEP, stop, || self.tidy()),
         );
     }

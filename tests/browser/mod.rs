@@ -3,3 +3,4 @@
 mod first_light;
 mod keyboard;
 mod served;
+mod stopping;

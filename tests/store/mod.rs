@@ -28,6 +28,7 @@ mod overview;
 mod plans;
 mod sharing;
 mod statements;
+mod stopping;
 mod tokens;
 
 use std::time::Duration;

@@ -154,6 +154,13 @@ fn summary(integration: &Integration) -> AuditLogsSummary {
             "Switch them on to collect again.",
             "Open audit logs",
         ),
+        Situation::Stopping => (
+            "checking",
+            "Stopping",
+            "What was collected is delivered first; then audit logs are switched off.",
+            "See how far it is.",
+            "Open audit logs",
+        ),
         Situation::Active if integration.health == Health::ActionNeeded => (
             "action_needed",
             "Action needed",

@@ -1,11 +1,11 @@
 //! Composes the page for the situation that the integration is in.
 
 use super::form::{FormInput, labelled, submit_label};
-use super::view::{AuditLogsShow, Conflict, DeliveryRow, Situation as Shown};
+use super::view::{AuditLogsShow, Conflict, DeliveryRow, Retry, Situation as Shown, Stopping};
 use super::{href, parts};
 use crate::domain::access_check::CheckState;
 use crate::domain::integration::{Situation, TypedSettings};
-use crate::store::{AccessCheck, Integration};
+use crate::store::{AccessCheck, Integration, Stop, SwitchOff};
 use crate::web::Web;
 use crate::web::access::{Member, MemberRequest};
 use crate::web::error::WebError;
@@ -38,6 +38,7 @@ pub(super) async fn page(
         revision: integration.revision.get(),
         can_act: matches!(shown, Shown::Active | Shown::Inactive),
         switch_sentence: switch_sentence(integration),
+        stopping: integration.stop.as_ref().map(|stop| stopping(web, stop)),
         conflict: conflict(web, integration, &input),
         failing: parts::failing(web, integration, &status),
         check: visible_check(integration, &input).map(|check| parts::check(web, visitor, integration, check)),
@@ -48,6 +49,7 @@ pub(super) async fn page(
         form: has_form.then(|| input.view(&base_href, integration)),
         deliveries,
         deliveries_live_url: deliveries_live_url(member),
+        retry: retry(request),
         base_href,
     })
 }
@@ -59,20 +61,38 @@ pub(super) async fn deliveries(request: &MemberRequest) -> Result<Vec<DeliveryRo
     Ok(history.iter().map(|row| parts::delivery(&request.web, row)).collect())
 }
 
+/// The button of a delivery that failed.
+pub(super) fn retry(request: &MemberRequest) -> Retry {
+    Retry { action: format!("{}/try-again", href(&request.member)), csrf: request.visitor.form_token.clone() }
+}
+
 pub(super) fn deliveries_live_url(member: &Member) -> String {
     format!("{}/deliveries", href(member))
 }
 
 fn shown(integration: &Integration) -> Shown {
-    if integration.check.as_ref().is_some_and(|check| check.state.is_open()) {
+    let checking = integration.check.as_ref().is_some_and(|check| check.state.is_open());
+    if checking && integration.stop.is_none() {
         return Shown::Checking;
     }
     match integration.situation() {
         Situation::NeedsEnterprise => Shown::NeedsEnterprise,
         Situation::NotConfigured => Shown::NotConfigured,
         Situation::Active => Shown::Active,
+        Situation::Stopping => Shown::Stopping,
         Situation::Inactive => Shown::Inactive,
         Situation::Suspended => Shown::Suspended,
+    }
+}
+
+fn stopping(web: &Web, stop: &Stop) -> Stopping {
+    Stopping {
+        then: match stop.switch_off {
+            SwitchOff::Disable => "audit logs are disabled",
+            SwitchOff::Remove => "the integration is removed",
+        },
+        asked_by: stop.asked_by.clone(),
+        asked_at: Moment::new(stop.asked_at, web.clock.now()),
     }
 }
 
@@ -91,7 +111,9 @@ fn settings_list(shown: Shown, integration: &Integration) -> (&'static str, Vec<
         (Shown::Checking, Some(check), _) => {
             ("Settings being checked", filled(TypedSettings::from(&check.proposed)))
         }
-        (Shown::Suspended, _, Some(settings)) => ("Settings", filled(TypedSettings::from(settings))),
+        (Shown::Suspended | Shown::Stopping, _, Some(settings)) => {
+            ("Settings", filled(TypedSettings::from(settings)))
+        }
         _ => ("", Vec::new()),
     }
 }

@@ -57,6 +57,7 @@ pub(crate) async fn deliveries(request: MemberRequest) -> Result<Response, WebEr
     let fragment = DeliveriesFragment {
         deliveries: compose::deliveries(&request).await?,
         deliveries_live_url: compose::deliveries_live_url(&request.member),
+        retry: compose::retry(&request),
     };
     html(StatusCode::OK, &fragment)
 }

@@ -179,6 +179,26 @@ fn show_checklist(request: &MemberRequest, opened: OpenedCheck) -> Response {
     back(request)
 }
 
+pub(crate) async fn deliver_now(
+    request: MemberRequest,
+    CheckedForm(NoFields {}): CheckedForm<NoFields>,
+) -> Result<Response, WebError> {
+    let asked = request.web.store.deliver_now(request.member.user.id, request.organization_id()).await;
+    let asked = asked.map_err(refusal)?;
+    request.leave_flash(if asked { Sentence::DeliveringNow } else { Sentence::NothingWaits });
+    Ok(back(&request))
+}
+
+pub(crate) async fn try_again(
+    request: MemberRequest,
+    CheckedForm(NoFields {}): CheckedForm<NoFields>,
+) -> Result<Response, WebError> {
+    let asked = request.web.store.try_again(request.member.user.id, request.organization_id()).await;
+    let asked = asked.map_err(refusal)?;
+    request.leave_flash(if asked { Sentence::TryingAgain } else { Sentence::Nothing });
+    Ok(back(&request))
+}
+
 pub(crate) async fn cancel_check(
     request: MemberRequest,
     Path(path): Path<CheckInPath>,

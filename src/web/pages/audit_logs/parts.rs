@@ -101,7 +101,7 @@ pub(super) fn status(web: &Web, integration: &Integration, status: &DeliveryStat
     let settings = integration.settings.as_ref()?;
     let window = Window::containing(now, settings.window);
     // Without collection nothing new comes; what is pending still goes when its window ends.
-    let waits_for_window = integration.active || status.pending_records > 0;
+    let waits_for_window = integration.stop.is_none() && (integration.active || status.pending_records > 0);
     let last = status.last_delivery.as_ref().and_then(|delivered| {
         Some(LastDelivery {
             at: Moment::new(delivered.finished_at?, now),
@@ -110,6 +110,7 @@ pub(super) fn status(web: &Web, integration: &Integration, status: &DeliveryStat
         })
     });
     let (health, health_label) = match integration.health {
+        Health::Ok if integration.stop.is_some() => ("ok", "Delivering the last records"),
         Health::Ok if integration.active => ("ok", "Delivering"),
         Health::Ok => ("ok", "Nothing waiting"),
         Health::Retrying => ("retrying", "Retrying"),
@@ -119,6 +120,7 @@ pub(super) fn status(web: &Web, integration: &Integration, status: &DeliveryStat
         health,
         health_label,
         last_delivery: last,
+        delivered_first: integration.stop.as_ref().map(|stop| count(stop.remaining, "record")),
         next_window: waits_for_window.then(|| Moment::new(window.end(), now)),
         pending_records: count(status.pending_records, "record"),
         pending_bytes: bytes(status.pending_bytes),

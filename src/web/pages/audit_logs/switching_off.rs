@@ -1,17 +1,18 @@
-//! Disabling and removing: each asks first, on a page that the browser may show as a dialog.
+//! Disabling and removing: each asks first, on a page that the browser may show as a dialog. What is pending is lost,
+//! or delivered first; whoever waits for that can stop waiting.
 
 use axum::response::Response;
 use http::StatusCode;
 use serde::Deserialize;
 
 use super::view::{AuditLogsDisable, AuditLogsRemove};
-use super::{back, href, integration, stale_or};
-use crate::domain::integration::Revision;
-use crate::store::{Refused, SwitchedOff};
+use super::{back, href, integration, refusal, stale_or};
+use crate::domain::integration::{Revision, Situation};
+use crate::store::{Integration, Refused, SwitchOff};
 use crate::web::access::MemberRequest;
 use crate::web::error::WebError;
 use crate::web::flash::Sentence;
-use crate::web::form::CheckedForm;
+use crate::web::form::{CheckedForm, NoFields};
 use crate::web::render::{Place, html};
 use crate::web::wording::count_with_verb;
 
@@ -19,15 +20,15 @@ use crate::web::wording::count_with_verb;
 #[derive(Deserialize)]
 pub(crate) struct SwitchOffPost {
     revision: i64,
-    #[serde(rename = "pending")]
-    _pending: PendingRecords,
+    pending: PendingRecords,
 }
 
 /// What becomes of pending records.
-#[derive(Deserialize)]
+#[derive(Clone, Copy, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum PendingRecords {
     Discard,
+    DeliverFirst,
 }
 
 pub(crate) async fn confirm_disable(request: MemberRequest) -> Result<Response, WebError> {
@@ -42,6 +43,7 @@ pub(crate) async fn confirm_disable(request: MemberRequest) -> Result<Response, 
         cancel_href: here,
         revision: integration.revision.get(),
         pending: pending(&request).await?,
+        may_deliver_first: may_deliver_first(&integration),
     };
     html(StatusCode::OK, &page)
 }
@@ -58,8 +60,14 @@ pub(crate) async fn confirm_remove(request: MemberRequest) -> Result<Response, W
         cancel_href: here,
         revision: integration.revision.get(),
         pending: pending(&request).await?,
+        may_deliver_first: may_deliver_first(&integration),
     };
     html(StatusCode::OK, &page)
+}
+
+/// Only what is collected has a last record; and it is asked for once.
+fn may_deliver_first(integration: &Integration) -> bool {
+    integration.situation() == Situation::Active
 }
 
 /// `132 records are waiting`, or none.
@@ -73,29 +81,57 @@ pub(crate) async fn disable(
     request: MemberRequest,
     CheckedForm(post): CheckedForm<SwitchOffPost>,
 ) -> Result<Response, WebError> {
-    let (user, organization) = (request.member.user.id, request.organization_id());
-    let revision = Revision::new(post.revision);
-    let done = request.web.store.disable(request.caller(), user, organization, revision).await;
-    switched_off(&request, done, Sentence::Disabled).await
+    switch_off(&request, &post, SwitchOff::Disable).await
 }
 
 pub(crate) async fn remove(
     request: MemberRequest,
     CheckedForm(post): CheckedForm<SwitchOffPost>,
 ) -> Result<Response, WebError> {
+    switch_off(&request, &post, SwitchOff::Remove).await
+}
+
+async fn switch_off(
+    request: &MemberRequest,
+    post: &SwitchOffPost,
+    switch_off: SwitchOff,
+) -> Result<Response, WebError> {
     let (user, organization) = (request.member.user.id, request.organization_id());
-    let revision = Revision::new(post.revision);
-    let done = request.web.store.remove(request.caller(), user, organization, revision).await;
-    switched_off(&request, done, Sentence::Removed).await
+    let (store, caller, revision) = (&request.web.store, request.caller(), Revision::new(post.revision));
+    match (post.pending, switch_off) {
+        (PendingRecords::DeliverFirst, _) => {
+            let asked = store.deliver_first(caller, user, organization, revision, switch_off).await;
+            switched_off(request, asked, Sentence::Stopping).await
+        }
+        (PendingRecords::Discard, SwitchOff::Disable) => {
+            let done = store.disable(caller, user, organization, revision).await;
+            switched_off(request, done.map(drop), Sentence::Disabled).await
+        }
+        (PendingRecords::Discard, SwitchOff::Remove) => {
+            let done = store.remove(caller, user, organization, revision).await;
+            switched_off(request, done.map(drop), Sentence::Removed).await
+        }
+    }
+}
+
+pub(crate) async fn stop_waiting(
+    request: MemberRequest,
+    CheckedForm(NoFields {}): CheckedForm<NoFields>,
+) -> Result<Response, WebError> {
+    let (user, organization) = (request.member.user.id, request.organization_id());
+    let stopped = request.web.store.stop_waiting(request.caller(), user, organization).await;
+    let stopped = stopped.map_err(refusal)?;
+    request.leave_flash(if stopped { Sentence::StoppedWaiting } else { Sentence::Nothing });
+    Ok(back(&request))
 }
 
 async fn switched_off(
     request: &MemberRequest,
-    done: Result<SwitchedOff, Refused>,
+    done: Result<(), Refused>,
     sentence: Sentence,
 ) -> Result<Response, WebError> {
     match done {
-        Ok(SwitchedOff { .. }) => request.leave_flash(sentence),
+        Ok(()) => request.leave_flash(sentence),
         Err(Refused::NotPossible) => request.leave_flash(Sentence::Nothing),
         Err(refused) => return stale_or(request, refused).await,
     }

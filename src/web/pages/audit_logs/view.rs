@@ -39,6 +39,8 @@ pub(super) struct AuditLogsShow {
     pub(super) can_act: bool,
     /// Under the switch: what on or off means now.
     pub(super) switch_sentence: String,
+    /// What is delivered before it is switched off.
+    pub(super) stopping: Option<Stopping>,
     /// After a 409.
     pub(super) conflict: Option<Conflict>,
     /// Above the active page, when delivery fails.
@@ -55,6 +57,7 @@ pub(super) struct AuditLogsShow {
     /// Shown when active, inactive or suspended.
     pub(super) deliveries: Vec<DeliveryRow>,
     pub(super) deliveries_live_url: String,
+    pub(super) retry: Retry,
 }
 
 impl AuditLogsShow {
@@ -72,8 +75,17 @@ pub(super) enum Situation {
     NotConfigured,
     Checking,
     Active,
+    Stopping,
     Inactive,
     Suspended,
+}
+
+/// The last delivery before it is switched off.
+pub(super) struct Stopping {
+    /// `audit logs are disabled` or `the integration is removed`.
+    pub(super) then: &'static str,
+    pub(super) asked_by: String,
+    pub(super) asked_at: Moment,
 }
 
 /// Someone else saved first.
@@ -197,6 +209,8 @@ pub(super) struct StatusCard {
     /// `Delivering`, `Retrying`, `Action needed`.
     pub(super) health_label: &'static str,
     pub(super) last_delivery: Option<LastDelivery>,
+    /// While it is being stopped: `3 records`.
+    pub(super) delivered_first: Option<String>,
     /// None while nothing is collected and nothing waits.
     pub(super) next_window: Option<Moment>,
     /// `132 records`.
@@ -230,6 +244,13 @@ pub(super) struct StatusFragment {
 pub(super) struct DeliveriesFragment {
     pub(super) deliveries: Vec<DeliveryRow>,
     pub(super) deliveries_live_url: String,
+    pub(super) retry: Retry,
+}
+
+/// What **Try again** posts.
+pub(super) struct Retry {
+    pub(super) action: String,
+    pub(super) csrf: String,
 }
 
 /// One window's file.
@@ -276,6 +297,8 @@ pub(super) struct AuditLogsDisable {
     pub(super) revision: i64,
     /// `132 records are waiting`, or none.
     pub(super) pending: Option<String>,
+    /// Whether they can be delivered first: they are, while records are collected.
+    pub(super) may_deliver_first: bool,
 }
 
 /// The page behind **Remove integration**; its `[data-dialog-content]` is the dialog.
@@ -289,4 +312,6 @@ pub(super) struct AuditLogsRemove {
     pub(super) revision: i64,
     /// `132 records are waiting`, or none.
     pub(super) pending: Option<String>,
+    /// Whether they can be delivered first: they are, while records are collected.
+    pub(super) may_deliver_first: bool,
 }

@@ -1,0 +1,358 @@
+//! Deliver first: switching off once everything up to a cut is delivered. Nobody waits in a request; a row says what
+//! is to happen, and a writer looks whether it can.
+//!
+//! Guarantees:
+//! - the cut is the record that asked for it: what was stored up to then is delivered, and collection goes on;
+//! - one transaction switches off and discards what came after the cut;
+//! - without progress, or when somebody stops waiting, everything is as before: nothing is lost.
+
+use std::time::Duration;
+
+use futures::FutureExt;
+
+use super::database::{execute, fetch_all, fetch_one, fetch_optional, parse};
+use super::integrations::{Refused, from_json, to_json};
+use super::transaction::{LockedOrganization, Transaction, sequence};
+use super::{Store, StoreError};
+use crate::domain::caller::Caller;
+use crate::domain::clock::Timestamp;
+use crate::domain::event_catalog::{self, IntegrationAction};
+use crate::domain::id::{OrganizationId, UserId};
+use crate::domain::integration::Revision;
+use crate::domain::sequence::Sequence;
+
+/// A stop that makes no progress for so long is given up.
+const WITHOUT_PROGRESS: Duration = Duration::from_secs(120);
+
+/// What is to happen to an integration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SwitchOff {
+    /// The switch is turned off; the settings stay.
+    Disable,
+    /// The settings go too.
+    Remove,
+}
+
+impl SwitchOff {
+    fn as_str(self) -> &'static str {
+        match self {
+            SwitchOff::Disable => "disable",
+            SwitchOff::Remove => "remove",
+        }
+    }
+
+    pub(super) fn action(self) -> IntegrationAction {
+        match self {
+            SwitchOff::Disable => IntegrationAction::Disable,
+            SwitchOff::Remove => IntegrationAction::Delete,
+        }
+    }
+}
+
+impl std::str::FromStr for SwitchOff {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<SwitchOff, String> {
+        match text {
+            "disable" => Ok(SwitchOff::Disable),
+            "remove" => Ok(SwitchOff::Remove),
+            other => Err(format!("“{other}” is not a way to switch off")),
+        }
+    }
+}
+
+/// A stop that waits for the last deliveries.
+#[derive(Clone, Debug)]
+pub struct Stop {
+    /// What happens then.
+    pub switch_off: SwitchOff,
+    /// The last record that is delivered first.
+    pub cut: Sequence,
+    /// Who asked, by name.
+    pub asked_by: String,
+    /// When.
+    pub asked_at: Timestamp,
+    /// Records up to the cut that are not delivered yet.
+    pub remaining: u64,
+}
+
+#[derive(sqlx::FromRow)]
+struct StopRow {
+    action: String,
+    cut: i64,
+    asked_by: String,
+    asked_at: i64,
+    progress_at: i64,
+}
+
+impl Store {
+    /// Asks for switching off once everything stored up to now is delivered. What has not been sealed yet is sealed
+    /// at once.
+    ///
+    /// # Errors
+    /// The user may not, the revision is old, nothing is collected, or a stop is awaited already.
+    pub async fn deliver_first(
+        &self,
+        caller: Caller,
+        user: UserId,
+        organization: OrganizationId,
+        revision: Revision,
+        switch_off: SwitchOff,
+    ) -> Result<(), Refused> {
+        let asked = self
+            .write(move |tx| {
+                async move { tx.deliver_first(&caller, user, organization, revision, switch_off).await }
+                    .boxed()
+            })
+            .await;
+        self.ring();
+        asked
+    }
+
+    /// Gives up waiting: collection and settings are as before. Gives `false` if nothing was waited for any more.
+    ///
+    /// # Errors
+    /// The user may not.
+    pub async fn stop_waiting(
+        &self,
+        caller: Caller,
+        user: UserId,
+        organization: OrganizationId,
+    ) -> Result<bool, Refused> {
+        self.write(move |tx| async move { tx.stop_waiting(&caller, user, organization).await }.boxed()).await
+    }
+
+    /// Ends every stop that can be ended: what was to be delivered first is delivered, or makes no progress.
+    ///
+    /// # Errors
+    /// The first organization's that could not be looked at; the others are looked at all the same.
+    pub async fn end_stops(&self) -> Result<(), StoreError> {
+        let waiting = self
+            .read(|tx| {
+                async move {
+                    fetch_all!(tx, (String,), "SELECT organization_id FROM stops ORDER BY organization_id")
+                }
+                .boxed()
+            })
+            .await?;
+        let mut outcome = Ok(());
+        for (organization,) in waiting {
+            let organization = parse("stops.organization_id", &organization)?;
+            let ended = self.write(move |tx| async move { tx.end_stop(organization).await }.boxed()).await;
+            outcome = outcome.and(ended);
+        }
+        outcome
+    }
+
+    /// Has what is pending delivered now: what has not been sealed is sealed without waiting for its window's end, and
+    /// a failing delivery is tried at once. Gives `false` if nothing is pending.
+    ///
+    /// # Errors
+    /// The user may not.
+    pub async fn deliver_now(&self, user: UserId, organization: OrganizationId) -> Result<bool, Refused> {
+        let asked =
+            self.write(move |tx| async move { tx.deliver_now(user, organization).await }.boxed()).await;
+        self.ring();
+        asked
+    }
+
+    /// Has the delivery that failed tried at once. Gives `false` if none waits to be tried again.
+    ///
+    /// # Errors
+    /// The user may not.
+    pub async fn try_again(&self, user: UserId, organization: OrganizationId) -> Result<bool, Refused> {
+        let asked = self.write(move |tx| async move { tx.try_again(user, organization).await }.boxed()).await;
+        self.ring();
+        asked
+    }
+}
+
+impl Transaction {
+    async fn deliver_first(
+        &mut self,
+        caller: &Caller,
+        user: UserId,
+        organization: OrganizationId,
+        revision: Revision,
+        switch_off: SwitchOff,
+    ) -> Result<(), Refused> {
+        let mut locked = self.lock_organization(organization).await?.ok_or(Refused::NotAnOwner)?;
+        self.require_manager(&locked, user).await?;
+        self.hold_integration(organization).await?;
+        let integration = self.integration(locked.organization.clone()).await?;
+        if integration.revision != revision {
+            return Err(Refused::Stale);
+        }
+        if !integration.active || integration.stop.is_some() {
+            return Err(Refused::NotPossible);
+        }
+        let event = event_catalog::deliver_first(switch_off.action(), organization);
+        let cut = self.append_event(&mut locked, caller, event).await?;
+        let now = self.clock.now().as_millis();
+        execute!(
+            self,
+            "INSERT INTO stops (organization_id, action, cut, asked_by, asked_at, progress_at)
+             VALUES ($1, $2, $3, $4, $5, $5)",
+            organization.to_string(),
+            switch_off.as_str(),
+            cut.get(),
+            to_json(caller),
+            now
+        )?;
+        // A check that is under way is superseded: it would change what is being stopped.
+        execute!(
+            self,
+            "UPDATE integrations SET revision = revision + 1, deliver_through = $2, retry_at = 0
+             WHERE organization_id = $1",
+            organization.to_string(),
+            cut.get()
+        )?;
+        self.connection.ring_elsewhere().await?;
+        Ok(())
+    }
+
+    async fn stop_waiting(
+        &mut self,
+        caller: &Caller,
+        user: UserId,
+        organization: OrganizationId,
+    ) -> Result<bool, Refused> {
+        let mut locked = self.lock_organization(organization).await?.ok_or(Refused::NotAnOwner)?;
+        self.require_manager(&locked, user).await?;
+        self.hold_integration(organization).await?;
+        let Some(row) = self.stop_row(organization).await? else { return Ok(false) };
+        let reason = format!("{} stopped waiting", caller.actor.principal_name);
+        self.give_up(&mut locked, caller, &row, reason).await?;
+        Ok(true)
+    }
+
+    async fn end_stop(&mut self, organization: OrganizationId) -> Result<(), StoreError> {
+        let Some(mut locked) = self.lock_organization(organization).await? else { return Ok(()) };
+        self.hold_integration(organization).await?;
+        let Some(row) = self.stop_row(organization).await? else { return Ok(()) };
+        let caller: Caller = from_json("stops.asked_by", &row.asked_by)?;
+        if self.remaining(organization, row.cut).await? == 0 {
+            let switch_off: SwitchOff = parse("stops.action", &row.action)?;
+            let settings = self.settings_in_force(organization).await?;
+            self.switch_off_now(&mut locked, &caller, &settings, switch_off).await?;
+        } else if self.clock.now().since(Timestamp::from_millis(row.progress_at)) >= WITHOUT_PROGRESS {
+            let reason = "Nothing could be delivered for two minutes".to_owned();
+            self.give_up(&mut locked, &caller, &row, reason).await?;
+        }
+        Ok(())
+    }
+
+    /// Everything is as before, but for the revision: the page that shows the stop is out of date.
+    async fn give_up(
+        &mut self,
+        locked: &mut LockedOrganization,
+        caller: &Caller,
+        row: &StopRow,
+        reason: String,
+    ) -> Result<(), StoreError> {
+        let organization = locked.organization.id;
+        let switch_off: SwitchOff = parse("stops.action", &row.action)?;
+        let settings = self.settings_in_force(organization).await?;
+        let event = event_catalog::integration(switch_off.action(), organization, Some(&settings), None)
+            .failed(reason, "ABORTED");
+        self.append_event(locked, caller, event).await?;
+        self.forget_stop(organization).await?;
+        execute!(
+            self,
+            "UPDATE integrations SET revision = revision + 1 WHERE organization_id = $1",
+            organization.to_string()
+        )?;
+        Ok(())
+    }
+
+    pub(super) async fn forget_stop(&mut self, organization: OrganizationId) -> Result<(), StoreError> {
+        execute!(self, "DELETE FROM stops WHERE organization_id = $1", organization.to_string())?;
+        Ok(())
+    }
+
+    /// A file has landed: whoever waits for the last one waits on.
+    pub(super) async fn note_progress(&mut self, organization: OrganizationId) -> Result<(), StoreError> {
+        execute!(
+            self,
+            "UPDATE stops SET progress_at = $2 WHERE organization_id = $1",
+            organization.to_string(),
+            self.clock.now().as_millis()
+        )?;
+        Ok(())
+    }
+
+    pub(super) async fn stop(&mut self, organization: OrganizationId) -> Result<Option<Stop>, StoreError> {
+        let Some(row) = self.stop_row(organization).await? else { return Ok(None) };
+        let caller: Caller = from_json("stops.asked_by", &row.asked_by)?;
+        Ok(Some(Stop {
+            switch_off: parse("stops.action", &row.action)?,
+            cut: sequence("stops.cut", row.cut)?,
+            asked_by: caller.actor.principal_name,
+            asked_at: Timestamp::from_millis(row.asked_at),
+            remaining: self.remaining(organization, row.cut).await?.unsigned_abs(),
+        }))
+    }
+
+    async fn stop_row(&mut self, organization: OrganizationId) -> Result<Option<StopRow>, StoreError> {
+        fetch_optional!(
+            self,
+            StopRow,
+            "SELECT action, cut, asked_by, asked_at, progress_at FROM stops WHERE organization_id = $1",
+            organization.to_string()
+        )
+    }
+
+    /// How many collected records up to the cut are not delivered: in batches, and in none yet.
+    async fn remaining(&mut self, organization: OrganizationId, cut: i64) -> Result<i64, StoreError> {
+        let (remaining,) = fetch_one!(
+            self,
+            (i64,),
+            "SELECT CAST(COALESCE(SUM(last_sequence - first_sequence + 1), 0) AS BIGINT)
+             FROM (
+                 SELECT first_sequence, last_sequence FROM batches
+                  WHERE organization_id = $1 AND state = 'sealed' AND first_sequence <= $2
+                 UNION ALL
+                 SELECT CASE WHEN r.first_sequence > i.sealed_through THEN r.first_sequence
+                             ELSE i.sealed_through + 1 END,
+                        CASE WHEN COALESCE(r.last_sequence, $2) < $2 THEN r.last_sequence ELSE $2 END
+                   FROM collection_ranges r
+                   JOIN integrations i ON i.organization_id = r.organization_id
+                  WHERE r.organization_id = $1 AND r.discarded_from IS NULL AND r.first_sequence <= $2
+                    AND i.sealed_through < $2 AND COALESCE(r.last_sequence, $2) > i.sealed_through
+             ) AS remaining",
+            organization.to_string(),
+            cut
+        )?;
+        Ok(remaining)
+    }
+
+    async fn deliver_now(&mut self, user: UserId, organization: OrganizationId) -> Result<bool, Refused> {
+        let locked = self.lock_organization(organization).await?.ok_or(Refused::NotAnOwner)?;
+        self.require_manager(&locked, user).await?;
+        self.hold_integration(organization).await?;
+        if self.pending(organization).await?.is_none() {
+            return Ok(false);
+        }
+        execute!(
+            self,
+            "UPDATE integrations SET deliver_through = $2, retry_at = 0 WHERE organization_id = $1",
+            organization.to_string(),
+            locked.last_sequence
+        )?;
+        self.connection.ring_elsewhere().await?;
+        Ok(true)
+    }
+
+    async fn try_again(&mut self, user: UserId, organization: OrganizationId) -> Result<bool, Refused> {
+        let locked = self.lock_organization(organization).await?.ok_or(Refused::NotAnOwner)?;
+        self.require_manager(&locked, user).await?;
+        let waiting = execute!(
+            self,
+            "UPDATE integrations SET retry_at = 0
+             WHERE organization_id = $1 AND configured = 1 AND failing_since IS NOT NULL",
+            organization.to_string()
+        )?;
+        self.connection.ring_elsewhere().await?;
+        Ok(waiting == 1)
+    }
+}

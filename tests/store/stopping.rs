@@ -1,0 +1,210 @@
+//! Deliver first, Stop waiting, Deliver now, Try again: a cut that is kept to the record, and nothing lost on the way
+//! back.
+
+use std::time::Duration;
+
+use trailpost::domain::access_check::{Purpose, Stage};
+use trailpost::domain::failure::{Cause, Failure};
+use trailpost::domain::integration::Situation;
+use trailpost::domain::window::SealSpread;
+use trailpost::store::{AttemptResult, BatchState, FinishedBatch, Refused, SwitchOff};
+
+use super::{Books, key_of, settings};
+
+on_both_engines! {
+    what_was_stored_up_to_the_cut_is_delivered_and_what_came_after_is_named_as_lost,
+    removing_waits_for_the_last_delivery_too,
+    whoever_stops_waiting_has_everything_as_before,
+    without_progress_for_two_minutes_everything_is_as_before,
+    a_stop_is_asked_for_once_and_supersedes_a_check,
+    discarding_ends_a_stop_at_once,
+    what_is_asked_for_now_is_sealed_before_its_window_ends_and_the_rest_with_it,
+    trying_again_makes_a_failed_delivery_due,
+}
+
+impl Books {
+    async fn deliver_first(&self, switch_off: SwitchOff) -> Result<(), Refused> {
+        let revision = self.revision().await;
+        self.store.deliver_first(self.caller(), self.owner.id, self.acme.id, revision, switch_off).await
+    }
+
+    /// Delivers the oldest batch; gives its first and last record.
+    async fn deliver(&self) -> Option<(i64, i64)> {
+        let claim = self.claim().await?;
+        let (lease, batch) = (claim.lease, claim.batch.id);
+        let started = self.store.start_attempt(lease, batch, [7; 32], claim.settings.clone(), key_of(&claim));
+        let attempt = started.await.unwrap().unwrap();
+        let result = AttemptResult::Written { request_id: None };
+        self.store.finish_attempt(FinishedBatch { lease, batch, attempt, result }).await.unwrap();
+        Some((claim.batch.first.get(), claim.batch.last.get()))
+    }
+
+    async fn remaining(&self) -> Option<u64> {
+        self.integration().await.stop.map(|stop| stop.remaining)
+    }
+
+    async fn last_event(&self) -> serde_json::Value {
+        self.lines().await.pop().unwrap()["event"].clone()
+    }
+}
+
+async fn what_was_stored_up_to_the_cut_is_delivered_and_what_came_after_is_named_as_lost(books: Books) {
+    books.enable().await;
+    books.append(3).await;
+    books.deliver_first(SwitchOff::Disable).await.unwrap();
+    assert_eq!(books.integration().await.situation(), Situation::Stopping);
+    assert_eq!(books.remaining().await, Some(5), "enabling, three records, and the one that asked");
+    assert_eq!(books.last_event().await["parameters"]["deliver_first_then"], "disable");
+    books.append(2).await;
+    assert_eq!(books.seal_now().await, 1, "sealed without waiting for the window");
+    books.store.end_stops().await.unwrap();
+    assert_eq!(books.integration().await.situation(), Situation::Stopping, "not delivered yet");
+
+    assert_eq!(books.deliver().await, Some((1, 5)));
+    assert_eq!(books.remaining().await, Some(0));
+    books.store.end_stops().await.unwrap();
+    let integration = books.integration().await;
+    assert_eq!((integration.situation(), integration.stop.is_none()), (Situation::Inactive, true));
+    let event = books.last_event().await;
+    assert_eq!((&event["action"], &event["outcome"]["result"]), (&"disable".into(), &"success".into()));
+    assert_eq!(event["parameters"]["discarded"]["first_sequence"], 6);
+    assert_eq!(event["parameters"]["discarded"]["last_sequence"], 7);
+    assert_eq!(books.seal().await, 0, "nothing more is sealed");
+    assert!(books.deliver().await.is_none());
+
+    books.pass(Purpose::Activate, None).await;
+    books.append(1).await;
+    books.seal().await;
+    assert_eq!(books.deliver().await, Some((9, 10)), "switched on again, from there");
+}
+
+async fn removing_waits_for_the_last_delivery_too(books: Books) {
+    books.enable().await;
+    books.deliver_first(SwitchOff::Remove).await.unwrap();
+    books.seal_now().await;
+    assert_eq!(books.deliver().await, Some((1, 2)));
+    books.store.end_stops().await.unwrap();
+    assert_eq!(books.integration().await.situation(), Situation::NotConfigured);
+    let event = books.last_event().await;
+    assert_eq!(event["action"], "delete");
+    assert!(event["parameters"].get("discarded").is_none(), "nothing was lost: {event}");
+}
+
+async fn whoever_stops_waiting_has_everything_as_before(books: Books) {
+    books.enable().await;
+    books.deliver_first(SwitchOff::Disable).await.unwrap();
+    let revision = books.revision().await;
+    let stop = || books.store.stop_waiting(books.caller(), books.owner.id, books.acme.id);
+    assert!(stop().await.unwrap());
+    assert!(!stop().await.unwrap(), "nothing is waited for any more");
+    let integration = books.integration().await;
+    assert_eq!(integration.situation(), Situation::Active);
+    assert_ne!(integration.revision, revision, "a page that shows the stop is out of date");
+    assert_eq!(books.last_event().await["outcome"]["error_code"], "ABORTED");
+    books.append(1).await;
+    books.seal().await;
+    let mut last = 0;
+    while let Some((first, end)) = books.deliver().await {
+        assert_eq!(first, last + 1, "nothing is lost");
+        last = end;
+    }
+    assert_eq!(last, 4);
+    books.store.end_stops().await.unwrap();
+    assert_eq!(books.integration().await.situation(), Situation::Active);
+}
+
+async fn without_progress_for_two_minutes_everything_is_as_before(books: Books) {
+    books.enable().await;
+    books.seal().await;
+    books.append(1).await;
+    books.deliver_first(SwitchOff::Disable).await.unwrap();
+    books.seal_now().await;
+    books.clock.advance(Duration::from_secs(100));
+    assert_eq!(books.deliver().await, Some((1, 1)));
+    books.clock.advance(Duration::from_secs(100));
+    books.store.end_stops().await.unwrap();
+    assert_eq!(books.integration().await.situation(), Situation::Stopping, "a file landed 100 s ago");
+    books.clock.advance(Duration::from_secs(20));
+    books.store.end_stops().await.unwrap();
+    assert_eq!(books.integration().await.situation(), Situation::Active);
+    assert_eq!(books.deliver().await, Some((2, 3)), "and goes on");
+}
+
+async fn a_stop_is_asked_for_once_and_supersedes_a_check(books: Books) {
+    books.enable().await;
+    let new = books.asking(Purpose::Update, Some(settings("other-bucket")), books.revision().await);
+    books.store.open_check(new).await.unwrap();
+    let claimed = books.store.claim_check().await.unwrap().unwrap();
+    books.deliver_first(SwitchOff::Disable).await.unwrap();
+    assert!(matches!(books.deliver_first(SwitchOff::Remove).await, Err(Refused::NotPossible)));
+    let verdict = trailpost::store::CheckVerdict::Passed;
+    let ended = books.store.finish_check(&claimed, Default::default(), verdict).await.unwrap();
+    assert_eq!(ended, Some(trailpost::domain::access_check::CheckState::Superseded));
+    let new = books.asking(Purpose::Update, Some(settings("other-bucket")), books.revision().await);
+    assert!(
+        matches!(books.store.open_check(new).await, Err(Refused::NotPossible)),
+        "not while it is stopping"
+    );
+    let revision = books.revision().await;
+    let stale = books
+        .store
+        .deliver_first(
+            books.caller(),
+            books.owner.id,
+            books.acme.id,
+            trailpost::domain::integration::Revision::new(revision.get() - 1),
+            SwitchOff::Disable,
+        )
+        .await;
+    assert!(matches!(stale, Err(Refused::Stale)));
+}
+
+async fn discarding_ends_a_stop_at_once(books: Books) {
+    books.enable().await;
+    books.append(1).await;
+    books.deliver_first(SwitchOff::Disable).await.unwrap();
+    let revision = books.revision().await;
+    let done = books.store.disable(books.caller(), books.owner.id, books.acme.id, revision).await.unwrap();
+    assert_eq!(done.discarded.unwrap().records, 3);
+    assert!(books.integration().await.stop.is_none());
+    books.store.end_stops().await.unwrap();
+    assert_eq!(books.integration().await.situation(), Situation::Inactive);
+}
+
+async fn what_is_asked_for_now_is_sealed_before_its_window_ends_and_the_rest_with_it(books: Books) {
+    books.enable().await;
+    books.append(2).await;
+    let now = || books.store.deliver_now(books.owner.id, books.acme.id);
+    assert!(now().await.unwrap());
+    assert_eq!(books.seal_now().await, 1);
+    assert_eq!(books.deliver().await, Some((1, 3)));
+    assert!(!now().await.unwrap(), "nothing is pending");
+    books.append(2).await;
+    assert_eq!(books.seal_now().await, 0, "what came later waits for the window");
+    assert_eq!(books.seal().await, 1);
+    assert_eq!(books.deliver().await, Some((4, 5)));
+    let history = books.store.deliveries(books.acme.id, 10).await.unwrap();
+    assert_eq!(history[0].window, history[1].window, "two files of one window");
+    books.store.seal(SealSpread::PerOrganization).await.unwrap();
+    assert!(books.deliver().await.is_none());
+}
+
+async fn trying_again_makes_a_failed_delivery_due(books: Books) {
+    books.enable().await;
+    let again = || books.store.try_again(books.owner.id, books.acme.id);
+    assert!(!again().await.unwrap(), "nothing has failed");
+    books.seal().await;
+    let claim = books.claim().await.unwrap();
+    let (lease, batch) = (claim.lease, claim.batch.id);
+    let started = books.store.start_attempt(lease, batch, [7; 32], claim.settings.clone(), key_of(&claim));
+    let attempt = started.await.unwrap().unwrap();
+    let failure = Failure { stage: Stage::Write, cause: Cause::WriteDenied, aws: None };
+    let retry_at = books.clock.now() + Duration::from_secs(3600);
+    let result = AttemptResult::Failed { failure, retry_at };
+    books.store.finish_attempt(FinishedBatch { lease, batch, attempt, result }).await.unwrap();
+    assert!(books.deliver().await.is_none(), "not before its time");
+    assert!(again().await.unwrap());
+    assert_eq!(books.deliver().await, Some((1, 1)));
+    let history = books.store.deliveries(books.acme.id, 10).await.unwrap();
+    assert_eq!(history[0].state, BatchState::Delivered);
+}
