@@ -32,6 +32,10 @@ pub enum StoreUrlError {
         "this is no URL that PostgreSQL can be reached by; write postgres://USER:PASSWORD@HOST:5432/DATABASE"
     )]
     Postgres,
+    #[error(
+        "there is an @ behind the host: in a password write / as %2F, ? as %3F, # as %23; elsewhere @ as %40"
+    )]
+    StrayAt,
 }
 
 impl StoreUrl {
@@ -89,11 +93,20 @@ impl FromStr for StoreUrl {
             return Ok(StoreUrl::Sqlite(path.into()));
         }
         if text.starts_with("postgres://") || text.starts_with("postgresql://") {
+            if has_at_behind_the_authority(text) {
+                return Err(StoreUrlError::StrayAt);
+            }
             PgConnectOptions::from_str(text).map_err(|_| StoreUrlError::Postgres)?;
             return Ok(StoreUrl::Postgres(PostgresUrl(text.into())));
         }
         Err(StoreUrlError::Scheme)
     }
+}
+
+/// What stands there may be the rest of a password that ended the authority, and would be shown as a path.
+fn has_at_behind_the_authority(url: &str) -> bool {
+    let (_, rest) = url.split_once("://").unwrap_or(("", url));
+    rest.find(['/', '?', '#']).is_some_and(|end| rest[end..].contains('@'))
 }
 
 impl fmt::Display for PostgresUrl {
@@ -145,6 +158,21 @@ mod tests {
             assert_eq!(url.to_string(), shown);
             assert!(!format!("{url:?}").contains("hunter"), "{url:?}");
         }
+    }
+
+    #[test]
+    fn a_password_that_ends_the_authority_is_refused() {
+        for text in [
+            "postgres://app:1/hunter2@db.example/t",
+            "postgres://app:1?hunter2@db.example/t",
+            "postgres://app:1#hunter2@db.example/t",
+            "postgres://app/hunter2@db.example/t",
+            "postgres://db.example/t?user=app@example",
+        ] {
+            assert_eq!(text.parse::<StoreUrl>().unwrap_err(), StoreUrlError::StrayAt, "{text}");
+        }
+        let url: StoreUrl = "postgres://app:%2Fhunter%3F2@db.example/t".parse().unwrap();
+        assert_eq!(url.to_string(), "postgres://app:…@db.example/t");
     }
 
     #[test]
