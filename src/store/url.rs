@@ -1,6 +1,7 @@
 //! Where the data are: a file of SQLite's, or a server of PostgreSQL's with its secrets kept out of sight.
 
 use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -42,6 +43,21 @@ impl StoreUrl {
     /// The default: the database file in a data folder.
     pub fn in_data_folder(folder: &Path) -> StoreUrl {
         StoreUrl::Sqlite(folder.join("trailpost.db"))
+    }
+}
+
+/// The file that a path leads to through symbolic links, also where it is not made yet. What belongs to a database
+/// lies beside that file: two paths to it find the same.
+///
+/// # Errors
+/// The links lead in a circle, or through what may not be looked at.
+pub fn behind_links(file: &Path) -> io::Result<PathBuf> {
+    match file.canonicalize() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => match file.read_link() {
+            Ok(target) => behind_links(&file.with_file_name(target)),
+            Err(_) => Ok(file.to_owned()),
+        },
+        found => found,
     }
 }
 
@@ -140,6 +156,19 @@ mod tests {
         for text in ["sqlite:", "sqlite::memory:", "sqlite:a.db?mode=ro", "sqlite:data/"] {
             assert_eq!(text.parse::<StoreUrl>().unwrap_err(), StoreUrlError::NoFile, "{text}");
         }
+    }
+
+    #[test]
+    fn every_path_to_a_file_leads_to_that_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let [file, link, circle] = ["a.db", "link.db", "circle.db"].map(|name| folder.path().join(name));
+        std::os::unix::fs::symlink("a.db", &link).unwrap();
+        std::os::unix::fs::symlink("circle.db", &circle).unwrap();
+        assert_eq!(behind_links(&file).unwrap(), file);
+        assert_eq!(behind_links(&link).unwrap(), file, "also before it is made");
+        std::fs::write(&file, "").unwrap();
+        assert_eq!(behind_links(&link).unwrap(), behind_links(&file).unwrap());
+        assert!(behind_links(&circle).is_err());
     }
 
     #[test]

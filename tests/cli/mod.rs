@@ -3,6 +3,7 @@
 mod command;
 mod configuration;
 mod crash;
+mod files;
 pub mod installation;
 mod kills;
 mod operator;
