@@ -8,10 +8,11 @@ mod patience;
 pub mod serve;
 mod server;
 
-use std::fs::File;
+use std::fs::{DirBuilder, File};
 use std::io;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,7 +24,7 @@ use crate::aws::{Aws, AwsIdentity};
 use crate::config::StoreConfig;
 use crate::domain::clock::{Clock, Entropy};
 use crate::domain::window::SealSpread;
-use crate::store::{Opening, Store, StoreError, StoreUrl};
+use crate::store::{Opening, Store, StoreError, StoreUrl, behind_links};
 use crate::web::{Web, WebConfig, health_router};
 use crate::writer::Writer;
 use parts::Parts;
@@ -49,7 +50,7 @@ pub enum StartError {
         error: io::Error,
     },
     /// The data folder can't be used.
-    #[error("can't use the data folder {}: {error}", .folder.display())]
+    #[error("can't use the data folder {}: {error}{}", .folder.display(), folder_advice(.error))]
     DataFolder {
         /// Which folder.
         folder: PathBuf,
@@ -80,6 +81,18 @@ fn listen_advice(error: &io::Error) -> String {
     }
 }
 
+fn folder_advice(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => {
+            "; a file is in the way: choose another --data-dir"
+        }
+        io::ErrorKind::PermissionDenied => {
+            "; run this as the user of the service, or choose another --data-dir"
+        }
+        _ => "; choose another --data-dir",
+    }
+}
+
 fn local_address(listener: &TcpListener) -> Result<SocketAddr, StartError> {
     listener.local_addr().map_err(|error| StartError::Other(error.to_string()))
 }
@@ -106,13 +119,21 @@ impl DataFolder {
     /// It can't be made or written, or another process has it.
     pub fn open(path: &Path) -> Result<DataFolder, StartError> {
         let failed = |error| StartError::DataFolder { folder: path.to_owned(), error };
-        std::fs::create_dir_all(path).map_err(failed)?;
+        make_private_folder(path).map_err(failed)?;
         let lock = File::create(path.join("trailpost.lock")).map_err(failed)?;
         match lock.try_lock() {
             Ok(()) => Ok(DataFolder { path: path.to_owned(), _lock: lock }),
             Err(std::fs::TryLockError::WouldBlock) => Err(StartError::DataFolderInUse(path.to_owned())),
             Err(std::fs::TryLockError::Error(error)) => Err(failed(error)),
         }
+    }
+
+    /// The folder of a SQLite file: the one that it really is in, so that there is one lock whatever leads to it.
+    ///
+    /// # Errors
+    /// As `open`.
+    pub fn of(file: &Path) -> Result<DataFolder, StartError> {
+        DataFolder::open(folder_of(&real_file(file)?))
     }
 
     /// Opens the database in the folder.
@@ -144,12 +165,22 @@ pub async fn open_beside_a_server(
     if let StoreUrl::Sqlite(file) = config.url()
         && opening != Opening::Command
     {
-        let folder = folder_of(file);
-        std::fs::create_dir_all(folder)
+        let file = real_file(file)?;
+        let folder = folder_of(&file);
+        make_private_folder(folder)
             .map_err(|error| StartError::DataFolder { folder: folder.to_owned(), error })?;
     }
     let most = config.most_connections();
     Ok(Store::open(config.url(), opening, most, clock.clone(), entropy.clone()).await?)
+}
+
+fn real_file(file: &Path) -> Result<PathBuf, StartError> {
+    behind_links(file).map_err(|error| StartError::DataFolder { folder: folder_of(file).to_owned(), error })
+}
+
+/// Makes a folder that is its owner's alone, with those above it. One that is there stays as it is.
+fn make_private_folder(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
 fn folder_of(file: &Path) -> &Path {

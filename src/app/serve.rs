@@ -5,9 +5,7 @@ use std::net::SocketAddr;
 use serde::Serialize;
 use tokio::net::TcpListener;
 
-use super::{
-    App, AppConfig, DataFolder, EndedEarly, StartError, WriterConfig, folder_of, listen, local_address,
-};
+use super::{App, AppConfig, DataFolder, EndedEarly, StartError, WriterConfig, listen, local_address};
 use crate::aws::AwsIdentity;
 use crate::config::Config;
 use crate::domain::clock::{Clock, Entropy};
@@ -44,7 +42,7 @@ impl Serving {
         let (clock, entropy) = (Clock::system(), Entropy::system());
         let (role, url) = (config.server().role(), config.store().url());
         let folder = match url {
-            StoreUrl::Sqlite(file) => Some(DataFolder::open(folder_of(file))?),
+            StoreUrl::Sqlite(file) => Some(DataFolder::of(file)?),
             StoreUrl::Postgres(_) => None,
         };
         let listener = listen(config.server().listen()).await?;

@@ -79,7 +79,10 @@ impl Aws {
             );
         }
         let mut sdk = loader.load().await;
-        if sdk.region().is_none() {
+        if sdk.region().is_none_or(|region| region.as_ref().is_empty()) {
+            tracing::warn!(
+                "AWS_REGION is not set: the STS of {FALLBACK_REGION} is called; set it to call another"
+            );
             sdk = sdk.into_builder().region(Region::new(FALLBACK_REGION)).build();
         }
         Aws {

@@ -4,19 +4,25 @@ use std::process::ExitCode;
 
 use serde_json::Value;
 
-use super::answer::{Answer, finish};
+use super::answer::{Answer, CommandError, finish};
 use super::operator::{OperatorArguments, environment};
-use crate::config::Config;
+use crate::config::{Config, LogFilter};
+use crate::telemetry;
 
 /// Loads the configuration and prints it.
 pub(super) fn run(operator: OperatorArguments) -> ExitCode {
     let json = operator.json;
-    let loaded = Config::load(operator.installation.into_flags(), environment());
-    let answered = loaded.map(|config| {
-        let effective = config.effective();
-        Answer { text: as_toml(&effective), json: effective }
-    });
-    finish(answered.map_err(Into::into), json)
+    finish(in_force(operator), json)
+}
+
+fn in_force(operator: OperatorArguments) -> Result<Answer, CommandError> {
+    let mut effective = Config::load(operator.installation.into_flags(), environment())?.effective();
+    let mut text = as_toml(&effective);
+    if let Some(rust_log) = telemetry::rust_log()?.as_ref().map(LogFilter::as_str) {
+        text += &format!("\n# The environment variable RUST_LOG wins over log.filter: {rust_log}");
+        effective["log"]["rust_log"] = rust_log.into();
+    }
+    Ok(Answer::new(text, effective))
 }
 
 /// Strings, numbers and lists are written alike in JSON and TOML.

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::answer::CommandError;
+use super::answer::{CommandError, announce};
 use crate::app::demo::{Announcement, Demo, DemoOptions};
 use crate::domain::clock::Clock;
 use crate::domain::window::WindowLength;
@@ -43,7 +43,6 @@ pub(super) struct DemoArguments {
 
 /// Runs the demo until it is told to stop.
 pub(super) async fn run(arguments: DemoArguments) -> ExitCode {
-    telemetry::log_warnings();
     match demo(arguments).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => error.report(),
@@ -51,6 +50,7 @@ pub(super) async fn run(arguments: DemoArguments) -> ExitCode {
 }
 
 async fn demo(arguments: DemoArguments) -> Result<(), CommandError> {
+    telemetry::log_warnings()?;
     for address in [arguments.listen, arguments.sandbox_listen] {
         if !address.ip().is_loopback() && !arguments.expose {
             return Err(CommandError::UsedWrongly(format!(
@@ -69,11 +69,12 @@ async fn demo(arguments: DemoArguments) -> Result<(), CommandError> {
     // Listening for signals comes first, so that none is missed once the line is printed.
     let stopped = stop_signal()?;
     let mut running = Demo::start(options).await?;
-    if arguments.json {
-        println!("{}", serde_json::to_string(running.announcement()).expect("strings make JSON"));
+    let ready = running.announcement();
+    announce(&if arguments.json {
+        serde_json::to_string(ready).expect("strings make JSON")
     } else {
-        print!("{}", welcome(running.announcement()));
-    }
+        welcome(ready)
+    });
     let ended = tokio::select! {
         () = stopped => None,
         ended = running.ended_early() => Some(ended),
@@ -95,7 +96,7 @@ fn welcome(demo: &Announcement) -> String {
         })
         .collect();
     format!(
-        "\n  Trailpost demo\n\n  Open    {}\n  Bucket  s3://acme-audit-logs at {} (region {})\n  Key     {} / {}\n\n  Accounts, password trailpost-demo (one click on the sign-in page):\n{accounts}\n  Role ARN          arn:aws:iam::111122223333:role/trailpost-audit-logs\n  Amazon S3 bucket  acme-audit-logs\n\n  Producer token    {}\n\n  Ctrl+C stops it.\n\n",
+        "\n  Trailpost demo\n\n  Open    {}\n  Bucket  s3://acme-audit-logs at {} (region {})\n  Key     {} / {}\n\n  Accounts, password trailpost-demo (one click on the sign-in page):\n{accounts}\n  Role ARN          arn:aws:iam::111122223333:role/trailpost-audit-logs\n  Amazon S3 bucket  acme-audit-logs\n\n  Producer token    {}\n\n  Ctrl+C stops it.\n",
         demo.console_url,
         demo.sandbox_url,
         demo.region,

@@ -13,10 +13,10 @@ pub(super) async fn run(operator: OperatorArguments) -> ExitCode {
     operator
         .run_opening(Opening::Migrate, async |desk| {
             let version = desk.store.schema_version().await?;
-            Ok(Answer {
-                text: format!("The schema is up to date, at version {version}."),
-                json: json!({ "schema_version": version }),
-            })
+            Ok(Answer::new(
+                format!("The schema is up to date, at version {version}."),
+                json!({ "schema_version": version }),
+            ))
         })
         .await
 }

@@ -12,9 +12,13 @@ mod status;
 mod token;
 mod user;
 
+use std::ffi::OsString;
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use answer::visible;
 
 /// Settings > Audit logs: audit records delivered to an organization's own Amazon S3 bucket.
 #[derive(Debug, Parser)]
@@ -45,9 +49,26 @@ enum Command {
     Token(token::TokenArguments),
 }
 
+/// Prints help, or what is wrong in the command line: without what a terminal would obey, if there was any in it.
+fn explain(error: &clap::Error) -> ExitCode {
+    let moves_a_cursor = |argument: OsString| argument.to_string_lossy().chars().any(char::is_control);
+    if !error.use_stderr() || !std::env::args_os().any(moves_a_cursor) {
+        error.exit();
+    }
+    let text = error.render().to_string();
+    let lines: Vec<String> = text.lines().map(|line| line.chars().map(visible).collect()).collect();
+    // Nobody is left to tell if that fails.
+    let _ = writeln!(io::stderr(), "{}", lines.join("\n"));
+    ExitCode::from(2)
+}
+
 /// Runs the command that the process was started with.
 pub async fn run() -> ExitCode {
-    match Cli::parse().command {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return explain(&error),
+    };
+    match cli.command {
         #[cfg(feature = "demo")]
         Command::Demo(arguments) => demo::run(arguments).await,
         Command::Serve(arguments) => serve::run(arguments).await,

@@ -67,18 +67,21 @@ impl OperatorArguments {
         opening: Opening,
         work: impl AsyncFnOnce(&Desk) -> Result<Answer, CommandError>,
     ) -> ExitCode {
-        telemetry::log_warnings();
         let json = self.json;
-        let answered = match Desk::open(self.installation, opening).await {
-            Ok(desk) => {
-                let answered = work(&desk).await;
-                desk.store.close().await;
-                answered
-            }
-            Err(error) => Err(error),
-        };
-        finish(answered, json)
+        finish(answer(self.installation, opening, work).await, json)
     }
+}
+
+async fn answer(
+    installation: InstallationArguments,
+    opening: Opening,
+    work: impl AsyncFnOnce(&Desk) -> Result<Answer, CommandError>,
+) -> Result<Answer, CommandError> {
+    telemetry::log_warnings()?;
+    let desk = Desk::open(installation, opening).await?;
+    let answered = work(&desk).await;
+    desk.store.close().await;
+    answered
 }
 
 impl Desk {

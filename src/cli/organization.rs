@@ -12,7 +12,7 @@ use crate::domain::id::OrganizationId;
 use crate::domain::membership::Role;
 use crate::domain::organization::{OrganizationName, Plan};
 use crate::domain::user::EmailAddress;
-use crate::store::{Invite, Opening, OrganizationSummary};
+use crate::store::{Invite, InviteRefused, Opening, OrganizationSummary};
 
 /// Where the link of an invitation leads.
 const INVITATIONS: &str = "invitations";
@@ -105,36 +105,42 @@ async fn create(
     let (url, token) = desk.new_link(INVITATIONS)?;
     let made = desk.store.create_organization_with_owner(name, plan, owner.clone(), token.hash()).await?;
     let (organization, expires_at) = made;
-    Ok(Answer {
-        text: format!(
+    let id = organization.id;
+    let answer = Answer::new(
+        format!(
             "Organization {} ({})\nExternal ID  {}\nInvitation of {owner}, valid until {}:\n{url}",
             organization.name,
-            organization.id,
+            id,
             organization.external_id,
             expires_at.exact()
         ),
-        json: json!({
-            "organization_id": organization.id,
+        json!({
+            "organization_id": id,
             "external_id": organization.external_id.as_str(),
             "invitation_url": url,
         }),
-    })
+    );
+    Ok(answer.making(format!(
+        "organization {id} was made; for another invitation: trailpost organization invite-owner {id} --email {owner}"
+    )))
 }
 
 async fn list(desk: &Desk) -> Result<Answer, CommandError> {
     let organizations = desk.store.organizations().await?;
-    let mut rows = vec![["ID", "NAME", "PLAN", "AUDIT LOGS", "CREATED"].map(str::to_owned).to_vec()];
+    let mut rows =
+        vec![["ID", "NAME", "PLAN", "AUDIT LOGS", "HEALTH", "CREATED"].map(str::to_owned).to_vec()];
     rows.extend(organizations.iter().map(|summary| {
         vec![
             summary.organization.id.to_string(),
             summary.organization.name.to_string(),
             summary.organization.plan.as_str().to_owned(),
             summary.situation.as_str().to_owned(),
+            summary.health.as_str().to_owned(),
             summary.created_at.exact(),
         ]
     }));
     let json = json!({ "organizations": organizations.iter().map(json_of).collect::<Vec<_>>() });
-    Ok(Answer { text: table(&rows), json })
+    Ok(Answer::new(table(&rows), json))
 }
 
 fn json_of(summary: &OrganizationSummary) -> Value {
@@ -144,13 +150,13 @@ fn json_of(summary: &OrganizationSummary) -> Value {
         "plan": summary.organization.plan,
         "external_id": summary.organization.external_id.as_str(),
         "audit_logs": summary.situation.as_str(),
+        "health": summary.health.as_str(),
         "created_at": summary.created_at,
     })
 }
 
 async fn show(desk: &Desk, id: OrganizationId) -> Result<Answer, CommandError> {
     let summary = desk.store.organization_summary(id).await?.ok_or_else(|| unknown(id))?;
-    let integration = desk.store.integration(id).await?.ok_or_else(|| unknown(id))?;
     let status = desk.store.delivery_status(id).await?;
     let owners: Vec<String> = desk.store.owners(id).await?.iter().map(ToString::to_string).collect();
     let delivered_at = status.last_delivery.and_then(|delivery| delivery.finished_at);
@@ -164,17 +170,16 @@ async fn show(desk: &Desk, id: OrganizationId) -> Result<Answer, CommandError> {
         row("Created", summary.created_at.exact()),
         row("Owners", or_none(owners.join(", "))),
         row("Audit logs", summary.situation.as_str().to_owned()),
-        row("Health", integration.health.as_str().to_owned()),
+        row("Health", summary.health.as_str().to_owned()),
         row("Pending", format!("{} records, {} bytes", status.pending_records, status.pending_bytes)),
         row("Last delivery", or_none(delivered_at.map(|at| at.exact()).unwrap_or_default())),
     ]);
     let mut json = json_of(&summary);
     json["owners"] = json!(owners);
-    json["health"] = json!(integration.health.as_str());
     json["pending_records"] = json!(status.pending_records);
     json["pending_bytes"] = json!(status.pending_bytes);
     json["last_delivery_at"] = json!(delivered_at);
-    Ok(Answer { text, json })
+    Ok(Answer::new(text, json))
 }
 
 async fn set_plan(desk: &Desk, id: OrganizationId, plan: Plan) -> Result<Answer, CommandError> {
@@ -185,17 +190,24 @@ async fn set_plan(desk: &Desk, id: OrganizationId, plan: Plan) -> Result<Answer,
     } else {
         format!("{name} has the plan {} now; it was {}.", plan.label(), change.before.label())
     };
-    Ok(Answer { text, json: json!({ "organization_id": id, "before": change.before, "plan": plan }) })
+    Ok(Answer::new(text, json!({ "organization_id": id, "before": change.before, "plan": plan })))
 }
 
 async fn invite_owner(desk: &Desk, id: OrganizationId, email: EmailAddress) -> Result<Answer, CommandError> {
     let (url, token) = desk.new_link(INVITATIONS)?;
     let invite = Invite { organization: id, email: email.clone(), role: Role::Owner, token: token.hash() };
-    let expires_at = desk.store.invite(invite).await?;
-    Ok(Answer {
-        text: format!("Invitation of {email}, valid until {}:\n{url}", expires_at.exact()),
-        json: json!({ "invitation_url": url, "expires_at": expires_at }),
-    })
+    let expires_at = desk.store.invite(invite).await.map_err(|error| match error {
+        InviteRefused::UnknownOrganization => unknown(id),
+        other => other.into(),
+    })?;
+    let answer = Answer::new(
+        format!("Invitation of {email}, valid until {}:\n{url}", expires_at.exact()),
+        json!({ "invitation_url": url, "expires_at": expires_at }),
+    );
+    Ok(answer.making(format!(
+        "an invitation of {email} was made; revoke it with: trailpost organization invite-owner {id} --email {email} \
+         --revoke"
+    )))
 }
 
 async fn revoke_invitations(
@@ -205,13 +217,14 @@ async fn revoke_invitations(
 ) -> Result<Answer, CommandError> {
     desk.store.organization_summary(id).await?.ok_or_else(|| unknown(id))?;
     let revoked = desk.store.revoke_invitations(id, email.clone()).await?;
-    Ok(Answer {
-        text: format!("Open invitations of {email} that were revoked: {revoked}."),
-        json: json!({ "revoked": revoked }),
-    })
+    Ok(Answer::new(
+        format!("Open invitations of {email} that were revoked: {revoked}."),
+        json!({ "revoked": revoked }),
+    ))
 }
 
-fn unknown(id: OrganizationId) -> CommandError {
+/// Nothing has this ID.
+pub(super) fn unknown(id: OrganizationId) -> CommandError {
     CommandError::Failed(format!(
         "there is no organization with the id {id}; see: trailpost organization list"
     ))

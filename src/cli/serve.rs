@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::answer::CommandError;
+use super::answer::{CommandError, announce};
 use super::operator::{InstallationArguments, environment};
 use crate::app::serve::{Announcement, Serving};
 use crate::config::{Config, Flags};
@@ -40,11 +40,11 @@ pub(super) async fn run(arguments: ServeArguments) -> ExitCode {
 async fn serve(arguments: ServeArguments) -> Result<(), CommandError> {
     let json = arguments.json;
     let config = Config::load(arguments.into_flags(), environment())?;
-    telemetry::log_as_configured(config.log());
+    telemetry::log_as_configured(config.log())?;
     // Listening for signals comes first, so that none is missed once the line is printed.
     let stopped = stop_signal()?;
     let mut serving = Serving::start(&config).await?;
-    println!("{}", ready_line(serving.announcement(), json));
+    announce(&ready_line(serving.announcement(), json));
     let ended = tokio::select! {
         () = stopped => None,
         ended = serving.ended_early() => Some(ended),

@@ -13,7 +13,7 @@ pub(super) async fn run(operator: OperatorArguments) -> ExitCode {
     operator
         .run(async |desk| {
             let overview = desk.store.overview().await?;
-            Ok(Answer { text: text_of(&overview), json: json_of(&overview) })
+            Ok(Answer::new(text_of(&overview), json_of(&overview)))
         })
         .await
 }

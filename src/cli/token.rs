@@ -1,5 +1,6 @@
 //! `trailpost token`: who may send records, for which organizations.
 
+use std::ops::RangeInclusive;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -9,10 +10,14 @@ use serde_json::{Value, json};
 
 use super::answer::{Answer, CommandError, table};
 use super::operator::{Desk, OperatorArguments};
+use super::organization;
 use crate::domain::clock::Timestamp;
 use crate::domain::credential::{ProducerName, ProducerToken};
 use crate::domain::id::{OrganizationId, TokenId};
-use crate::store::{ListedToken, TokenScope};
+use crate::store::{ListedToken, TokenRefused, TokenScope};
+
+/// A shorter one is a slip, and a longer one does not expire.
+const LIFETIMES: RangeInclusive<Duration> = Duration::from_mins(1)..=Duration::from_hours(3650 * 24);
 
 #[derive(Debug, Args)]
 pub(super) struct TokenArguments {
@@ -29,7 +34,7 @@ enum Action {
         producer: ProducerName,
         #[command(flatten)]
         scope: ScopeArguments,
-        /// When it stops working by itself, such as 90d or 12h; a day is 24 hours
+        /// When it stops working by itself, such as 90d or 12h: 1 minute to 10 years; a day is 24 hours
         #[arg(long, value_name = "SPAN", value_parser = span)]
         expires: Option<Duration>,
         #[command(flatten)]
@@ -91,15 +96,17 @@ async fn create(
 ) -> Result<Answer, CommandError> {
     let token = ProducerToken::generate(&desk.entropy);
     let expires_at = expires.map(|span| desk.clock.now() + span);
-    let id = desk.store.create_token(producer.clone(), token.hash(), scope, expires_at).await?;
+    let made = desk.store.create_token(producer.clone(), token.hash(), scope, expires_at).await;
+    let id = made.map_err(|error| match error {
+        TokenRefused::UnknownOrganization(id) => organization::unknown(id),
+        TokenRefused::Store(error) => error.into(),
+    })?;
     let until = expires_at.map_or_else(|| "is revoked".to_owned(), Timestamp::exact);
-    Ok(Answer {
-        text: format!(
-            "Token {id} of {producer}, valid until {until}. It is shown this once:\n{}",
-            token.expose()
-        ),
-        json: json!({ "token_id": id, "token": token.expose() }),
-    })
+    let answer = Answer::new(
+        format!("Token {id} of {producer}, valid until {until}. It is shown this once:\n{}", token.expose()),
+        json!({ "token_id": id, "token": token.expose() }),
+    );
+    Ok(answer.making(format!("token {id} was made; revoke it with: trailpost token revoke {id}")))
 }
 
 async fn list(desk: &Desk) -> Result<Answer, CommandError> {
@@ -115,7 +122,7 @@ async fn list(desk: &Desk) -> Result<Answer, CommandError> {
         vec![token.id.to_string(), producer, organizations, created, state(token, now)]
     }));
     let json = json!({ "tokens": tokens.iter().map(json_of).collect::<Vec<_>>() });
-    Ok(Answer { text: table(&rows), json })
+    Ok(Answer::new(table(&rows), json))
 }
 
 fn state(token: &ListedToken, now: Timestamp) -> String {
@@ -145,13 +152,14 @@ fn json_of(token: &ListedToken) -> Value {
 
 async fn revoke(desk: &Desk, id: TokenId) -> Result<Answer, CommandError> {
     if !desk.store.revoke_token(id).await? {
-        let reason = format!("there is no token {id} that was not revoked before; see: trailpost token list");
+        let reason =
+            format!("there is no token with the id {id} still to be revoked; see: trailpost token list");
         return Err(CommandError::Failed(reason));
     }
-    Ok(Answer {
-        text: format!("Token {id} is revoked: nothing is taken from its bearer any more."),
-        json: json!({ "token_id": id, "revoked": true }),
-    })
+    Ok(Answer::new(
+        format!("Token {id} is revoked: nothing is taken from its bearer any more."),
+        json!({ "token_id": id, "revoked": true }),
+    ))
 }
 
 /// A span of time that is the same wherever it starts.
@@ -159,10 +167,8 @@ fn span(text: &str) -> Result<Duration, String> {
     let wrong = || format!("“{text}” is not a span such as 90d, 12h or 1d 12h (weeks at most)");
     let span: Span = text.parse().map_err(|_| wrong())?;
     let duration = span.to_duration(SpanRelativeTo::days_are_24_hours()).map_err(|_| wrong())?;
-    match Duration::try_from(duration) {
-        Ok(positive) if !positive.is_zero() => Ok(positive),
-        _ => Err("it must lie in the future, such as 90d or 12h".to_owned()),
-    }
+    let lifetime = Duration::try_from(duration).ok().filter(|lifetime| LIFETIMES.contains(lifetime));
+    lifetime.ok_or_else(|| "a token lives for 1 minute to 10 years (3650d); write one such as 90d".to_owned())
 }
 
 #[cfg(test)]
@@ -174,8 +180,17 @@ mod tests {
         assert_eq!(span("90d"), Ok(Duration::from_secs(90 * 86_400)));
         assert_eq!(span("12h"), Ok(Duration::from_secs(12 * 3600)));
         assert_eq!(span("1d 12h"), Ok(Duration::from_secs(36 * 3600)));
-        for wrong in ["", "90", "soon", "1month", "2y", "0d", "-1d"] {
-            assert!(span(wrong).is_err(), "{wrong}");
+        for wrong in ["", "90", "soon", "1month", "2y"] {
+            assert!(span(wrong).unwrap_err().contains("is not a span"), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_token_lives_for_a_minute_to_ten_years() {
+        assert_eq!(span("1m"), Ok(Duration::from_secs(60)));
+        assert_eq!(span("3650d"), Ok(Duration::from_secs(3650 * 86_400)));
+        for wrong in ["0d", "-1d", "59s", "1ns", "3650d 1s", "7000000d"] {
+            assert!(span(wrong).unwrap_err().contains("1 minute to 10 years"), "{wrong}");
         }
     }
 }

@@ -45,18 +45,26 @@ pub(super) async fn run(arguments: UserArguments) -> ExitCode {
 async fn reset_link(desk: &Desk, email: EmailAddress) -> Result<Answer, CommandError> {
     let (url, token) = desk.new_link("password-resets")?;
     let made = desk.store.create_password_reset(email.clone(), token.hash()).await?;
-    let expires_at =
-        made.ok_or_else(|| CommandError::Failed(format!("there is no account with the address {email}")))?;
-    Ok(Answer {
-        text: format!("Password reset of {email}, valid until {}:\n{url}", expires_at.exact()),
-        json: json!({ "reset_url": url, "expires_at": expires_at }),
-    })
+    let expires_at = made.ok_or_else(|| unknown(&email))?;
+    let answer = Answer::new(
+        format!("Password reset of {email}, valid until {}:\n{url}", expires_at.exact()),
+        json!({ "reset_url": url, "expires_at": expires_at }),
+    );
+    Ok(answer.making(format!(
+        "a password reset of {email} was made; revoke it with: trailpost user reset-link --email {email} --revoke"
+    )))
 }
 
 async fn revoke_links(desk: &Desk, email: EmailAddress) -> Result<Answer, CommandError> {
-    let revoked = desk.store.revoke_password_resets(email.clone()).await?;
-    Ok(Answer {
-        text: format!("Open password resets of {email} that were revoked: {revoked}."),
-        json: json!({ "revoked": revoked }),
-    })
+    let revoked = desk.store.revoke_password_resets(email.clone()).await?.ok_or_else(|| unknown(&email))?;
+    Ok(Answer::new(
+        format!("Open password resets of {email} that were revoked: {revoked}."),
+        json!({ "revoked": revoked }),
+    ))
+}
+
+fn unknown(email: &EmailAddress) -> CommandError {
+    CommandError::Failed(format!(
+        "there is no account with the e-mail address {email}; see the owners: trailpost organization show ID"
+    ))
 }

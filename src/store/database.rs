@@ -4,22 +4,27 @@
 //! SQL text to either engine; `$1` placeholders are understood by both. Where the engines need different texts, an
 //! [`Sql`] names them side by side. A test prepares every one of them on both.
 
+use std::fs::File;
+use std::io;
 use std::ops::{Deref, DerefMut};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
 use futures::FutureExt;
-use sqlx::Connection as _;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgListener, PgPool, PgPoolOptions};
 use sqlx::sqlite::{
     SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
     SqliteSynchronous,
 };
+use sqlx::{ConnectOptions as _, Connection as _};
+use tokio::time::timeout;
 
 use super::error::StoreError;
-use super::url::PostgresUrl;
+use super::schema;
+use super::url::{PostgresUrl, behind_links};
 
 /// SQLite before this version can corrupt a WAL that is reset while it is read
 /// (<https://sqlite.org/wal.html>, "The WAL-reset bug").
@@ -79,9 +84,11 @@ impl From<&'static str> for Sql {
 impl Database {
     /// Opens the SQLite database in `file`, or makes it. Its schema is not touched.
     pub(super) async fn open_sqlite(file: &Path) -> Result<Database, StoreError> {
+        let file = behind_links(file).map_err(sqlx::Error::from)?;
+        make_private(&file).map_err(sqlx::Error::from)?;
+        require_ours(&file).await?;
         let options = SqliteConnectOptions::new()
-            .filename(file)
-            .create_if_missing(true)
+            .filename(&file)
             // Takes effect only before the first table, so it comes with the very first connection.
             .auto_vacuum(SqliteAutoVacuum::Incremental)
             .journal_mode(SqliteJournalMode::Wal)
@@ -100,7 +107,7 @@ impl Database {
             .max_connections(READERS)
             .connect_with(options.pragma("query_only", "ON"))
             .await?;
-        Ok(Database::Sqlite { file: file.to_owned(), writer, readers })
+        Ok(Database::Sqlite { file, writer, readers })
     }
 
     /// Connects to a PostgreSQL database. Its schema is not touched.
@@ -109,6 +116,7 @@ impl Database {
         most_connections: u32,
     ) -> Result<Database, StoreError> {
         let options = PgConnectOptions::from_str(url.expose())?.application_name("trailpost");
+        require_connection(&options).await?;
         let pool = PgPoolOptions::new()
             .max_connections(most_connections)
             .acquire_timeout(CONNECTION_WITHIN)
@@ -255,6 +263,34 @@ impl Connection {
             }
         }
     }
+}
+
+/// Makes the file for its owner alone, unless it is there. SQLite gives what it puts beside it the same mode.
+fn make_private(file: &Path) -> io::Result<()> {
+    if file.is_dir() {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
+    match File::options().write(true).create_new(true).mode(0o600).open(file) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Looks at the file before anything is set that would be written into it, such as the mode of its journal.
+async fn require_ours(file: &Path) -> Result<(), StoreError> {
+    let options = SqliteConnectOptions::new().filename(file).busy_timeout(BUSY_TIMEOUT);
+    let mut connection = options.connect().await?;
+    schema::version_on_sqlite(&mut connection).await?;
+    connection.close().await?;
+    Ok(())
+}
+
+/// Tells at once why a server lets nobody in: a pool would try until its time is over, and say only that.
+async fn require_connection(options: &PgConnectOptions) -> Result<(), StoreError> {
+    let connecting = timeout(CONNECTION_WITHIN, options.connect());
+    let connection = connecting.await.map_err(|_| StoreError::TimedOut(CONNECTION_WITHIN))??;
+    connection.close().await?;
+    Ok(())
 }
 
 async fn require_sound_sqlite(pool: &SqlitePool) -> Result<(), StoreError> {

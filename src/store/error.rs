@@ -7,6 +7,17 @@ pub enum StoreError {
     /// The engine failed or could not be reached.
     #[error("the database failed: {0}")]
     Database(#[from] sqlx::Error),
+    /// The database could not be opened.
+    #[error("can't open the database {database}: {reason}")]
+    Open {
+        /// Which one, without secrets.
+        database: String,
+        /// Why, and what to do.
+        reason: String,
+        /// What went wrong.
+        #[source]
+        error: Box<StoreError>,
+    },
     /// The database could not be brought to this version's schema.
     #[error("the database could not be migrated: {0}")]
     Migration(#[from] sqlx::migrate::MigrateError),
@@ -39,6 +50,9 @@ pub enum StoreError {
         /// The newest that this binary has.
         needed: i64,
     },
+    /// The database holds tables that are not ours.
+    #[error("this database belongs to another program: give Trailpost one of its own")]
+    Foreign,
     /// The database takes no writes.
     #[error("the database takes no writes: it is a replica, or was set to read only")]
     ReadOnly,

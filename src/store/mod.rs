@@ -12,6 +12,7 @@ mod ingestion;
 mod integrations;
 mod invitations;
 mod memberships;
+mod opening;
 mod organizations;
 mod overview;
 mod password_resets;
@@ -26,6 +27,8 @@ mod throttle;
 mod transaction;
 mod url;
 mod users;
+
+use std::path::Path;
 
 use futures::FutureExt;
 use tokio_util::sync::CancellationToken;
@@ -52,7 +55,7 @@ pub use schema::Opening;
 pub use sessions::SessionHash;
 pub use status::{BatchState, DeliveryAttempt, DeliveryRow, DeliveryStatus};
 pub use stops::{Stop, SwitchOff};
-pub use url::{PostgresUrl, StoreUrl, StoreUrlError};
+pub use url::{PostgresUrl, StoreUrl, StoreUrlError, behind_links};
 pub use users::SignIn;
 
 /// The database, with the clock and randomness that its rows are made of. Cheap to clone.
@@ -80,9 +83,20 @@ impl Store {
         clock: Clock,
         entropy: Entropy,
     ) -> Result<Store, StoreError> {
+        let opened = Store::open_for(url, opening, most_connections, clock, entropy).await;
+        opened.map_err(|error| error.on_opening(url))
+    }
+
+    async fn open_for(
+        url: &StoreUrl,
+        opening: Opening,
+        most_connections: u32,
+        clock: Clock,
+        entropy: Entropy,
+    ) -> Result<Store, StoreError> {
         let database = match url {
             // Opening a file of SQLite's would make it.
-            StoreUrl::Sqlite(file) if opening == Opening::Command && !file.exists() => {
+            StoreUrl::Sqlite(file) if opening == Opening::Command && !is_there(file)? => {
                 return Err(StoreError::NoDatabase);
             }
             StoreUrl::Sqlite(file) => Database::open_sqlite(file).await?,
@@ -146,4 +160,9 @@ impl Store {
         self.closed.cancel();
         self.database.close().await;
     }
+}
+
+/// What may not be looked at is there for somebody else: that is no reason to make it.
+fn is_there(file: &Path) -> Result<bool, StoreError> {
+    Ok(file.try_exists().map_err(sqlx::Error::from)?)
 }

@@ -11,7 +11,7 @@ use super::transaction::Transaction;
 use super::{Store, StoreError};
 use crate::domain::clock::Timestamp;
 use crate::domain::id::OrganizationId;
-use crate::domain::integration::{Situation, Standing};
+use crate::domain::integration::{Health, Situation, Standing};
 use crate::domain::organization::{Organization, Plan};
 
 /// The installation as of one moment.
@@ -42,6 +42,8 @@ pub struct OrganizationSummary {
     pub organization: Organization,
     /// How its audit logs stand.
     pub situation: Situation,
+    /// How their deliveries fare.
+    pub health: Health,
     /// When it was made.
     pub created_at: Timestamp,
 }
@@ -73,6 +75,7 @@ struct SummaryRow {
     organization: OrganizationRow,
     #[sqlx(flatten)]
     standing: StandingColumns,
+    health: String,
     created_at: i64,
 }
 
@@ -84,6 +87,7 @@ impl TryFrom<SummaryRow> for OrganizationSummary {
         Ok(OrganizationSummary {
             situation: row.standing.situation(organization.plan),
             organization,
+            health: parse("integrations.health", &row.health)?,
             created_at: Timestamp::from_millis(row.created_at),
         })
     }
@@ -102,7 +106,7 @@ macro_rules! select_summary {
     ($rest:literal) => {
         concat!(
             "SELECT o.id, o.name, o.plan, o.external_id, o.created_at, i.configured, i.active, i.suspended,
-                    s.action AS stopping
+                    i.health, s.action AS stopping
              FROM organizations o JOIN integrations i ON i.organization_id = o.id
              LEFT JOIN stops s ON s.organization_id = o.id ",
             $rest

@@ -67,14 +67,13 @@ impl Store {
         .await
     }
 
-    /// Revokes what nobody has used of an account's reset links. Gives how many that were.
-    pub async fn revoke_password_resets(&self, email: EmailAddress) -> Result<u64, StoreError> {
+    /// Revokes what nobody has used of an account's reset links. Gives how many that were, or `None` where the e-mail
+    /// address has no account.
+    pub async fn revoke_password_resets(&self, email: EmailAddress) -> Result<Option<u64>, StoreError> {
         self.write(move |tx| {
             async move {
-                match tx.take_account(&email).await? {
-                    Some(user) => tx.revoke_password_resets(user).await,
-                    None => Ok(0),
-                }
+                let Some(user) = tx.take_account(&email).await? else { return Ok(None) };
+                tx.revoke_password_resets(user).await.map(Some)
             }
             .boxed()
         })

@@ -1,11 +1,12 @@
 //! The schema: brought up to date by whoever serves, only looked at by everybody else.
 
 use std::fs::File;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use futures::FutureExt;
-use sqlx::Connection as _;
 use sqlx::migrate::{Migrate as _, Migrator};
+use sqlx::{Connection as _, PgConnection, SqliteConnection};
 
 use super::database::{Database, Sql, fetch_one};
 use super::transaction::Transaction;
@@ -38,7 +39,11 @@ impl Database {
         match self {
             Database::Sqlite { file, writer, .. } => {
                 let _alone = migrate_alone(file).await?;
-                if may_migrate(self.schema_version().await?, opening)? {
+                let found = self.schema_version().await?;
+                if may_migrate(found, opening)? {
+                    if found.is_none() {
+                        sqlx::query(SIGN).execute(writer).await?;
+                    }
                     SQLITE.run(writer).await?;
                 }
             }
@@ -61,27 +66,75 @@ impl Database {
 
     /// The newest migration that was applied, if any was.
     async fn schema_version(&self) -> Result<Option<i64>, StoreError> {
-        let table: Option<String> = match self {
-            Database::Sqlite { writer, .. } => {
-                sqlx::query_scalar(MIGRATIONS_TABLE.sqlite).fetch_optional(writer).await?
-            }
-            Database::Postgres(pool) => sqlx::query_scalar(MIGRATIONS_TABLE.postgres).fetch_one(pool).await?,
-        };
-        if table.is_none() {
-            return Ok(None);
+        match self {
+            Database::Sqlite { writer, .. } => version_on_sqlite(&mut *writer.acquire().await?).await,
+            Database::Postgres(pool) => version_on_postgres(&mut *pool.acquire().await?).await,
         }
-        Ok(match self {
-            Database::Sqlite { writer, .. } => sqlx::query_scalar(VERSION).fetch_one(writer).await?,
-            Database::Postgres(pool) => sqlx::query_scalar(VERSION).fetch_one(pool).await?,
-        })
     }
 }
 
-/// The table in which sqlx keeps its books of migrations; nothing before the first.
-const MIGRATIONS_TABLE: Sql = Sql {
-    sqlite: "SELECT name FROM sqlite_master WHERE name = '_sqlx_migrations'",
-    postgres: "SELECT to_regclass('_sqlx_migrations')::text",
+/// The newest migration that was applied, if any was. Refuses what another program keeps there.
+pub(super) async fn version_on_sqlite(connection: &mut SqliteConnection) -> Result<Option<i64>, StoreError> {
+    let tables: Tables = sqlx::query_as(TABLES.sqlite).fetch_one(&mut *connection).await?;
+    if tables.books == 0 {
+        return tables.version(&[]);
+    }
+    tables.version(&sqlx::query_as(BOOKS).fetch_all(connection).await?)
+}
+
+async fn version_on_postgres(connection: &mut PgConnection) -> Result<Option<i64>, StoreError> {
+    let tables: Tables = sqlx::query_as(TABLES.postgres).fetch_one(&mut *connection).await?;
+    if tables.books == 0 {
+        return tables.version(&[]);
+    }
+    tables.version(&sqlx::query_as(BOOKS).fetch_all(connection).await?)
+}
+
+/// How many tables there are, and whether one is that in which sqlx keeps its books of migrations: it is made first.
+#[derive(sqlx::FromRow)]
+struct Tables {
+    tables: i64,
+    books: i64,
+}
+
+/// A migration in the books.
+#[derive(sqlx::FromRow)]
+struct Booked {
+    version: i64,
+    description: String,
+}
+
+impl Tables {
+    /// The newest of what is booked, oldest first. Our books begin with our first migration, whatever later versions
+    /// of ours have added.
+    fn version(&self, booked: &[Booked]) -> Result<Option<i64>, StoreError> {
+        let is_our_first = |booked: &Booked| {
+            let first = SQLITE.iter().next();
+            first.is_some_and(|first| {
+                (first.version, &*first.description) == (booked.version, &*booked.description)
+            })
+        };
+        match booked {
+            [] if self.tables == self.books => Ok(None),
+            [first, ..] if is_our_first(first) => Ok(booked.last().map(|newest| newest.version)),
+            _ => Err(StoreError::Foreign),
+        }
+    }
+}
+
+/// On PostgreSQL, in the schema in which ours are made.
+const TABLES: Sql = Sql {
+    sqlite: "SELECT COUNT(*) AS tables, COUNT(CASE WHEN name = '_sqlx_migrations' THEN 1 END) AS books
+             FROM sqlite_master WHERE type = 'table' AND name NOT GLOB 'sqlite_*'",
+    postgres: "SELECT COUNT(*) AS tables, COUNT(CASE WHEN tablename = '_sqlx_migrations' THEN 1 END) AS books
+               FROM pg_catalog.pg_tables WHERE schemaname = current_schema()",
 };
+const BOOKS: &str = "SELECT version, description FROM _sqlx_migrations WHERE success ORDER BY version";
+
+/// Says in the header of a new file of SQLite's whose it is: `TrPo`, in ASCII
+/// (<https://sqlite.org/pragma.html#pragma_application_id>).
+const SIGN: &str = "PRAGMA application_id = 0x5472506F";
+
 /// Whether a schema is to be migrated, given the newest migration in it.
 fn may_migrate(found: Option<i64>, opening: Opening) -> Result<bool, StoreError> {
     let needed = newest();
@@ -102,7 +155,7 @@ async fn migrate_alone(file: &Path) -> Result<File, StoreError> {
     let mut lock = file.as_os_str().to_owned();
     lock.push("-migrating");
     let locked = tokio::task::spawn_blocking(move || {
-        let lock = File::create(lock)?;
+        let lock = File::options().write(true).create(true).truncate(false).mode(0o600).open(lock)?;
         lock.lock()?;
         Ok(lock)
     });

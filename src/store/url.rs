@@ -1,6 +1,7 @@
 //! Where the data are: a file of SQLite's, or a server of PostgreSQL's with its secrets kept out of sight.
 
 use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -32,12 +33,31 @@ pub enum StoreUrlError {
         "this is no URL that PostgreSQL can be reached by; write postgres://USER:PASSWORD@HOST:5432/DATABASE"
     )]
     Postgres,
+    #[error(
+        "there is an @ behind the host: in a password write / as %2F, ? as %3F, # as %23; elsewhere @ as %40"
+    )]
+    StrayAt,
 }
 
 impl StoreUrl {
     /// The default: the database file in a data folder.
     pub fn in_data_folder(folder: &Path) -> StoreUrl {
         StoreUrl::Sqlite(folder.join("trailpost.db"))
+    }
+}
+
+/// The file that a path leads to through symbolic links, also where it is not made yet. What belongs to a database
+/// lies beside that file: two paths to it find the same.
+///
+/// # Errors
+/// The links lead in a circle, or through what may not be looked at.
+pub fn behind_links(file: &Path) -> io::Result<PathBuf> {
+    match file.canonicalize() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => match file.read_link() {
+            Ok(target) => behind_links(&file.with_file_name(target)),
+            Err(_) => Ok(file.to_owned()),
+        },
+        found => found,
     }
 }
 
@@ -89,11 +109,20 @@ impl FromStr for StoreUrl {
             return Ok(StoreUrl::Sqlite(path.into()));
         }
         if text.starts_with("postgres://") || text.starts_with("postgresql://") {
+            if has_at_behind_the_authority(text) {
+                return Err(StoreUrlError::StrayAt);
+            }
             PgConnectOptions::from_str(text).map_err(|_| StoreUrlError::Postgres)?;
             return Ok(StoreUrl::Postgres(PostgresUrl(text.into())));
         }
         Err(StoreUrlError::Scheme)
     }
+}
+
+/// What stands there may be the rest of a password that ended the authority, and would be shown as a path.
+fn has_at_behind_the_authority(url: &str) -> bool {
+    let (_, rest) = url.split_once("://").unwrap_or(("", url));
+    rest.find(['/', '?', '#']).is_some_and(|end| rest[end..].contains('@'))
 }
 
 impl fmt::Display for PostgresUrl {
@@ -130,6 +159,19 @@ mod tests {
     }
 
     #[test]
+    fn every_path_to_a_file_leads_to_that_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let [file, link, circle] = ["a.db", "link.db", "circle.db"].map(|name| folder.path().join(name));
+        std::os::unix::fs::symlink("a.db", &link).unwrap();
+        std::os::unix::fs::symlink("circle.db", &circle).unwrap();
+        assert_eq!(behind_links(&file).unwrap(), file);
+        assert_eq!(behind_links(&link).unwrap(), file, "also before it is made");
+        std::fs::write(&file, "").unwrap();
+        assert_eq!(behind_links(&link).unwrap(), behind_links(&file).unwrap());
+        assert!(behind_links(&circle).is_err());
+    }
+
+    #[test]
     fn secrets_of_a_url_are_never_shown() {
         for (text, shown) in [
             ("postgres://db.example/trailpost", "postgres://db.example/trailpost"),
@@ -145,6 +187,21 @@ mod tests {
             assert_eq!(url.to_string(), shown);
             assert!(!format!("{url:?}").contains("hunter"), "{url:?}");
         }
+    }
+
+    #[test]
+    fn a_password_that_ends_the_authority_is_refused() {
+        for text in [
+            "postgres://app:1/hunter2@db.example/t",
+            "postgres://app:1?hunter2@db.example/t",
+            "postgres://app:1#hunter2@db.example/t",
+            "postgres://app/hunter2@db.example/t",
+            "postgres://db.example/t?user=app@example",
+        ] {
+            assert_eq!(text.parse::<StoreUrl>().unwrap_err(), StoreUrlError::StrayAt, "{text}");
+        }
+        let url: StoreUrl = "postgres://app:%2Fhunter%3F2@db.example/t".parse().unwrap();
+        assert_eq!(url.to_string(), "postgres://app:…@db.example/t");
     }
 
     #[test]

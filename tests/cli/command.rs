@@ -27,24 +27,46 @@ pub struct Ended {
 
 /// Starts `trailpost demo` in a folder, which is also its place for temporary files.
 pub fn demo(folder: &Path, flags: &[&str]) -> Running {
-    start(Command::new(PROGRAM).arg("demo").args(flags).current_dir(folder).env("TMPDIR", folder))
+    start(program().arg("demo").args(flags).current_dir(folder).env("TMPDIR", folder))
 }
 
-/// Starts the command in a folder. AWS's own metadata service is not asked: there is none here.
+/// Starts the command in a folder.
 pub fn start_in(folder: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Running {
-    let mut command = Command::new(PROGRAM);
-    command.args(arguments).current_dir(folder).envs(environment.iter().copied());
-    start(command.env("AWS_EC2_METADATA_DISABLED", "true").env("AWS_REGION", "us-east-1"))
+    start(program().args(arguments).current_dir(folder).envs(environment.iter().copied()))
+}
+
+/// Starts the command in a folder, where nobody says in which region of AWS: its metadata service is asked, in vain.
+pub fn start_nowhere(folder: &Path, arguments: &[&str]) -> Running {
+    let mut command = program();
+    command.args(arguments).current_dir(folder).env("HOME", folder);
+    for variable in ["AWS_REGION", "AWS_DEFAULT_REGION", "AWS_EC2_METADATA_DISABLED"] {
+        command.env_remove(variable);
+    }
+    start(command.env("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://127.0.0.1:9"))
 }
 
 /// Runs the command to its end.
 pub fn run(arguments: &[&str]) -> Ended {
-    start(Command::new(PROGRAM).args(arguments)).end()
+    start(program().args(arguments)).end()
+}
+
+/// The command, to be started in a folder.
+pub fn program_in(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = program();
+    command.args(arguments).current_dir(folder).env("TMPDIR", folder);
+    command
+}
+
+/// AWS's own metadata service is not asked: there is none here.
+fn program() -> Command {
+    let mut command = Command::new(PROGRAM);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.env_remove("RUST_LOG").env("AWS_EC2_METADATA_DISABLED", "true").env("AWS_REGION", "us-east-1");
+    command
 }
 
 fn start(command: &mut Command) -> Running {
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut process = command.env_remove("RUST_LOG").spawn().unwrap();
+    let mut process = command.spawn().unwrap();
     let (stdout, mut stderr) = (process.stdout.take().unwrap(), process.stderr.take().unwrap());
     let (send, lines) = channel();
     thread::spawn(move || {

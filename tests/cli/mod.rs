@@ -3,12 +3,15 @@
 mod command;
 mod configuration;
 mod crash;
+mod files;
 pub mod installation;
 mod kills;
+mod log;
 mod operator;
 mod outage;
 mod roles;
 mod serve;
+mod stdout;
 
 use std::net::TcpListener;
 use std::path::Path;
@@ -138,6 +141,19 @@ fn wrong_use_is_told_apart_from_failure() {
             "{wrong:?}: {}",
             ended.stderr
         );
+    }
+}
+
+#[test]
+fn what_was_written_wrongly_is_repeated_without_what_a_terminal_obeys() {
+    for wrong in [
+        &["token", "create", "--all-organizations", "--producer", "\r\u{1b}[2Jall is well\u{7}"][..],
+        &["serve", "--role", "\r\u{1b}[2Jall is well"],
+    ] {
+        let ended = run(wrong);
+        assert_eq!(ended.code, Some(2), "{wrong:?}: {}", ended.stderr);
+        assert!(ended.stderr.contains("all is well"), "{:?}", ended.stderr);
+        assert!(!ended.stderr.chars().any(|c| c.is_control() && c != '\n'), "{:?}", ended.stderr);
     }
 }
 

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use trailpost::domain::clock::Clock;
 use trailpost::store::{Opening, StoreError};
 
+use super::opening::cause;
+
 use crate::support::database::{Engine, TestDatabase};
 
 /// Table and column, with its type in SQLite's words and whether it may be NULL.
@@ -82,7 +84,7 @@ async fn a_first_command_makes_a_new_schema_and_none_changes_an_older_or_newer_o
                 store.close().await;
                 Ok(version)
             }
-            Err(error) => Err(error),
+            Err(error) => Err(cause(error)),
         };
         let refused = open(Opening::Command).await;
         assert!(matches!(refused, Err(StoreError::NoDatabase)), "{engine:?}: {refused:?}");

@@ -218,11 +218,11 @@ async fn a_new_reset_revokes_the_older_one_and_both_can_be_revoked(books: Books)
     let newer = books.reset(OWNER).await.unwrap();
     assert!(matches!(books.set_password(older).await, Err(ResetRefused::LinkOver)));
     let revoke = async || books.store.revoke_password_resets(email(OWNER)).await.unwrap();
-    assert_eq!((revoke().await, revoke().await), (1, 0));
+    assert_eq!((revoke().await, revoke().await), (Some(1), Some(0)));
     assert!(books.store.password_reset(newer).await.unwrap().is_none());
     assert!(matches!(books.set_password(newer).await, Err(ResetRefused::LinkOver)));
     assert_eq!(books.password_of(OWNER).await, "", "as it was");
-    assert_eq!(books.store.revoke_password_resets(email("nobody@acme.example")).await.unwrap(), 0);
+    assert_eq!(books.store.revoke_password_resets(email("nobody@acme.example")).await.unwrap(), None);
 }
 
 fn token() -> TokenHash {

@@ -24,6 +24,7 @@ mod delivering;
 mod integrating;
 mod levels;
 mod linking;
+mod opening;
 mod overview;
 mod plans;
 mod sharing;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use trailpost::domain::access_check::{Purpose, Stage};
 use trailpost::domain::failure::{Cause, Failure};
-use trailpost::domain::integration::Situation;
+use trailpost::domain::integration::{Health, Situation};
 use trailpost::domain::organization::Plan;
 use trailpost::store::{AttemptResult, Overview};
 
@@ -53,6 +53,7 @@ async fn an_overview_counts_what_is_failing_and_being_checked(books: Books) {
     books.store.open_check(new).await.unwrap();
     let overview = books.store.overview().await.unwrap();
     assert_eq!((overview.failing, overview.open_checks), (1, 1));
+    assert_eq!(books.store.organizations().await.unwrap()[0].health, Health::ActionNeeded);
 }
 
 async fn organizations_are_listed_by_name_with_how_they_stand(books: Books) {
