@@ -53,7 +53,7 @@ pub use plans::PlanChange;
 pub use records::{IngestError, Ingested, Page, StoredLine};
 pub use schema::Opening;
 pub use sessions::SessionHash;
-pub use status::{BatchState, DeliveryAttempt, DeliveryRow, DeliveryStatus};
+pub use status::{BatchState, DeliveryAttempt, DeliveryRow, DeliveryStatus, Landing};
 pub use stops::{Stop, SwitchOff};
 pub use url::{PostgresUrl, StoreUrl, StoreUrlError, behind_links};
 pub use users::SignIn;

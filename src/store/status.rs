@@ -108,6 +108,37 @@ struct AttemptRow {
     request_id: Option<String>,
 }
 
+/// Whether a file of a batch lies in a bucket, as far as its tries tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Landing {
+    /// No try can have written one.
+    No,
+    /// A try was never answered: its file may be there, or still appear.
+    Maybe,
+    /// A try was answered so.
+    Yes,
+}
+
+impl DeliveryRow {
+    /// What the tries say of a file, whatever the books say of the batch: discarding is exact in the books, but a try
+    /// that is under way then can't be called back.
+    pub fn landing(&self) -> Landing {
+        if self.attempts.iter().any(DeliveryAttempt::has_written) {
+            Landing::Yes
+        } else if self.attempts.iter().any(|attempt| attempt.finished_at.is_none()) {
+            Landing::Maybe
+        } else {
+            Landing::No
+        }
+    }
+}
+
+impl DeliveryAttempt {
+    fn has_written(&self) -> bool {
+        self.finished_at.is_some() && self.failure.is_none()
+    }
+}
+
 impl TryFrom<BatchRow> for DeliveryRow {
     type Error = StoreError;
 

@@ -6,7 +6,7 @@ use trailpost::domain::access_check::{Purpose, Stage};
 use trailpost::domain::failure::{Cause, Failure};
 use trailpost::domain::integration::Health;
 use trailpost::domain::submission::SubmittedRecord;
-use trailpost::store::{AttemptResult, BatchState, Claim, FinishedBatch, StoreError};
+use trailpost::store::{AttemptResult, BatchState, Claim, FinishedBatch, Landing, StoreError};
 
 use super::{Books, key_of, settings};
 use crate::support::submission;
@@ -134,9 +134,12 @@ async fn a_batch_discarded_in_flight_stays_discarded(books: Books) {
     let attempt = start(&books, &claim).await.unwrap();
     let revision = books.revision().await;
     books.store.disable(books.caller(), books.owner.id, books.acme.id, revision).await.unwrap();
+    let found = || async { books.store.deliveries(books.acme.id, 10).await.unwrap().swap_remove(0) };
+    let discarded = found().await;
+    assert_eq!((discarded.state, discarded.landing()), (BatchState::Discarded, Landing::Maybe));
     assert!(!finish(&books, &claim, attempt, written()).await);
-    let history = books.store.deliveries(books.acme.id, 10).await.unwrap();
-    assert_eq!(history[0].state, BatchState::Discarded);
+    let discarded = found().await;
+    assert_eq!((discarded.state, discarded.landing()), (BatchState::Discarded, Landing::Yes));
 }
 
 async fn other_content_for_a_sealed_batch_is_an_error_and_nothing_is_sent(books: Books) {

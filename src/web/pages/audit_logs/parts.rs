@@ -11,7 +11,7 @@ use crate::domain::integration::{Health, Settings, TypedSettings};
 use crate::domain::policy;
 use crate::domain::role_arn::Partition;
 use crate::domain::window::Window;
-use crate::store::{self, AccessCheck, BatchState, DeliveryStatus, Integration};
+use crate::store::{self, AccessCheck, BatchState, DeliveryStatus, Integration, Landing};
 use crate::web::Web;
 use crate::web::render::organization_href;
 use crate::web::visitor::Visitor;
@@ -143,7 +143,7 @@ pub(super) fn delivery(web: &Web, row: &store::DeliveryRow) -> DeliveryRow {
         BatchState::Delivered => ("delivered", "Delivered"),
         BatchState::Sealed if failed => ("failed", "Will be tried again"),
         BatchState::Sealed => ("waiting", "Waiting"),
-        BatchState::Discarded => ("discarded", "Discarded"),
+        BatchState::Discarded => ("discarded", discarded(row.landing())),
         BatchState::Expired => ("discarded", "Expired"),
     };
     let (start, end) = (row.window.start(), row.window.end());
@@ -159,6 +159,15 @@ pub(super) fn delivery(web: &Web, row: &store::DeliveryRow) -> DeliveryRow {
         result_label: result_label.to_owned(),
         attempts_label: count(row.attempts.len() as u64, "attempt"),
         attempts: row.attempts.iter().map(|tried| attempt(web, tried)).collect(),
+    }
+}
+
+/// What was under way when it was discarded can't be called back.
+fn discarded(landing: Landing) -> &'static str {
+    match landing {
+        Landing::No => "Discarded",
+        Landing::Maybe => "Discarded, may still appear",
+        Landing::Yes => "Discarded after it was written",
     }
 }
 
