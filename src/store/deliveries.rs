@@ -151,6 +151,25 @@ impl Store {
         self.write(move |tx| async move { tx.release(lease).await }.boxed()).await
     }
 
+    /// Gives a lease back without a try: it is another's turn first. The next try is due at `again_at`; nothing failed.
+    pub async fn step_back(&self, lease: Lease, again_at: Timestamp) -> Result<(), StoreError> {
+        self.write(move |tx| {
+            async move {
+                execute!(
+                    tx,
+                    "UPDATE integrations SET lease_owner = NULL, lease_expires_at = NULL, retry_at = $3
+                     WHERE organization_id = $1 AND lease_token = $2",
+                    lease.organization.to_string(),
+                    lease.token,
+                    again_at.as_millis()
+                )?;
+                Ok(())
+            }
+            .boxed()
+        })
+        .await
+    }
+
     /// Gives a lease back without a try, because of a failure of our own; the next try is due at `retry_at`.
     pub async fn put_off(
         &self,
@@ -298,6 +317,7 @@ impl Transaction {
                 reason: format!("the content of batch {batch} is not what was encoded before"),
             });
         }
+        self.note_progress(lease.organization).await?;
         execute!(self, "UPDATE batches SET digest = $2 WHERE id = $1", batch.to_string(), digest.to_vec())?;
         let id = AttemptId::generate(&self.clock, &self.entropy);
         execute!(

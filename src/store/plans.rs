@@ -76,8 +76,12 @@ impl Transaction {
                 self.start_collecting(id, at).await?;
             }
         } else {
+            let suspends = !included && integration.active && !integration.suspended;
+            if suspends {
+                self.give_up_for_the_plan(locked, caller).await?;
+            }
             self.append_event(locked, caller, event).await?;
-            if !included && integration.active && !integration.suspended {
+            if suspends {
                 self.close_open_range(locked, ClosedBecause::Suspended).await?;
                 self.mark_suspended(id, true).await?;
             }
@@ -88,7 +92,7 @@ impl Transaction {
     async fn mark_suspended(&mut self, id: OrganizationId, suspended: bool) -> Result<(), StoreError> {
         execute!(
             self,
-            "UPDATE integrations SET suspended = $2 WHERE organization_id = $1",
+            "UPDATE integrations SET suspended = $2, revision = revision + 1 WHERE organization_id = $1",
             id.to_string(),
             i64::from(suspended)
         )?;

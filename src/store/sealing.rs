@@ -25,6 +25,8 @@ struct UnsealedRow {
     bytes_before: i64,
     window_minutes: i64,
     deliver_through: i64,
+    /// Where a stop cuts: what comes after it is discarded with the stop's end, or sealed once it is given up.
+    cut: Option<i64>,
     format: String,
     compression: String,
 }
@@ -75,7 +77,9 @@ impl Store {
                          JOIN records record ON record.organization_id = r.organization_id
                           AND record.sequence = CASE WHEN r.first_sequence > i.sealed_through THEN r.first_sequence
                                                      ELSE i.sealed_through + 1 END
+                         LEFT JOIN stops s ON s.organization_id = r.organization_id
                          WHERE i.configured = 1 AND r.discarded_from IS NULL
+                           AND (s.cut IS NULL OR record.sequence <= s.cut)
                            AND COALESCE(r.last_sequence, o.last_sequence) > i.sealed_through
                            AND ((record.recorded_at / (i.window_minutes * 60000) + 1) * i.window_minutes * 60000 <= $1
                                 OR record.sequence <= i.deliver_through)
@@ -137,10 +141,10 @@ impl Transaction {
         let window = Window::containing(Timestamp::from_millis(unsealed.recorded_at), length);
         let has_ended = window.end() + spread.offset(organization, length) <= now;
         let furthest = if has_ended { unsealed.last_sequence } else { unsealed.deliver_through };
+        let furthest = furthest.min(unsealed.last_sequence).min(unsealed.cut.unwrap_or(i64::MAX));
         if furthest < unsealed.first_sequence {
             return Ok(false);
         }
-        let furthest = furthest.min(unsealed.last_sequence);
         let (last, running) = self.last_of_batch(organization, &unsealed, &window, furthest).await?;
         execute!(
             self,
@@ -180,13 +184,14 @@ impl Transaction {
             "SELECT r.id AS range_id, record.sequence AS first_sequence,
                     COALESCE(r.last_sequence, o.last_sequence) AS last_sequence,
                     record.recorded_at, record.running_bytes - record.bytes AS bytes_before,
-                    i.window_minutes, i.deliver_through, i.format, i.compression
+                    i.window_minutes, i.deliver_through, s.cut, i.format, i.compression
              FROM collection_ranges r
              JOIN integrations i ON i.organization_id = r.organization_id
              JOIN organizations o ON o.id = r.organization_id
              JOIN records record ON record.organization_id = r.organization_id
               AND record.sequence = CASE WHEN r.first_sequence > i.sealed_through THEN r.first_sequence
                                          ELSE i.sealed_through + 1 END
+             LEFT JOIN stops s ON s.organization_id = r.organization_id
              WHERE r.organization_id = $1 AND i.configured = 1 AND r.discarded_from IS NULL
                AND COALESCE(r.last_sequence, o.last_sequence) > i.sealed_through
              ORDER BY r.first_sequence LIMIT 1",

@@ -85,6 +85,13 @@ struct StopRow {
     progress_at: i64,
 }
 
+impl StopRow {
+    fn asker(&self) -> Result<String, StoreError> {
+        let caller: Caller = from_json("stops.asked_by", &self.asked_by)?;
+        Ok(caller.actor.principal_name)
+    }
+}
+
 impl Store {
     /// Asks for switching off once everything stored up to now is delivered. What has not been sealed yet is sealed
     /// at once.
@@ -118,8 +125,12 @@ impl Store {
         caller: Caller,
         user: UserId,
         organization: OrganizationId,
+        revision: Revision,
     ) -> Result<bool, Refused> {
-        self.write(move |tx| async move { tx.stop_waiting(&caller, user, organization).await }.boxed()).await
+        self.write(move |tx| {
+            async move { tx.stop_waiting(&caller, user, organization, revision).await }.boxed()
+        })
+        .await
     }
 
     /// Ends every stop that can be ended: what was to be delivered first is delivered, or makes no progress.
@@ -137,8 +148,12 @@ impl Store {
             .await?;
         let mut outcome = Ok(());
         for (organization,) in waiting {
-            let organization = parse("stops.organization_id", &organization)?;
-            let ended = self.write(move |tx| async move { tx.end_stop(organization).await }.boxed()).await;
+            let ended = match parse("stops.organization_id", &organization) {
+                Ok(organization) => {
+                    self.write(move |tx| async move { tx.end_stop(organization).await }.boxed()).await
+                }
+                Err(error) => Err(error),
+            };
             outcome = outcome.and(ended);
         }
         outcome
@@ -180,6 +195,10 @@ impl Transaction {
         self.require_manager(&locked, user).await?;
         self.hold_integration(organization).await?;
         let integration = self.integration(locked.organization.clone()).await?;
+        // A double click joins what the first one asked for.
+        if integration.stop.as_ref().is_some_and(|stop| stop.switch_off == switch_off) {
+            return Ok(());
+        }
         if integration.revision != revision {
             return Err(Refused::Stale);
         }
@@ -216,11 +235,16 @@ impl Transaction {
         caller: &Caller,
         user: UserId,
         organization: OrganizationId,
+        revision: Revision,
     ) -> Result<bool, Refused> {
         let mut locked = self.lock_organization(organization).await?.ok_or(Refused::NotAnOwner)?;
         self.require_manager(&locked, user).await?;
         self.hold_integration(organization).await?;
         let Some(row) = self.stop_row(organization).await? else { return Ok(false) };
+        // Another stop than the one that the page showed is not this page's to end.
+        if self.integration(locked.organization.clone()).await?.revision != revision {
+            return Ok(false);
+        }
         let reason = format!("{} stopped waiting", caller.actor.principal_name);
         self.give_up(&mut locked, caller, &row, reason).await?;
         Ok(true)
@@ -230,16 +254,49 @@ impl Transaction {
         let Some(mut locked) = self.lock_organization(organization).await? else { return Ok(()) };
         self.hold_integration(organization).await?;
         let Some(row) = self.stop_row(organization).await? else { return Ok(()) };
-        let caller: Caller = from_json("stops.asked_by", &row.asked_by)?;
         if self.remaining(organization, row.cut).await? == 0 {
+            let caller: Caller = from_json("stops.asked_by", &row.asked_by)?;
             let switch_off: SwitchOff = parse("stops.action", &row.action)?;
             let settings = self.settings_in_force(organization).await?;
             self.switch_off_now(&mut locked, &caller, &settings, switch_off).await?;
-        } else if self.clock.now().since(Timestamp::from_millis(row.progress_at)) >= WITHOUT_PROGRESS {
-            let reason = "Nothing could be delivered for two minutes".to_owned();
-            self.give_up(&mut locked, &caller, &row, reason).await?;
+        } else if self.is_without_progress(organization, &row).await? {
+            let reason = format!("Nothing could be delivered for two minutes; {} had asked", row.asker()?);
+            self.give_up(&mut locked, &Caller::trailpost(), &row, reason).await?;
         }
         Ok(())
+    }
+
+    /// A try that is under way may take longer than the wait: it ends with its lease.
+    async fn is_without_progress(
+        &mut self,
+        organization: OrganizationId,
+        row: &StopRow,
+    ) -> Result<bool, StoreError> {
+        let now = self.clock.now();
+        let (under_way,) = fetch_one!(
+            self,
+            (i64,),
+            "SELECT COUNT(*) FROM integrations WHERE organization_id = $1 AND lease_expires_at > $2",
+            organization.to_string(),
+            now.as_millis()
+        )?;
+        Ok(under_way == 0 && now.since(Timestamp::from_millis(row.progress_at)) >= WITHOUT_PROGRESS)
+    }
+
+    /// With the plan goes what the stop would do: what was collected is delivered, and the settings are kept.
+    pub(super) async fn give_up_for_the_plan(
+        &mut self,
+        locked: &mut LockedOrganization,
+        caller: &Caller,
+    ) -> Result<(), StoreError> {
+        self.hold_integration(locked.organization.id).await?;
+        match self.stop_row(locked.organization.id).await? {
+            Some(row) => {
+                let reason = "The plan no longer includes audit logs".to_owned();
+                self.give_up(locked, caller, &row, reason).await
+            }
+            None => Ok(()),
+        }
     }
 
     /// Everything is as before, but for the revision: the page that shows the stop is out of date.
@@ -270,7 +327,7 @@ impl Transaction {
         Ok(())
     }
 
-    /// A file has landed: whoever waits for the last one waits on.
+    /// A try has begun or a file has landed: whoever waits for the last one waits on.
     pub(super) async fn note_progress(&mut self, organization: OrganizationId) -> Result<(), StoreError> {
         execute!(
             self,
@@ -283,11 +340,10 @@ impl Transaction {
 
     pub(super) async fn stop(&mut self, organization: OrganizationId) -> Result<Option<Stop>, StoreError> {
         let Some(row) = self.stop_row(organization).await? else { return Ok(None) };
-        let caller: Caller = from_json("stops.asked_by", &row.asked_by)?;
         Ok(Some(Stop {
             switch_off: parse("stops.action", &row.action)?,
             cut: sequence("stops.cut", row.cut)?,
-            asked_by: caller.actor.principal_name,
+            asked_by: row.asker()?,
             asked_at: Timestamp::from_millis(row.asked_at),
             remaining: self.remaining(organization, row.cut).await?.unsigned_abs(),
         }))
@@ -332,6 +388,10 @@ impl Transaction {
         self.hold_integration(organization).await?;
         if self.pending(organization).await?.is_none() {
             return Ok(false);
+        }
+        // What is stopping is delivered now, up to the cut.
+        if self.stop_row(organization).await?.is_some() {
+            return Err(Refused::NotPossible);
         }
         execute!(
             self,

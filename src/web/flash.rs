@@ -21,6 +21,7 @@ pub(super) enum Sentence {
     Disabled,
     Removed,
     Stopping,
+    StoppingNow,
     StoppedWaiting,
     DeliveringNow,
     NothingWaits,
@@ -34,11 +35,17 @@ pub(super) enum Sentence {
     PasswordSet,
 }
 
-const ALL: [(Sentence, &str, &str, &str); 15] = [
+const ALL: [(Sentence, &str, &str, &str); 16] = [
     (Sentence::Renamed, "renamed", "success", "The organization was renamed."),
     (Sentence::Disabled, "disabled", "success", "Audit logs are inactive. Nothing new is collected."),
     (Sentence::Removed, "removed", "success", "The integration was removed. Files in your bucket stay."),
     (Sentence::Stopping, "stopping", "success", "What was collected is delivered first."),
+    (
+        Sentence::StoppingNow,
+        "stopping-now",
+        "warning",
+        "Audit logs are being stopped. Nothing was changed: stop waiting first.",
+    ),
     (
         Sentence::StoppedWaiting,
         "waited",

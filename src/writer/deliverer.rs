@@ -18,6 +18,8 @@ use crate::store::{AttemptResult, Claim, DueBatch, FinishedBatch, Page, StoreErr
 const TRY: Duration = Duration::from_secs(300);
 /// A lease outlasts a try, and the booking of it.
 pub(super) const LEASE: Duration = Duration::from_secs(360);
+/// Who finds no room for its body lets others go first for so long.
+const ANOTHER_FIRST: Duration = Duration::from_secs(2);
 /// Records are small as a rule, and large ones come few at a time.
 const PAGE: Page = Page { records: 1000, bytes: 4 * 1024 * 1024 };
 
@@ -42,7 +44,9 @@ impl Writer {
         let batch = &claim.batch;
         let records = (batch.last.get() - batch.first.get() + 1).unsigned_abs();
         let size = content_size(records, batch.bytes);
-        let Some(_room) = self.memory.take(size).await else { return self.store.release(claim.lease).await };
+        let Some(_room) = self.memory.take(size).await else {
+            return self.store.step_back(claim.lease, self.clock.now() + ANOTHER_FIRST).await;
+        };
         let encoded = self.encode(claim, size).await?;
         let key = ObjectKey::of_batch(&claim.settings.prefix, &name_of(claim));
         let (lease, batch, settings) = (claim.lease, claim.batch.id, claim.settings.clone());

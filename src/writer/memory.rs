@@ -1,5 +1,5 @@
-//! The memory that bodies of deliveries share, so that a process stays small whatever the backlog: many small batches
-//! go out at once, large ones one after the other.
+//! The memory that bodies of deliveries share, so that a process stays small whatever the backlog: many small bodies at
+//! once, and beside them one large one. A large one never waits: it would keep the small ones from their turn.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,15 +7,20 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-/// Room for the largest batch and for small ones beside it.
-const BYTES: u64 = 96 * 1024 * 1024;
+/// A body beyond this is large.
+const LARGE: u64 = 8 * 1024 * 1024;
+/// What small bodies share.
+const SMALL_BYTES: u64 = 32 * 1024 * 1024;
 const UNIT: u64 = 1024;
 /// Who gets no room by then gives its turn back.
-const WAIT: Duration = Duration::from_secs(60);
+const WAIT: Duration = Duration::from_secs(10);
 
 /// Room for bodies. Clones share it.
 #[derive(Clone, Debug)]
-pub(super) struct Memory(Arc<Semaphore>);
+pub(super) struct Memory {
+    small: Arc<Semaphore>,
+    large: Arc<Semaphore>,
+}
 
 /// Room that is taken; dropping it gives it back.
 #[derive(Debug)]
@@ -25,13 +30,19 @@ pub(super) struct Room {
 
 impl Memory {
     pub(super) fn new() -> Memory {
-        Memory(Arc::new(Semaphore::new(units(BYTES) as usize)))
+        Memory {
+            small: Arc::new(Semaphore::new(units(SMALL_BYTES) as usize)),
+            large: Arc::new(Semaphore::new(1)),
+        }
     }
 
-    /// Waits for room for so many bytes; gives none if there is none for long. What is larger than all the room takes
-    /// all of it.
+    /// Room for so many bytes. Gives none if another large body is under way, or small ones hold everything for long.
     pub(super) async fn take(&self, bytes: u64) -> Option<Room> {
-        let room = Arc::clone(&self.0).acquire_many_owned(units(bytes.min(BYTES)));
+        if bytes > LARGE {
+            let permit = Arc::clone(&self.large).try_acquire_owned().ok()?;
+            return Some(Room { _permit: permit });
+        }
+        let room = Arc::clone(&self.small).acquire_many_owned(units(bytes));
         let permit = timeout(WAIT, room).await.ok()?;
         Some(Room { _permit: permit.expect("the semaphore is never closed") })
     }
@@ -46,15 +57,25 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn small_bodies_go_beside_a_large_one_and_a_second_large_one_waits() {
-        const LARGE: u64 = 64 * 1024 * 1024;
+    async fn one_large_body_at_a_time_and_small_ones_beside_whoever_waits() {
         let memory = Memory::new();
-        let large = memory.take(LARGE).await.unwrap();
+        let large = memory.take(8 * LARGE).await.unwrap();
+        assert!(memory.take(LARGE + 1).await.is_none(), "a second large one does not wait");
         let small = memory.take(1000).await.unwrap();
-        assert!(memory.take(LARGE).await.is_none(), "there is no room");
+        let _all_but_that = memory.take(LARGE).await.unwrap();
         drop(large);
-        assert!(memory.take(LARGE).await.is_some());
+        assert!(memory.take(LARGE + 1).await.is_some());
         drop(small);
-        assert!(memory.take(u64::MAX).await.is_some(), "all of it, and no more");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn small_bodies_wait_for_each_other_and_not_for_ever() {
+        let memory = Memory::new();
+        let held: Vec<_> =
+            futures::future::join_all((0..SMALL_BYTES / LARGE).map(|_| memory.take(LARGE))).await;
+        assert!(held.iter().all(Option::is_some));
+        assert!(memory.take(1).await.is_none());
+        drop(held);
+        assert!(memory.take(1).await.is_some());
     }
 }

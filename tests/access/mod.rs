@@ -43,8 +43,8 @@ const EXPECTED: &[(&str, [u16; 7])] = &[
     ("GET /organizations/{organization_id}/settings/audit-logs/remove", [303, 404, 403, 403, 403, 303, 303]),
     ("POST /organizations/{organization_id}/settings/audit-logs/remove", OWNER_ON_ENTERPRISE),
     ("POST /organizations/{organization_id}/settings/audit-logs/check", OWNER_ON_ENTERPRISE),
+    ("POST /organizations/{organization_id}/settings/audit-logs/stop-waiting", OWNER_ON_ENTERPRISE),
     // Buttons without a field: nothing is set up, so back to the page.
-    ("POST /organizations/{organization_id}/settings/audit-logs/stop-waiting", BUTTON_ON_ENTERPRISE),
     ("POST /organizations/{organization_id}/settings/audit-logs/deliver-now", BUTTON_ON_ENTERPRISE),
     ("POST /organizations/{organization_id}/settings/audit-logs/try-again", BUTTON_ON_ENTERPRISE),
     // There is no check yet.

@@ -4,8 +4,10 @@
 use std::time::Duration;
 
 use trailpost::domain::access_check::{Purpose, Stage};
+use trailpost::domain::caller::Caller;
 use trailpost::domain::failure::{Cause, Failure};
-use trailpost::domain::integration::Situation;
+use trailpost::domain::integration::{Revision, Situation};
+use trailpost::domain::organization::Plan;
 use trailpost::domain::window::SealSpread;
 use trailpost::store::{AttemptResult, BatchState, FinishedBatch, Refused, SwitchOff};
 
@@ -14,6 +16,8 @@ use super::{Books, key_of, settings};
 on_both_engines! {
     what_was_stored_up_to_the_cut_is_delivered_and_what_came_after_is_named_as_lost,
     removing_waits_for_the_last_delivery_too,
+    no_batch_crosses_the_cut_and_none_is_made_behind_it_while_a_stop_waits,
+    a_plan_that_falls_ends_a_stop_and_keeps_what_was_collected,
     whoever_stops_waiting_has_everything_as_before,
     without_progress_for_two_minutes_everything_is_as_before,
     a_stop_is_asked_for_once_and_supersedes_a_check,
@@ -78,6 +82,45 @@ async fn what_was_stored_up_to_the_cut_is_delivered_and_what_came_after_is_named
     assert_eq!(books.deliver().await, Some((9, 10)), "switched on again, from there");
 }
 
+async fn no_batch_crosses_the_cut_and_none_is_made_behind_it_while_a_stop_waits(books: Books) {
+    books.enable().await;
+    books.append(1).await;
+    books.deliver_first(SwitchOff::Disable).await.unwrap();
+    books.append(2).await;
+    assert!(matches!(
+        books.store.deliver_now(books.owner.id, books.acme.id).await,
+        Err(Refused::NotPossible)
+    ));
+    assert_eq!(books.seal().await, 1, "the window has ended for all of them");
+    assert_eq!(books.remaining().await, Some(3));
+    assert_eq!(books.deliver().await, Some((1, 3)));
+    assert_eq!(books.seal().await, 0);
+    let revision = books.revision().await;
+    books.store.stop_waiting(books.caller(), books.owner.id, books.acme.id, revision).await.unwrap();
+    assert_eq!(
+        books.seal().await,
+        2,
+        "what came after the cut, once the stop was given up, and the record of that"
+    );
+    assert_eq!(books.deliver().await, Some((4, 5)));
+    assert_eq!(books.deliver().await, Some((6, 6)));
+}
+
+async fn a_plan_that_falls_ends_a_stop_and_keeps_what_was_collected(books: Books) {
+    books.enable().await;
+    books.deliver_first(SwitchOff::Remove).await.unwrap();
+    books.append(1).await;
+    books.store.set_plan(Caller::trailpost(), books.acme.id, Plan::Standard).await.unwrap();
+    let integration = books.integration().await;
+    assert_eq!(integration.situation(), Situation::Suspended);
+    assert!(integration.stop.is_none() && integration.settings.is_some(), "the settings are kept");
+    assert_eq!(books.last_event().await["resource_type"], "plan", "the last record that is collected");
+    books.store.end_stops().await.unwrap();
+    books.seal().await;
+    assert_eq!(books.deliver().await, Some((1, 5)), "what was collected is delivered");
+    assert_eq!(books.integration().await.situation(), Situation::Suspended);
+}
+
 async fn removing_waits_for_the_last_delivery_too(books: Books) {
     books.enable().await;
     books.deliver_first(SwitchOff::Remove).await.unwrap();
@@ -94,9 +137,10 @@ async fn whoever_stops_waiting_has_everything_as_before(books: Books) {
     books.enable().await;
     books.deliver_first(SwitchOff::Disable).await.unwrap();
     let revision = books.revision().await;
-    let stop = || books.store.stop_waiting(books.caller(), books.owner.id, books.acme.id);
-    assert!(stop().await.unwrap());
-    assert!(!stop().await.unwrap(), "nothing is waited for any more");
+    let stop = |revision| books.store.stop_waiting(books.caller(), books.owner.id, books.acme.id, revision);
+    assert!(!stop(Revision::new(0)).await.unwrap(), "a page that showed something else ends nothing");
+    assert!(stop(revision).await.unwrap());
+    assert!(!stop(books.revision().await).await.unwrap(), "nothing is waited for any more");
     let integration = books.integration().await;
     assert_eq!(integration.situation(), Situation::Active);
     assert_ne!(integration.revision, revision, "a page that shows the stop is out of date");
@@ -137,6 +181,9 @@ async fn a_stop_is_asked_for_once_and_supersedes_a_check(books: Books) {
     let claimed = books.store.claim_check().await.unwrap().unwrap();
     books.deliver_first(SwitchOff::Disable).await.unwrap();
     assert!(matches!(books.deliver_first(SwitchOff::Remove).await, Err(Refused::NotPossible)));
+    let stop = books.integration().await.stop.unwrap();
+    books.deliver_first(SwitchOff::Disable).await.unwrap();
+    assert_eq!(books.integration().await.stop.unwrap().cut, stop.cut, "a double click joins the first");
     let verdict = trailpost::store::CheckVerdict::Passed;
     let ended = books.store.finish_check(&claimed, Default::default(), verdict).await.unwrap();
     assert_eq!(ended, Some(trailpost::domain::access_check::CheckState::Superseded));
@@ -152,8 +199,8 @@ async fn a_stop_is_asked_for_once_and_supersedes_a_check(books: Books) {
             books.caller(),
             books.owner.id,
             books.acme.id,
-            trailpost::domain::integration::Revision::new(revision.get() - 1),
-            SwitchOff::Disable,
+            Revision::new(revision.get() - 1),
+            SwitchOff::Remove,
         )
         .await;
     assert!(matches!(stale, Err(Refused::Stale)));

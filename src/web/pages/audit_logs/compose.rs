@@ -61,9 +61,12 @@ pub(super) async fn deliveries(request: &MemberRequest) -> Result<Vec<DeliveryRo
     Ok(history.iter().map(|row| parts::delivery(&request.web, row)).collect())
 }
 
-/// The button of a delivery that failed.
-pub(super) fn retry(request: &MemberRequest) -> Retry {
-    Retry { action: format!("{}/try-again", href(&request.member)), csrf: request.visitor.form_token.clone() }
+/// The button of a delivery that failed, for whom the plan lets press it.
+pub(super) fn retry(request: &MemberRequest) -> Option<Retry> {
+    request.member.organization.plan.includes_audit_logs().then(|| Retry {
+        action: format!("{}/try-again", href(&request.member)),
+        csrf: request.visitor.form_token.clone(),
+    })
 }
 
 pub(super) fn deliveries_live_url(member: &Member) -> String {

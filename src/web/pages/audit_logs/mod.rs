@@ -121,9 +121,7 @@ async fn submit(request: &MemberRequest, post: SettingsPost, purpose: Purpose) -
     };
     match ask(request, purpose, Some(proposed), revision).await {
         Ok(opened) => Ok(show_checklist(request, opened)),
-        Err(Refused::Stale | Refused::NotPossible) => {
-            again(request, StatusCode::CONFLICT, FormInput::conflicting(typed)).await
-        }
+        Err(Refused::Stale | Refused::NotPossible) => conflict(request, Some(typed)).await,
         Err(refused) => Err(refusal(refused)),
     }
 }
@@ -184,8 +182,12 @@ pub(crate) async fn deliver_now(
     CheckedForm(NoFields {}): CheckedForm<NoFields>,
 ) -> Result<Response, WebError> {
     let asked = request.web.store.deliver_now(request.member.user.id, request.organization_id()).await;
-    let asked = asked.map_err(refusal)?;
-    request.leave_flash(if asked { Sentence::DeliveringNow } else { Sentence::NothingWaits });
+    request.leave_flash(match asked {
+        Ok(true) => Sentence::DeliveringNow,
+        Ok(false) => Sentence::NothingWaits,
+        Err(Refused::NotPossible) => Sentence::Nothing,
+        Err(refused) => return Err(refusal(refused)),
+    });
     Ok(back(&request))
 }
 
@@ -218,9 +220,19 @@ async fn stale_or(request: &MemberRequest, refused: Refused) -> Result<Response,
     if !matches!(refused, Refused::Stale | Refused::NotPossible) {
         return Err(refusal(refused));
     }
+    conflict(request, None).await
+}
+
+/// The page as it is now, with what was typed beside it. While it is stopping there is no form to compare with.
+async fn conflict(request: &MemberRequest, typed: Option<TypedSettings>) -> Result<Response, WebError> {
     let stored = integration(request).await?;
-    let typed = FormInput::as_stored(&stored, request.web.config.default_window).typed;
-    again(request, StatusCode::CONFLICT, FormInput::conflicting(typed)).await
+    if stored.stop.is_some() {
+        request.leave_flash(Sentence::StoppingNow);
+        return Ok(back(request));
+    }
+    let as_stored = || FormInput::as_stored(&stored, request.web.config.default_window).typed;
+    let input = FormInput::conflicting(typed.unwrap_or_else(as_stored));
+    again(request, StatusCode::CONFLICT, input).await
 }
 
 fn refusal(refused: Refused) -> WebError {

@@ -91,7 +91,12 @@ pub(super) fn failing(web: &Web, integration: &Integration, status: &DeliverySta
     Some(Failing {
         failure: failure(web, integration, failed, settings),
         since: Moment::new(*since, web.clock.now()),
-        held: format!("{} held and will be delivered.", count_with_verb(status.pending_records, "record")),
+        held: match integration.stop {
+            None => {
+                format!("{} held and will be delivered.", count_with_verb(status.pending_records, "record"))
+            }
+            Some(_) => format!("{} held.", count_with_verb(status.pending_records, "record")),
+        },
     })
 }
 

@@ -6,13 +6,13 @@ use http::StatusCode;
 use serde::Deserialize;
 
 use super::view::{AuditLogsDisable, AuditLogsRemove};
-use super::{back, href, integration, refusal, stale_or};
+use super::{RevisionPost, back, href, integration, refusal, stale_or};
 use crate::domain::integration::{Revision, Situation};
 use crate::store::{Integration, Refused, SwitchOff};
 use crate::web::access::MemberRequest;
 use crate::web::error::WebError;
 use crate::web::flash::Sentence;
-use crate::web::form::{CheckedForm, NoFields};
+use crate::web::form::CheckedForm;
 use crate::web::render::{Place, html};
 use crate::web::wording::count_with_verb;
 
@@ -116,10 +116,11 @@ async fn switch_off(
 
 pub(crate) async fn stop_waiting(
     request: MemberRequest,
-    CheckedForm(NoFields {}): CheckedForm<NoFields>,
+    CheckedForm(post): CheckedForm<RevisionPost>,
 ) -> Result<Response, WebError> {
     let (user, organization) = (request.member.user.id, request.organization_id());
-    let stopped = request.web.store.stop_waiting(request.caller(), user, organization).await;
+    let revision = Revision::new(post.revision);
+    let stopped = request.web.store.stop_waiting(request.caller(), user, organization, revision).await;
     let stopped = stopped.map_err(refusal)?;
     request.leave_flash(if stopped { Sentence::StoppedWaiting } else { Sentence::Nothing });
     Ok(back(&request))

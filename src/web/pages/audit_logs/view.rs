@@ -57,7 +57,7 @@ pub(super) struct AuditLogsShow {
     /// Shown when active, inactive or suspended.
     pub(super) deliveries: Vec<DeliveryRow>,
     pub(super) deliveries_live_url: String,
-    pub(super) retry: Retry,
+    pub(super) retry: Option<Retry>,
 }
 
 impl AuditLogsShow {
@@ -244,7 +244,7 @@ pub(super) struct StatusFragment {
 pub(super) struct DeliveriesFragment {
     pub(super) deliveries: Vec<DeliveryRow>,
     pub(super) deliveries_live_url: String,
-    pub(super) retry: Retry,
+    pub(super) retry: Option<Retry>,
 }
 
 /// What **Try again** posts.
