@@ -8,7 +8,7 @@
 use futures::FutureExt;
 
 use super::database::{execute, fetch_optional, holding, parse};
-use super::transaction::Transaction;
+use super::transaction::{LockedOrganization, Transaction};
 use super::{Store, StoreError};
 use crate::domain::caller::Caller;
 use crate::domain::clock::Timestamp;
@@ -104,9 +104,9 @@ impl Store {
                 tx.use_password_reset(token).await?;
                 tx.revoke_password_resets(user.id).await?;
                 tx.forget_failed_sign_ins(&Subject::account(&user.email)).await?;
-                let (caller, event) = (caller(&user), event_catalog::reset_password(&user));
+                let caller = caller(&user);
                 for locked in &mut organizations {
-                    tx.append_event(locked, &caller, event.clone()).await?;
+                    tx.record_password_reset(locked, &caller, &user).await?;
                 }
                 Ok(())
             }
@@ -193,5 +193,18 @@ impl Transaction {
             self.clock.wall().as_millis()
         )?;
         if used == 1 { Ok(()) } else { Err(ResetRefused::LinkOver) }
+    }
+
+    async fn record_password_reset(
+        &mut self,
+        locked: &mut LockedOrganization,
+        caller: &Caller,
+        user: &User,
+    ) -> Result<(), StoreError> {
+        // Whose membership ended in between is none of the organization's any more.
+        if let Some(role) = self.role(locked.organization.id, user.id).await? {
+            self.append_event(locked, caller, event_catalog::reset_password(user, role)).await?;
+        }
+        Ok(())
     }
 }

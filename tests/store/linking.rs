@@ -194,10 +194,12 @@ async fn a_reset_sets_the_password_and_is_recorded_in_every_organization(books: 
 
     assert_eq!(books.events().await, ["update user success"]);
     let record = books.lines().await.pop().unwrap();
-    assert_eq!(record["event"]["resource_id"], json!({ "user": OWNER }));
+    assert_eq!(record["event"]["resource_id"], json!({ "user": OWNER, "role": "owner" }));
     assert_eq!(record["event"]["parameters"], json!({ "changed": ["password"], "source_ip": "127.0.0.1" }));
     let (first, last) = (super::sequence(1), super::sequence(100));
-    assert_eq!(books.store.lines(beta.id, first, last, 10).await.unwrap().len(), 1);
+    let in_beta = books.store.lines(beta.id, first, last, 10).await.unwrap();
+    assert_eq!(in_beta.len(), 1);
+    assert!(in_beta[0].line.as_str().contains(r#""role":"member""#), "the role in that organization");
 }
 
 async fn two_clicks_at_once_use_a_reset_once_and_the_next_one_is_another_version(books: Books) {
