@@ -10,6 +10,8 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use serde_json::json;
+use tower_sessions::session::Error as SessionError;
+use tower_sessions::session_store;
 
 use super::Web;
 use super::access::Member;
@@ -63,7 +65,7 @@ pub(super) enum WebError {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
-    Session(#[from] tower_sessions::session::Error),
+    Session(#[from] SessionError),
     #[error(transparent)]
     Password(#[from] super::password::HashError),
     #[error(transparent)]
@@ -105,7 +107,9 @@ impl WebError {
             WebError::TooBusy => StatusCode::TOO_MANY_REQUESTS,
             WebError::TooSlow => StatusCode::REQUEST_TIMEOUT,
             // The store may be back in a moment; a program tries again.
-            WebError::Store(_) | WebError::Overdue => StatusCode::SERVICE_UNAVAILABLE,
+            WebError::Store(_)
+            | WebError::Session(SessionError::Store(session_store::Error::Backend(_)))
+            | WebError::Overdue => StatusCode::SERVICE_UNAVAILABLE,
             WebError::MissingExtension(_)
             | WebError::Session(_)
             | WebError::Password(_)
@@ -241,14 +245,21 @@ impl IntoResponse for WebError {
 pub(super) async fn page_face(State(web): State<Web>, request: Request, next: Next) -> Response {
     let visitor = request.extensions().get::<Visitor>().cloned();
     let response = next.run(request).await;
-    let faceless = match (response.extensions().get::<Faceless>(), visitor.as_ref()) {
-        (Some(faceless), Some(_)) => faceless.clone(),
-        (None, Some(_)) if is_bare(&response) => bare(response.status()),
-        _ => return response,
+    match visitor {
+        Some(visitor) => with_face(&web, &visitor, response).await,
+        None => response,
+    }
+}
+
+/// The page of an error; any other response as it is.
+pub(super) async fn with_face(web: &Web, visitor: &Visitor, response: Response) -> Response {
+    let faceless = match response.extensions().get::<Faceless>() {
+        Some(faceless) => faceless.clone(),
+        None if is_bare(&response) => bare(response.status()),
+        None => return response,
     };
-    let Some(visitor) = visitor else { return response };
     let member = response.extensions().get::<Member>().cloned();
-    page(&web, &visitor, member, faceless).await.unwrap_or(response)
+    page(web, visitor, member, faceless).await.unwrap_or(response)
 }
 
 /// Turns the error of a program's request into a problem document.
