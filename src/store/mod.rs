@@ -20,6 +20,7 @@ mod records;
 mod schema;
 mod sealing;
 mod sessions;
+mod sign_in_devices;
 mod status;
 mod throttle;
 mod transaction;
@@ -49,7 +50,9 @@ pub use plans::PlanChange;
 pub use records::{IngestError, Ingested, StoredLine};
 pub use schema::Opening;
 pub use sessions::SessionHash;
+pub use sign_in_devices::Device;
 pub use status::{BatchState, DeliveryAttempt, DeliveryRow, DeliveryStatus};
+pub use throttle::{CountedTry, SignInRefused};
 pub use url::{PostgresUrl, StoreUrl, StoreUrlError};
 pub use users::SignIn;
 

@@ -16,6 +16,7 @@ use tower_sessions::session_store;
 use super::Web;
 use super::access::Member;
 use super::headers::RequestId;
+use super::password::HashError;
 use super::render::{Shell, html};
 use super::visitor::Visitor;
 use crate::store::StoreError;
@@ -67,7 +68,7 @@ pub(super) enum WebError {
     #[error(transparent)]
     Session(#[from] SessionError),
     #[error(transparent)]
-    Password(#[from] super::password::HashError),
+    Password(#[from] HashError),
     #[error(transparent)]
     Template(#[from] askama::Error),
 }
@@ -104,7 +105,7 @@ impl WebError {
             WebError::Unauthenticated => StatusCode::UNAUTHORIZED,
             WebError::Conflict { .. } => StatusCode::CONFLICT,
             WebError::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            WebError::TooBusy => StatusCode::TOO_MANY_REQUESTS,
+            WebError::TooBusy | WebError::Password(HashError::Crowded) => StatusCode::TOO_MANY_REQUESTS,
             WebError::TooSlow => StatusCode::REQUEST_TIMEOUT,
             // The store may be back in a moment; a program tries again.
             WebError::Store(_)
@@ -200,6 +201,11 @@ impl WebError {
                 "Too many requests",
                 "More is being sent at this moment than can be held.",
                 "Nothing of this request was stored. Send it again after the time in Retry-After.",
+            ),
+            WebError::Password(HashError::Crowded) => (
+                "Many people are signing in at this moment",
+                "Passwords are looked at a few at a time, and too many wait already. Nothing was changed.",
+                "Wait a few seconds, go back, and send the form again.",
             ),
             _ => (
                 "Something went wrong on our side",

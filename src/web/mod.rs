@@ -5,6 +5,7 @@ mod access;
 mod api;
 mod assets;
 mod config;
+mod device;
 mod error;
 mod flash;
 mod form;

@@ -27,6 +27,7 @@ mod linking;
 mod overview;
 mod plans;
 mod sharing;
+mod signing_in;
 mod statements;
 mod tokens;
 
