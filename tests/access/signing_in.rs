@@ -1,6 +1,9 @@
 //! Signing in over the ordinary form: guessing is slowed and tells nothing, and whoever signed in before is not kept
 //! out by it.
 
+use serde_json::Value;
+use trailpost::domain::sequence::Sequence;
+
 use crate::support::eventually;
 use crate::support::http_user::{Answer, HttpUser};
 use crate::support::product::Product;
@@ -79,6 +82,37 @@ async fn whoever_signed_in_before_gets_in_while_somebody_guesses() {
     product.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn signing_in_over_somebody_else_signs_them_out_on_the_record() {
+    let product = Product::start().await;
+    let manager = product.user("manager@acme.example").await;
+    let fields = [("email", OWNER), ("password", PASSWORD), ("return_to", "")];
+    assert_eq!(manager.post_form(&home(&product), "/sign-in", &fields).await.status, 303);
+    assert_eq!(
+        sign_ins(&product).await,
+        ["login manager@acme.example", "logout manager@acme.example", "login owner@acme.example"]
+    );
+    assert!(manager.get(&home(&product)).await.body.contains(OWNER));
+    // The same person once more is no other.
+    assert_eq!(manager.post_form(&home(&product), "/sign-in", &fields).await.status, 303);
+    assert_eq!(sign_ins(&product).await[3..], ["login owner@acme.example"]);
+    product.stop().await;
+}
+
 fn home(product: &Product) -> String {
     format!("/organizations/{}", product.account(OWNER).organization_id)
+}
+
+/// What the records say of signing in and out, in order.
+async fn sign_ins(product: &Product) -> Vec<String> {
+    let acme = product.account(OWNER).organization_id.parse().unwrap();
+    let (first, last) = (Sequence::new(1).unwrap(), Sequence::new(1_000_000).unwrap());
+    let lines = product.store().lines(acme, first, last, 10_000).await.unwrap();
+    let events = lines.iter().map(|line| serde_json::from_str::<Value>(line.line.as_str()).unwrap());
+    events
+        .filter(|line| line["event"]["action"].as_str().unwrap().starts_with("log"))
+        .map(|line| {
+            format!("{} {}", line["event"]["action"], line["actor"]["principal_name"]).replace('"', "")
+        })
+        .collect()
 }

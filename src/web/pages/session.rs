@@ -138,6 +138,9 @@ pub(crate) async fn create(
     let was_known = web.store.finish_sign_in(counted, user.id, device.hashes(), web.clock.wall()).await?;
     drop(turn);
     device.leave(&web, &cookies, was_known);
+    if visitor.user.as_ref().is_some_and(|before| before.id != user.id) {
+        sign_out(&web, &visitor, &session).await?;
+    }
     session::sign_in(&session, user.id, password_version, web.clock.wall()).await?;
     web.store.record_login(visitor.caller(&user), user).await?;
     Ok(Redirect::to(&return_to).into_response())
