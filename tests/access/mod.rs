@@ -1,6 +1,7 @@
 //! Who may do what: every route of the console, asked for by everybody. What is expected stands here once more and by
 //! itself, as PRODUCT.md has it; a route that is not in this table fails.
 
+mod https;
 mod people;
 mod proxies;
 mod signing_in;
