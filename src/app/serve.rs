@@ -82,8 +82,18 @@ fn web(config: &Config, address: SocketAddr) -> Result<WebConfig, StartError> {
              role has to trust"
         );
     }
+    let public_url = public_url(config, address)?;
+    if public_url.is_https()
+        && address.ip().is_loopback()
+        && config.server().trusted_proxies().networks().is_empty()
+    {
+        tracing::warn!(
+            "server.trusted_proxies is empty: every visitor has the address of the proxy in front, in records and \
+             where guessing passwords is slowed"
+        );
+    }
     Ok(WebConfig {
-        public_url: public_url(config, address)?,
+        public_url,
         hosts: Hosts::OfPublicUrl,
         principal_arn: config.principal_arn().cloned(),
         trusted_proxies: config.server().trusted_proxies().clone(),

@@ -36,12 +36,7 @@ impl Caller {
     /// Trailpost itself: for what nobody pressed in a browser, such as an operator's command.
     pub fn trailpost() -> Caller {
         Caller {
-            actor: Actor {
-                principal_id: "trailpost".to_owned(),
-                principal_name: "trailpost".to_owned(),
-                principal_type: PrincipalType::ServiceAccount,
-                display_name: None,
-            },
+            actor: Actor::trailpost(),
             client: Client { user_agent: concat!("trailpost/", env!("CARGO_PKG_VERSION")).to_owned() },
             source_ip: None,
         }

@@ -1,5 +1,5 @@
-//! Secrets: passwords, and the tokens of producers and of links. Debug never shows them; tokens are stored only as
-//! hashes.
+//! Secrets: passwords, and the tokens of producers, of links and of browsers. Debug never shows them; tokens are
+//! stored only as hashes.
 
 use std::fmt;
 use std::time::Duration;
@@ -131,6 +131,12 @@ token!(
     LinkToken,
     "",
     "a link's token"
+);
+token!(
+    /// What proves that somebody signed in with this browser before: 256 random bits, in a cookie.
+    DeviceToken,
+    "",
+    "a device's token"
 );
 
 /// The SHA-256 of a token.

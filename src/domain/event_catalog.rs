@@ -98,9 +98,10 @@ pub fn create_user(user: &User, role: Role) -> EventDraft {
     event
 }
 
-/// `update · user · {user}`: a password set by a reset link.
-pub fn reset_password(user: &User) -> EventDraft {
-    let mut event = draft("update", "user", json!({ "user": user.email.as_str() }), user.email.as_str());
+/// `update · user · {user, role}`: a password set by a reset link, as each organization of the account has it.
+pub fn reset_password(user: &User, role: Role) -> EventDraft {
+    let whose = json!({ "user": user.email.as_str(), "role": role.as_str() });
+    let mut event = draft("update", "user", whose, user.email.as_str());
     event.parameters.insert("changed".to_owned(), json!(["password"]));
     event
 }

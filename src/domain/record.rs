@@ -125,6 +125,26 @@ pub struct Actor {
     pub display_name: Option<String>,
 }
 
+/// The principal of what nobody pressed.
+const TRAILPOST: &str = "trailpost";
+
+impl Actor {
+    /// Trailpost itself.
+    pub fn trailpost() -> Actor {
+        Actor {
+            principal_id: TRAILPOST.to_owned(),
+            principal_name: TRAILPOST.to_owned(),
+            principal_type: PrincipalType::ServiceAccount,
+            display_name: None,
+        }
+    }
+
+    /// Whether a reader would take it for Trailpost itself.
+    pub fn is_trailpost(&self) -> bool {
+        self.principal_type == PrincipalType::ServiceAccount && self.principal_id == TRAILPOST
+    }
+}
+
 /// What the actor acted with.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Client {

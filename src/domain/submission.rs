@@ -18,7 +18,8 @@ pub const MOST_BYTES: usize = 256 * 1024;
 const MOST_LEVELS: usize = 32;
 const LONGEST_STRING: usize = 2048;
 /// What only Trailpost itself records.
-const RESERVED_RESOURCES: [&str; 3] = ["audit-log-integration", "plan", "service-account"];
+const RESERVED_RESOURCES: [&str; 5] =
+    ["audit-log-integration", "audit-log-records", "audit-log-export", "plan", "service-account"];
 const RESERVED_ACTIONS: [&str; 2] = ["login", "logout"];
 
 /// Which field of a submitted record is wrong, and why.
@@ -89,10 +90,15 @@ impl SubmittedRecord {
         self.digest
     }
 
-    /// Whether only Trailpost itself may record such an event.
-    pub fn is_reserved(&self) -> bool {
-        RESERVED_RESOURCES.contains(&self.event.resource_type.as_str())
-            || RESERVED_ACTIONS.contains(&self.event.action.as_str())
+    /// Which field is one that only Trailpost itself may record: the event, or an actor of its name.
+    pub fn reserved(&self) -> Option<&'static str> {
+        let event = RESERVED_RESOURCES.contains(&self.event.resource_type.as_str())
+            || RESERVED_ACTIONS.contains(&self.event.action.as_str());
+        match (event, self.actor.is_trailpost()) {
+            (true, _) => Some("event"),
+            (false, true) => Some("actor"),
+            (false, false) => None,
+        }
     }
 
     /// The whole record, with what was left out filled in.
@@ -381,12 +387,33 @@ mod tests {
 
     #[test]
     fn reserved_events_are_known() {
-        assert!(!SubmittedRecord::parse(submission()).unwrap().is_reserved());
-        for (key, word) in [("resource_type", "plan"), ("action", "login")] {
+        assert_eq!(SubmittedRecord::parse(submission()).unwrap().reserved(), None);
+        for (key, word) in [
+            ("resource_type", "audit-log-integration"),
+            ("resource_type", "audit-log-records"),
+            ("resource_type", "audit-log-export"),
+            ("resource_type", "plan"),
+            ("resource_type", "service-account"),
+            ("action", "login"),
+            ("action", "logout"),
+        ] {
             let mut value = submission();
             value["event"][key] = json!(word);
-            assert!(SubmittedRecord::parse(value).unwrap().is_reserved());
+            assert_eq!(SubmittedRecord::parse(value).unwrap().reserved(), Some("event"), "{key}: {word}");
         }
+    }
+
+    #[test]
+    fn nobody_records_in_the_name_of_trailpost() {
+        let reserved = |id: &str, kind: &str| {
+            let mut value = submission();
+            value["actor"] =
+                json!({ "principal_id": id, "principal_name": "trailpost", "principal_type": kind });
+            SubmittedRecord::parse(value).unwrap().reserved()
+        };
+        assert_eq!(reserved("trailpost", "service_account"), Some("actor"));
+        assert_eq!(reserved("0199f3c2", "service_account"), None, "a service account may be called that");
+        assert_eq!(reserved("trailpost", "api_key"), None, "nothing of ours");
     }
 
     const POINTERS: &[&str] = &[

@@ -21,6 +21,7 @@ mod records;
 mod schema;
 mod sealing;
 mod sessions;
+mod sign_in_devices;
 mod status;
 mod stops;
 mod throttle;
@@ -53,8 +54,10 @@ pub use plans::PlanChange;
 pub use records::{IngestError, Ingested, Page, StoredLine};
 pub use schema::Opening;
 pub use sessions::SessionHash;
+pub use sign_in_devices::Device;
 pub use status::{BatchState, DeliveryAttempt, DeliveryRow, DeliveryStatus, Landing};
 pub use stops::{Stop, SwitchOff};
+pub use throttle::{CountedTry, SignInRefused};
 pub use url::{PostgresUrl, StoreUrl, StoreUrlError, behind_links};
 pub use users::SignIn;
 

@@ -2,13 +2,14 @@
 //!
 //! Guarantees:
 //! - a link is used at most once, however many press at the same moment: a conditional UPDATE decides;
-//! - with the new password every session and every other reset link of the account is over;
+//! - with the new password every session and every other reset link of the account is over, and every browser that
+//!   signed in to it is forgotten;
 //! - all of it, and a record in every organization of the account, commits together or not at all.
 
 use futures::FutureExt;
 
 use super::database::{execute, fetch_optional, holding, parse};
-use super::transaction::Transaction;
+use super::transaction::{LockedOrganization, Transaction};
 use super::{Store, StoreError};
 use crate::domain::caller::Caller;
 use crate::domain::clock::Timestamp;
@@ -85,7 +86,7 @@ impl Store {
         self.read(move |tx| async move { tx.password_reset(token).await }.boxed()).await
     }
 
-    /// Uses a reset link: sets the password of its account. `caller` names that account as who acts.
+    /// Uses a reset link: sets the password of its account, which it gives. `caller` names that account as who acts.
     ///
     /// # Errors
     /// The link can't be used any more, or the store failed.
@@ -94,7 +95,7 @@ impl Store {
         token: TokenHash,
         password_hash: String,
         caller: impl FnOnce(&User) -> Caller + Send + 'static,
-    ) -> Result<(), ResetRefused> {
+    ) -> Result<User, ResetRefused> {
         self.write(move |tx| {
             async move {
                 let user = tx.password_reset(token).await?.ok_or(ResetRefused::LinkOver)?;
@@ -102,12 +103,13 @@ impl Store {
                 tx.set_password(user.id, password_hash).await?;
                 tx.use_password_reset(token).await?;
                 tx.revoke_password_resets(user.id).await?;
+                tx.forget_devices(user.id).await?;
                 tx.forget_failed_sign_ins(&Subject::account(&user.email)).await?;
-                let (caller, event) = (caller(&user), event_catalog::reset_password(&user));
+                let caller = caller(&user);
                 for locked in &mut organizations {
-                    tx.append_event(locked, &caller, event.clone()).await?;
+                    tx.record_password_reset(locked, &caller, &user).await?;
                 }
-                Ok(())
+                Ok(user)
             }
             .boxed()
         })
@@ -192,5 +194,18 @@ impl Transaction {
             self.clock.wall().as_millis()
         )?;
         if used == 1 { Ok(()) } else { Err(ResetRefused::LinkOver) }
+    }
+
+    async fn record_password_reset(
+        &mut self,
+        locked: &mut LockedOrganization,
+        caller: &Caller,
+        user: &User,
+    ) -> Result<(), StoreError> {
+        // Whose membership ended in between is none of the organization's any more.
+        if let Some(role) = self.role(locked.organization.id, user.id).await? {
+            self.append_event(locked, caller, event_catalog::reset_password(user, role)).await?;
+        }
+        Ok(())
     }
 }

@@ -10,10 +10,13 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use serde_json::json;
+use tower_sessions::session::Error as SessionError;
+use tower_sessions::session_store;
 
 use super::Web;
 use super::access::Member;
 use super::headers::RequestId;
+use super::password::HashError;
 use super::render::{Shell, html};
 use super::visitor::Visitor;
 use crate::store::StoreError;
@@ -63,9 +66,9 @@ pub(super) enum WebError {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
-    Session(#[from] tower_sessions::session::Error),
+    Session(#[from] SessionError),
     #[error(transparent)]
-    Password(#[from] super::password::HashError),
+    Password(#[from] HashError),
     #[error(transparent)]
     Template(#[from] askama::Error),
 }
@@ -102,10 +105,12 @@ impl WebError {
             WebError::Unauthenticated => StatusCode::UNAUTHORIZED,
             WebError::Conflict { .. } => StatusCode::CONFLICT,
             WebError::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            WebError::TooBusy => StatusCode::TOO_MANY_REQUESTS,
+            WebError::TooBusy | WebError::Password(HashError::Crowded) => StatusCode::TOO_MANY_REQUESTS,
             WebError::TooSlow => StatusCode::REQUEST_TIMEOUT,
             // The store may be back in a moment; a program tries again.
-            WebError::Store(_) | WebError::Overdue => StatusCode::SERVICE_UNAVAILABLE,
+            WebError::Store(_)
+            | WebError::Session(SessionError::Store(session_store::Error::Backend(_)))
+            | WebError::Overdue => StatusCode::SERVICE_UNAVAILABLE,
             WebError::MissingExtension(_)
             | WebError::Session(_)
             | WebError::Password(_)
@@ -197,6 +202,11 @@ impl WebError {
                 "More is being sent at this moment than can be held.",
                 "Nothing of this request was stored. Send it again after the time in Retry-After.",
             ),
+            WebError::Password(HashError::Crowded) => (
+                "Many people are signing in at this moment",
+                "Passwords are looked at a few at a time, and too many wait already. Nothing was changed.",
+                "Wait a few seconds, go back, and send the form again.",
+            ),
             _ => (
                 "Something went wrong on our side",
                 "The request was not completed. What went wrong is in the log of this service.",
@@ -241,14 +251,21 @@ impl IntoResponse for WebError {
 pub(super) async fn page_face(State(web): State<Web>, request: Request, next: Next) -> Response {
     let visitor = request.extensions().get::<Visitor>().cloned();
     let response = next.run(request).await;
-    let faceless = match (response.extensions().get::<Faceless>(), visitor.as_ref()) {
-        (Some(faceless), Some(_)) => faceless.clone(),
-        (None, Some(_)) if is_bare(&response) => bare(response.status()),
-        _ => return response,
+    match visitor {
+        Some(visitor) => with_face(&web, &visitor, response).await,
+        None => response,
+    }
+}
+
+/// The page of an error; any other response as it is.
+pub(super) async fn with_face(web: &Web, visitor: &Visitor, response: Response) -> Response {
+    let faceless = match response.extensions().get::<Faceless>() {
+        Some(faceless) => faceless.clone(),
+        None if is_bare(&response) => bare(response.status()),
+        None => return response,
     };
-    let Some(visitor) = visitor else { return response };
     let member = response.extensions().get::<Member>().cloned();
-    page(&web, &visitor, member, faceless).await.unwrap_or(response)
+    page(web, visitor, member, faceless).await.unwrap_or(response)
 }
 
 /// Turns the error of a program's request into a problem document.

@@ -4,6 +4,7 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderName, HeaderValue, StatusCode, header};
+use tower_cookies::Cookie;
 use tracing::Instrument;
 
 use super::Web;
@@ -16,6 +17,8 @@ pub(super) struct RequestId(pub(super) String);
 /// What stands before the secret in the paths of links.
 const LINKS: [&str; 2] = ["/invitations/", "/password-resets/"];
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// A year of https, from the last answer on: what redirects a first plain request could be somebody else.
+const STRICT_TRANSPORT_SECURITY: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
 /// Nothing inline, nothing from elsewhere, no frames around us.
 const CONTENT_SECURITY_POLICY: &str = concat!(
@@ -51,6 +54,9 @@ pub(super) async fn identify_and_protect(
     ] {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
+    if web.config.public_url.is_https() {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, STRICT_TRANSPORT_SECURITY);
+    }
     // A page shows its reader's own organization: no cache may keep it, the browser's Back button included.
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     if let Ok(value) = HeaderValue::from_str(&id) {
@@ -65,14 +71,42 @@ fn loggable(path: &str) -> &str {
     secret.copied().unwrap_or(path)
 }
 
-/// Refuses a request for another host: a name that was pointed at us (DNS rebinding) gets nothing.
+/// Refuses a request for another host: a name that was pointed at us (DNS rebinding) gets nothing. Of two Hosts a proxy
+/// may have believed the other one (RFC 9112, section 3.2).
 pub(super) async fn require_host(State(web): State<Web>, request: Request, next: Next) -> Response {
-    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let mut hosts = request.headers().get_all(header::HOST).iter();
+    let host = hosts.next().and_then(|host| host.to_str().ok()).unwrap_or_default();
+    if hosts.next().is_some() {
+        return (StatusCode::BAD_REQUEST, "A request has one Host header.\n").into_response();
+    }
     if web.config.hosts == Hosts::Any || web.config.public_url.is_reached_by(host) {
         return next.run(request).await;
     }
     let answer = format!("This server answers only to {}.\n", web.config.public_url.authority());
     (StatusCode::MISDIRECTED_REQUEST, answer).into_response()
+}
+
+/// Makes every cookie of an https console Secure. tower-sessions leaves it out where it removes the session's, and a
+/// browser ignores a `__Host-` cookie without it (RFC 6265bis, section 5.7).
+pub(super) async fn secure_cookies(State(web): State<Web>, request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    if web.config.public_url.is_https()
+        && let header::Entry::Occupied(mut cookies) = response.headers_mut().entry(header::SET_COOKIE)
+    {
+        cookies.iter_mut().for_each(make_secure);
+    }
+    response
+}
+
+fn make_secure(set_cookie: &mut HeaderValue) {
+    let Some(mut cookie) = set_cookie.to_str().ok().and_then(|text| Cookie::parse(text.to_owned()).ok())
+    else {
+        return;
+    };
+    cookie.set_secure(true);
+    if let Ok(value) = HeaderValue::from_str(&cookie.to_string()) {
+        *set_cookie = value;
+    }
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ mod access;
 mod api;
 mod assets;
 mod config;
+mod device;
 mod error;
 mod flash;
 mod form;
@@ -97,6 +98,7 @@ impl Web {
             .layer(from_fn_with_state(self.clone(), error::page_face))
             .layer(from_fn_with_state(self.clone(), visitor::recognise))
             .layer(sessions)
+            .layer(from_fn_with_state(self.clone(), headers::secure_cookies))
             .layer(from_fn_with_state(self.clone(), headers::require_host));
         let programs = route::router(route::Face::Problem, &self)
             .route("/v1/{*rest}", any(error::nothing_here))

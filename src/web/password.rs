@@ -12,6 +12,8 @@ use crate::domain::credential::Password;
 
 /// Hashing takes 19 MiB and a core; more at once would only queue in the kernel.
 const HASHES_AT_ONCE: usize = 2;
+/// So many wait for their turn at most, so that each still gets it well within the time of a page.
+const WAITING_AT_ONCE: usize = 16;
 
 /// What an unknown account's password is compared with, so that it costs the same work.
 static NOBODY: LazyLock<String> = LazyLock::new(|| {
@@ -25,6 +27,9 @@ pub enum HashError {
     /// Argon2 refused its input.
     #[error("a password could not be hashed: {0}")]
     Hash(String),
+    /// So many wait already that this one can't.
+    #[error("too many passwords are being looked at")]
+    Crowded,
     /// The thread ended early.
     #[error("a password's thread ended: {0}")]
     Thread(#[from] tokio::task::JoinError),
@@ -42,27 +47,38 @@ pub async fn hash_new_password(password: Password, entropy: &Entropy) -> Result<
 /// Hashes and compares passwords, a few at a time.
 #[derive(Clone, Debug)]
 pub(super) struct PasswordHasher {
+    places: Arc<Semaphore>,
     permits: Arc<Semaphore>,
 }
 
 impl Default for PasswordHasher {
     fn default() -> PasswordHasher {
-        PasswordHasher { permits: Arc::new(Semaphore::new(HASHES_AT_ONCE)) }
+        PasswordHasher {
+            places: Arc::new(Semaphore::new(HASHES_AT_ONCE + WAITING_AT_ONCE)),
+            permits: Arc::new(Semaphore::new(HASHES_AT_ONCE)),
+        }
     }
 }
 
 impl PasswordHasher {
     /// Hashes a new password into a PHC string.
+    ///
+    /// # Errors
+    /// Too many wait already, or argon2 failed.
     pub(super) async fn hash(&self, password: Password, entropy: &Entropy) -> Result<String, HashError> {
         let salt = entropy.bytes::<16>();
-        let (hashed, _turn) = self.turn().await.take(move || hash(&password, salt)).await?;
+        let (hashed, _turn) = self.turn().await?.take(move || hash(&password, salt)).await?;
         Ok(hashed)
     }
 
     /// Waits for a turn.
-    pub(super) async fn turn(&self) -> Turn {
-        let permit = self.permits.clone().acquire_owned().await;
-        Turn { _permit: permit.expect("the semaphore is never closed") }
+    ///
+    /// # Errors
+    /// Too many wait already.
+    pub(super) async fn turn(&self) -> Result<Turn, HashError> {
+        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| HashError::Crowded)?;
+        let permit = Arc::clone(&self.permits).acquire_owned().await;
+        Ok(Turn { _permit: permit.expect("the semaphore is never closed"), _place: place })
     }
 }
 
@@ -70,6 +86,7 @@ impl PasswordHasher {
 #[derive(Debug)]
 pub(super) struct Turn {
     _permit: OwnedSemaphorePermit,
+    _place: OwnedSemaphorePermit,
 }
 
 impl Turn {
@@ -111,6 +128,8 @@ fn argon2id() -> Argon2<'static> {
 
 #[cfg(test)]
 mod tests {
+    use futures::FutureExt;
+
     use super::*;
 
     #[tokio::test]
@@ -118,9 +137,22 @@ mod tests {
         let typed = |text: &str| Password::typed(text).unwrap();
         let hasher = PasswordHasher::default();
         let stored = hasher.hash(typed("trailpost-demo"), &Entropy::system()).await.unwrap();
-        let matches = async |text, stored| hasher.turn().await.matches(typed(text), stored).await.unwrap().0;
+        let matches =
+            async |text, stored| hasher.turn().await.unwrap().matches(typed(text), stored).await.unwrap().0;
         assert!(matches("trailpost-demo", Some(stored.clone())).await);
         assert!(!matches("trailpost-demo ", Some(stored)).await);
         assert!(!matches("nobody signs in with this", None).await);
+    }
+
+    #[tokio::test]
+    async fn a_queue_that_is_full_turns_the_next_away_at_once() {
+        let hasher = PasswordHasher::default();
+        let mut queue: Vec<_> =
+            (0..HASHES_AT_ONCE + WAITING_AT_ONCE).map(|_| Box::pin(hasher.turn())).collect();
+        let turns: Vec<_> = queue.iter_mut().map(|turn| turn.now_or_never()).collect();
+        assert_eq!(turns.iter().flatten().count(), HASHES_AT_ONCE, "the others wait");
+        assert!(matches!(hasher.turn().now_or_never(), Some(Err(HashError::Crowded))));
+        drop((turns, queue));
+        assert!(matches!(hasher.turn().now_or_never(), Some(Ok(_))), "who leaves the queue makes room");
     }
 }

@@ -12,7 +12,7 @@ use tower_cookies::{Cookie, Cookies};
 use tower_sessions::Session;
 
 use super::Web;
-use super::error::WebError;
+use super::error::{self, WebError};
 use super::headers::RequestId;
 use super::session;
 use crate::domain::caller::Caller;
@@ -51,7 +51,8 @@ impl Visitor {
     }
 }
 
-/// Recognises the visitor and leaves them in the request.
+/// Recognises the visitor and leaves them in the request. Whom the store can't be asked about is told so, on a page for
+/// nobody in particular.
 pub(super) async fn recognise(
     State(web): State<Web>,
     cookies: Cookies,
@@ -60,12 +61,8 @@ pub(super) async fn recognise(
     next: Next,
 ) -> Response {
     let polling = request.headers().contains_key(POLLING);
-    let user = match signed_in_user(&web, &session, polling).await {
-        Ok(user) => user,
-        Err(error) => return error.into_response(),
-    };
-    let visitor = Visitor {
-        user,
+    let mut visitor = Visitor {
+        user: None,
         form_token: form_token(&web, &cookies, &session),
         theme: theme(&web, &cookies),
         path: request.uri().path().to_owned(),
@@ -76,6 +73,10 @@ pub(super) async fn recognise(
             .get::<ConnectInfo<SocketAddr>>()
             .map(|ConnectInfo(peer)| web.config.trusted_proxies.client(peer.ip(), request.headers())),
     };
+    match signed_in_user(&web, &session, polling).await {
+        Ok(user) => visitor.user = user,
+        Err(error) => return error::with_face(&web, &visitor, error.into_response()).await,
+    }
     request.extensions_mut().insert(visitor);
     next.run(request).await
 }

@@ -1,15 +1,16 @@
 //! Who may do what: every route of the console, asked for by everybody. What is expected stands here once more and by
 //! itself, as PRODUCT.md has it; a route that is not in this table fails.
 
+mod https;
 mod people;
 mod proxies;
+mod signing_in;
 mod walk;
 
 use http::Method;
 use reqwest::header::{HOST, ORIGIN};
 use trailpost::web::route::{self, Face};
 
-use crate::support::eventually;
 use crate::support::http_user::{Answer, send};
 use crate::support::product::Product;
 use people::{Person, everybody};
@@ -220,31 +221,5 @@ async fn what_is_not_there_is_a_404_and_a_wrong_method_a_405() {
         let answer = send(owner.request(method.clone(), path)).await;
         assert_eq!(answer.status, 405, "{method} {path}: {}", answer.body);
     }
-    product.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn guessing_a_password_is_slowed_and_tells_nothing_of_accounts() {
-    let product = Product::start().await;
-    for email in ["manager@acme.example", "nobody@acme.example"] {
-        let guesser = product.anonymous();
-        let guess = async || {
-            let fields = [("email", email), ("password", "a wrong guess"), ("return_to", "")];
-            guesser.post_form("/sign-in", "/sign-in", &fields).await.status
-        };
-        for _ in 0..5 {
-            assert_eq!(guess().await, 422, "{email}: a few are free");
-        }
-        // However slow this machine is, the waits grow beyond what one request takes.
-        eventually("the next guess has to wait", async || (guess().await == 429).then_some(())).await;
-    }
-    // Slowed, not locked out; and nobody else is.
-    product.user("owner@acme.example").await;
-    eventually("the right password is taken again", async || {
-        let person = product.anonymous();
-        let fields = [("email", "manager@acme.example"), ("password", "trailpost-demo"), ("return_to", "")];
-        (person.post_form("/sign-in", "/sign-in", &fields).await.status == 303).then_some(())
-    })
-    .await;
     product.stop().await;
 }

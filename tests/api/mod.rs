@@ -86,6 +86,12 @@ async fn one_bad_record_refuses_the_request_and_is_named() {
     let cases = [
         ("/event/action", json!("Create!"), "event.action"),
         ("/event/resource_type", json!("plan"), "event"),
+        ("/event/resource_type", json!("audit-log-records"), "event"),
+        (
+            "/actor",
+            json!({ "principal_id": "trailpost", "principal_name": "x", "principal_type": "service_account" }),
+            "actor",
+        ),
         ("/organization_id", json!("0199f3c2-7d1a-7000-8000-0000000000ff"), "organization_id"),
         ("/secret", json!(1), "secret"),
     ];

@@ -19,7 +19,8 @@ async fn readiness_goes_off_with_the_database_and_on_again_and_nothing_acknowled
     let database = TestDatabase::at(new_database(cluster.url()).await);
     let cluster = Mutex::new(cluster);
     let installation = Installation::over(database);
-    let organization = installation.create_organization()["organization_id"].as_str().unwrap().to_owned();
+    let made = installation.create_organization();
+    let organization = made["organization_id"].as_str().unwrap().to_owned();
     let token = installation.json(&["token", "create", "--producer", "api", "--all-organizations"]);
     let (mut serving, ready) = installation.serve();
     let anybody = HttpUser::anonymous(ready["console_url"].as_str().unwrap());
@@ -29,6 +30,10 @@ async fn readiness_goes_off_with_the_database_and_on_again_and_nothing_acknowled
         send(request.json(&with_id(submission(&organization, "docs"), id))).await
     };
     assert_eq!(post(ID).await.status, 202);
+    let owner = HttpUser::anonymous(ready["console_url"].as_str().unwrap());
+    let link = path_of(made["invitation_url"].as_str().unwrap());
+    let fields = [("name", "Olivia"), ("password", "correct horse battery")];
+    assert_eq!(owner.post_form(link, link, &fields).await.status, 303);
 
     tokio::task::block_in_place(|| cluster.lock().unwrap().stop());
     let answer = anybody.get("/readyz").await;
@@ -39,6 +44,9 @@ async fn readiness_goes_off_with_the_database_and_on_again_and_nothing_acknowled
     assert_eq!((refused.status, &refused.headers["retry-after"]), (503, &"1".parse().unwrap()));
     let page = anybody.get("/sign-in").await;
     assert_eq!(page.status, 200, "what needs no database is answered: {}", page.body);
+    for path in ["/sign-in", "/"] {
+        assert_out_of_order(&owner.get(path).await);
+    }
 
     tokio::task::block_in_place(|| cluster.lock().unwrap().start());
     eventually("the process is ready again", async || {
@@ -48,6 +56,24 @@ async fn readiness_goes_off_with_the_database_and_on_again_and_nothing_acknowled
     assert_eq!(post(ID).await.body, r#"{"accepted":0,"duplicates":1}"#, "what was acknowledged is there");
     let again = post("0199f3c2-7d1a-7000-8000-00000000000b").await;
     assert_eq!(again.body, r#"{"accepted":1,"duplicates":0}"#, "what was refused is not");
+    let home = format!("/organizations/{organization}");
+    assert_eq!(owner.get("/").await.location(), Some(home.as_str()), "and nobody was signed out");
     serving.terminate();
     assert_eq!(serving.end().code, Some(0));
+}
+
+/// A page that says so, also to a browser whose session can't be looked up.
+fn assert_out_of_order(page: &Answer) {
+    assert_eq!(page.status, 503, "{}", page.body);
+    assert!(page.headers["content-type"].to_str().unwrap().starts_with("text/html"));
+    assert!(
+        page.body.contains("<html") && page.body.contains("Something went wrong on our side"),
+        "{}",
+        page.body
+    );
+    assert!(page.body.contains(page.headers["x-request-id"].to_str().unwrap()), "{}", page.body);
+}
+
+fn path_of(url: &str) -> &str {
+    &url[url.find("/invitations/").unwrap()..]
 }

@@ -25,6 +25,7 @@ async fn serve_says_in_one_line_of_json_that_it_is_ready_and_stops_when_told() {
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     assert_eq!(ended.stdout, "", "the line is the only one");
     assert!(ended.stderr.contains("aws.principal_arn"), "what is missing is logged: {}", ended.stderr);
+    assert!(!ended.stderr.contains("trusted_proxies"), "there is no proxy: {}", ended.stderr);
 }
 
 #[test]
@@ -36,7 +37,9 @@ fn serve_says_to_people_where_it_is() {
     assert!(line.starts_with("Trailpost serves https://console.example.com on 127.0.0.1:"), "{line}");
     assert!(installation.folder().join("trailpost-data/trailpost.db").exists(), "the default data folder");
     running.terminate();
-    assert_eq!(running.end().code, Some(0));
+    let ended = running.end();
+    assert_eq!(ended.code, Some(0));
+    assert!(ended.stderr.contains("server.trusted_proxies is empty"), "{}", ended.stderr);
 }
 
 #[test]

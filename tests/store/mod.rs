@@ -28,6 +28,7 @@ mod opening;
 mod overview;
 mod plans;
 mod sharing;
+mod signing_in;
 mod statements;
 mod stopping;
 mod tokens;

@@ -3,6 +3,7 @@
 pub mod browser;
 pub mod bucket;
 pub mod chromedriver;
+pub mod console;
 pub mod customer;
 pub mod database;
 pub mod http_user;

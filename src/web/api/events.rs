@@ -119,9 +119,8 @@ fn parse(producer: &ProducerAccess, index: usize, value: Value) -> Result<Submit
     if !producer.scope.allows(record.organization_id()) {
         return Err(unknown_organization(index));
     }
-    if record.is_reserved() {
-        let field = Some("event".to_owned());
-        return Err(invalid(Some(index), field, "is recorded by Trailpost alone"));
+    if let Some(field) = record.reserved() {
+        return Err(invalid(Some(index), Some(field.to_owned()), "is reserved for Trailpost itself"));
     }
     Ok(record)
 }

@@ -19,7 +19,7 @@ use crate::web::flash::{self, Sentence};
 use crate::web::form::CheckedForm;
 use crate::web::render::{Shell, html, organization_href};
 use crate::web::visitor::Visitor;
-use crate::web::{Web, session};
+use crate::web::{Web, device, session};
 
 /// An invitation of an e-mail address that has no account.
 #[derive(Template)]
@@ -172,6 +172,7 @@ impl Bearer {
             Ok(made) => made,
             Err(refused) => return self.refusal(refused).await,
         };
+        device::remember(&self.web, cookies, user.id).await?;
         session::sign_in(session, user.id, PasswordVersion::default(), self.web.clock.wall()).await?;
         store.record_login(self.visitor.caller(&user), user).await?;
         Ok(self.arrive(cookies, &organization, Sentence::AccountMade))

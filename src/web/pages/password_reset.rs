@@ -14,12 +14,12 @@ use super::session::sign_out;
 use crate::domain::credential::{LinkToken, Password};
 use crate::domain::user::User;
 use crate::store::ResetRefused;
-use crate::web::Web;
 use crate::web::error::WebError;
 use crate::web::flash::{self, Sentence};
 use crate::web::form::CheckedForm;
 use crate::web::render::{Shell, html};
 use crate::web::visitor::Visitor;
+use crate::web::{Web, device};
 
 /// The form for a new password.
 #[derive(Template)]
@@ -69,7 +69,9 @@ pub(crate) async fn update(
         let visitor = visitor.clone();
         move |user: &_| visitor.caller(user)
     };
-    web.store.reset_password(token.hash(), password_hash, caller).await.map_err(refusal)?;
+    let user = web.store.reset_password(token.hash(), password_hash, caller).await.map_err(refusal)?;
+    // Whoever has the link is let in here, however many guess elsewhere.
+    device::remember(&web, &cookies, user.id).await?;
     // Whoever is signed in here makes room for the account that now signs in with its new password.
     sign_out(&web, &visitor, &session).await?;
     flash::leave(&web, &cookies, Sentence::PasswordSet);

@@ -11,13 +11,14 @@ use tower_sessions::Session;
 
 use super::{FieldView, local_path};
 use crate::domain::credential::Password;
-use crate::domain::throttle::Subject;
+use crate::domain::throttle::SignInTry;
 use crate::domain::user::EmailAddress;
-use crate::store::SignIn;
+use crate::store::{SignIn, SignInRefused};
+use crate::web::device::BrowserDevice;
 use crate::web::error::WebError;
 use crate::web::flash;
 use crate::web::form::CheckedForm;
-use crate::web::password::Turn;
+use crate::web::password::{HashError, Turn};
 use crate::web::render::{Shell, html, organization_href};
 use crate::web::visitor::Visitor;
 use crate::web::wording::count;
@@ -25,6 +26,8 @@ use crate::web::{Web, session};
 
 /// The same words for an unknown account as for a wrong password.
 const WRONG: &str = "That e-mail address and password don’t belong together. Check both and try again.";
+
+const CROWDED: &str = "Many people are signing in at this moment. Wait a few seconds, then try again.";
 
 /// The sign-in page.
 #[derive(Template)]
@@ -103,6 +106,7 @@ pub(crate) async fn new(
 pub(crate) async fn create(
     State(web): State<Web>,
     visitor: Visitor,
+    cookies: Cookies,
     session: Session,
     CheckedForm(form): CheckedForm<SignInForm>,
 ) -> Result<Response, WebError> {
@@ -112,31 +116,38 @@ pub(crate) async fn create(
         let shell = Shell::alone(&visitor, "Sign in");
         sign_in_page(&web, shell, status, email, Some(error.to_owned()), return_to.clone())
     };
-    let subjects = subjects(&visitor, &form);
-    // Asked and counted within one turn: of many guesses at once, few see the same count.
-    let turn = web.passwords.turn().await;
-    let wait = web.store.sign_in_wait(subjects.clone(), web.clock.wall()).await?;
-    if !wait.is_zero() {
-        let seconds = count(wait.as_secs() + 1, "second");
-        let error = format!("Too many sign-ins have failed here. Wait {seconds}, then try again.");
-        return again(StatusCode::TOO_MANY_REQUESTS, &error);
-    }
+    // Held until it is known whether the try failed: of those who sign in at once, few count as failed meanwhile.
+    let turn = match web.passwords.turn().await {
+        Err(HashError::Crowded) => return again(StatusCode::TOO_MANY_REQUESTS, CROWDED),
+        turn => turn?,
+    };
+    let device = BrowserDevice::of(&web, &cookies);
+    let counted = match web.store.begin_sign_in(attempt(&visitor, &form, &device), web.clock.wall()).await {
+        Err(SignInRefused::Wait(wait)) => {
+            let seconds = count(wait.as_secs() + 1, "second");
+            let error = format!("Too many sign-ins have failed here. Wait {seconds}, then try again.");
+            return again(StatusCode::TOO_MANY_REQUESTS, &error);
+        }
+        Err(SignInRefused::Store(error)) => return Err(error.into()),
+        Ok(counted) => counted,
+    };
     let (found, turn) = authenticate(&web, turn, &form).await?;
     let Some(SignIn { user, password_version, .. }) = found else {
-        web.store.count_failed_sign_in(subjects, web.clock.wall()).await?;
         return again(StatusCode::UNPROCESSABLE_ENTITY, WRONG);
     };
+    let was_known = web.store.finish_sign_in(counted, user.id, device.hashes(), web.clock.wall()).await?;
     drop(turn);
-    web.store.forget_failed_sign_ins(Subject::account(&user.email)).await?;
+    device.leave(&web, &cookies, was_known);
+    if visitor.user.as_ref().is_some_and(|before| before.id != user.id) {
+        sign_out(&web, &visitor, &session).await?;
+    }
     session::sign_in(&session, user.id, password_version, web.clock.wall()).await?;
     web.store.record_login(visitor.caller(&user), user).await?;
     Ok(Redirect::to(&return_to).into_response())
 }
 
-/// What a failed sign-in counts against.
-fn subjects(visitor: &Visitor, form: &SignInForm) -> Vec<Subject> {
-    let account = form.email.parse::<EmailAddress>().ok().map(|email| Subject::account(&email));
-    account.into_iter().chain(visitor.address().map(Subject::address)).collect()
+fn attempt(visitor: &Visitor, form: &SignInForm, device: &BrowserDevice) -> SignInTry {
+    SignInTry { email: form.email.parse().ok(), address: visitor.address(), device: device.brought() }
 }
 
 pub(crate) async fn delete(
