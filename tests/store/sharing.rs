@@ -185,20 +185,34 @@ async fn whatever_happens_at_once_nothing_waits_in_a_circle() {
     assert!(records <= books.lines().await.len() as u64, "no record is in two batches");
 }
 
-/// A proxy that goes silent takes no connection down: it only never says anything again.
+/// A wire that falls silent takes no connection down: what waits for an answer would wait for ever.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_that_falls_silent_is_given_up_and_the_others_go_on() {
     let books = Books::open(Engine::Postgres).await;
     let wire = SilentWire::to(books.database.url()).await;
     let far = TestDatabase::at(wire.url.clone()).open(Opening::Serve, &books.clock).await.unwrap();
     let ingest = || far.ingest("test".parse().unwrap(), vec![submitted(&books.acme, None, "a")]);
-    ingest().await.unwrap();
-    wire.fall_silent();
-    // On a connection of the silent time: it is given up within the bound, and nobody is told that it was stored.
-    let refused = ingest().await;
+    // The request is in the middle of its transaction: it waits for a row that somebody holds.
+    let mut holder = books.database.connect_to_postgres().await;
+    let hold = format!("BEGIN; SELECT 1 FROM organizations WHERE id = '{}' FOR UPDATE", books.acme.id);
+    sqlx::raw_sql(sqlx::AssertSqlSafe(hold)).execute(&mut holder).await.unwrap();
+    let falling_silent = async {
+        eventually("the request waits for the row", async || is_waited_for(&books).await.then_some(())).await;
+        wire.fall_silent().await;
+        sqlx::raw_sql("ROLLBACK").execute(&mut holder).await.unwrap();
+    };
+    let (refused, ()) = tokio::join!(ingest(), falling_silent);
     assert!(matches!(refused, Err(IngestError::Store(_))), "{refused:?}");
     eventually("requests are stored again", async || ingest().await.ok()).await;
     far.ping().await.unwrap();
+}
+
+/// Whether some transaction waits for a row.
+async fn is_waited_for(books: &Books) -> bool {
+    let mut connection = books.database.connect_to_postgres().await;
+    let waiting = "SELECT EXISTS (SELECT 1 FROM pg_stat_activity
+                   WHERE datname = current_database() AND wait_event_type = 'Lock')";
+    sqlx::query_scalar(waiting).fetch_one(&mut connection).await.unwrap()
 }
 
 async fn deliver_one(store: &Store) {

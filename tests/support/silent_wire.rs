@@ -1,18 +1,20 @@
 //! A wire to a database that can fall silent, as one does behind a firewall that has forgotten a connection: nothing is
 //! closed, and nothing comes any more. Connections made after that work.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 pub struct SilentWire {
     /// The database behind the wire.
     pub url: String,
-    /// How often it has fallen silent.
-    silences: Arc<watch::Sender<u32>>,
+    connections: Connections,
 }
+
+/// What carries each connection, and both its ends, which stay open when nothing is carried any more.
+type Connections = Arc<Mutex<Vec<(JoinHandle<()>, [std::net::TcpStream; 2])>>>;
 
 impl SilentWire {
     /// Lays a wire to the server of this URL.
@@ -21,27 +23,38 @@ impl SilentWire {
         let (server, database) = rest.split_once('/').unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("{before}@{}/{database}", listener.local_addr().unwrap());
-        let silences = Arc::new(watch::Sender::new(0));
-        tokio::spawn(carry(listener, server.to_owned(), Arc::clone(&silences)));
-        SilentWire { url, silences }
+        let connections = Connections::default();
+        tokio::spawn(carry(listener, server.to_owned(), Arc::clone(&connections)));
+        SilentWire { url, connections }
     }
 
-    /// From now on nothing comes through the connections that there are.
-    pub fn fall_silent(&self) {
-        self.silences.send_modify(|silences| *silences += 1);
+    /// From here on nothing comes through the connections that there are.
+    pub async fn fall_silent(&self) {
+        let carriers: Vec<_> = {
+            let mut connections = self.connections.lock().unwrap();
+            let stopped = |(carrier, _): &mut (JoinHandle<()>, _)| {
+                std::mem::replace(carrier, tokio::spawn(std::future::ready(())))
+            };
+            connections.iter_mut().map(stopped).collect()
+        };
+        for carrier in carriers {
+            carrier.abort();
+            // It ended now or before: either way it carries nothing any more.
+            let _ = carrier.await;
+        }
     }
 }
 
-async fn carry(listener: TcpListener, server: String, silences: Arc<watch::Sender<u32>>) {
-    while let Ok((mut near, _)) = listener.accept().await {
-        let (server, mut silence) = (server.clone(), silences.subscribe());
-        tokio::spawn(async move {
-            let mut far = TcpStream::connect(server).await.unwrap();
-            tokio::select! {
-                _ = copy_bidirectional(&mut near, &mut far) => {}
-                // Both ends stay open, and nobody reads them.
-                _ = silence.changed() => std::future::pending().await,
-            }
+async fn carry(listener: TcpListener, server: String, connections: Connections) {
+    while let Ok((near, _)) = listener.accept().await {
+        let far = TcpStream::connect(&server).await.unwrap();
+        let [near, far] = [near, far].map(|end| end.into_std().unwrap());
+        let kept = [&near, &far].map(|end| end.try_clone().unwrap());
+        let [mut near, mut far] = [near, far].map(|end| TcpStream::from_std(end).unwrap());
+        let carrier = tokio::spawn(async move {
+            // A connection that was closed is nobody's concern here.
+            let _ = copy_bidirectional(&mut near, &mut far).await;
         });
+        connections.lock().unwrap().push((carrier, kept));
     }
 }
