@@ -15,10 +15,12 @@ use crate::demo::seed::{PASSWORD, Seeded, seed};
 use crate::demo::{activity, world};
 use crate::domain::clock::{Clock, Entropy};
 use crate::domain::credential::Password;
+use crate::domain::retry::HOLD;
 use crate::domain::window::{SealSpread, WindowLength};
 use crate::sandbox::{Sandbox, SandboxConfig};
 use crate::store::Store;
 use crate::web::{Hosts, PublicUrl, SignInShortcut, TrustedProxies, WebConfig, hash_new_password};
+use crate::writer::WriterSettings;
 
 const MOST_CONNECTIONS: NonZeroUsize = NonZeroUsize::new(1024).expect("more than none");
 
@@ -159,7 +161,8 @@ impl Demo {
             shortcuts: shortcuts(&seeded),
         };
         // Whoever watches a demo waits for the window's end already.
-        let writer = WriterConfig { aws, seal_spread: SealSpread::None };
+        let settings = WriterSettings { seal_spread: SealSpread::None, hold: HOLD };
+        let writer = WriterConfig { aws, settings };
         let config = AppConfig { web: Some(web), writer: Some(writer), most_connections: MOST_CONNECTIONS };
         let app = App::start(store, clock.clone(), entropy, config, console_listener).await;
         Ok(Demo { app, sandbox, clock, announcement, activity: trickling, stop, _folder: folder })

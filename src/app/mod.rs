@@ -23,10 +23,9 @@ use tokio::time::timeout;
 use crate::aws::{Aws, AwsIdentity};
 use crate::config::StoreConfig;
 use crate::domain::clock::{Clock, Entropy};
-use crate::domain::window::SealSpread;
 use crate::store::{Opening, Store, StoreError, StoreUrl, behind_links};
 use crate::web::{Web, WebConfig, health_router};
-use crate::writer::Writer;
+use crate::writer::{Writer, WriterSettings};
 use parts::Parts;
 
 pub use parts::EndedEarly;
@@ -203,8 +202,8 @@ pub struct AppConfig {
 pub struct WriterConfig {
     /// Where our own AWS identity comes from.
     pub aws: AwsIdentity,
-    /// How long after their windows batches are sealed.
-    pub seal_spread: SealSpread,
+    /// When it seals, and how long it holds what can't be delivered.
+    pub settings: WriterSettings,
 }
 
 /// The running product, or a part of it: console, writer or both over one store.
@@ -225,9 +224,9 @@ impl App {
         listener: TcpListener,
     ) -> App {
         let mut parts = Parts::default();
-        if let Some(WriterConfig { aws, seal_spread }) = config.writer {
+        if let Some(WriterConfig { aws, settings }) = config.writer {
             let aws = Arc::new(Aws::new(aws, clock.clone()).await);
-            let writer = Writer::new(store.clone(), aws, clock.clone(), entropy.clone(), seal_spread);
+            let writer = Writer::new(store.clone(), aws, clock.clone(), entropy.clone(), settings);
             parts.start("writer", writer.run(parts.stop_token()));
         }
         let router = match config.web {

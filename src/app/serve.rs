@@ -9,9 +9,11 @@ use super::{App, AppConfig, DataFolder, EndedEarly, StartError, WriterConfig, li
 use crate::aws::AwsIdentity;
 use crate::config::Config;
 use crate::domain::clock::{Clock, Entropy};
+use crate::domain::retry::HOLD;
 use crate::domain::window::SealSpread;
 use crate::store::{Opening, Store, StoreUrl};
 use crate::web::{Hosts, PublicUrl, WebConfig};
+use crate::writer::WriterSettings;
 
 /// What `--json` prints: a contract, see PRODUCT.md section 8.
 #[derive(Clone, Debug, Serialize)]
@@ -115,7 +117,8 @@ async fn start_app(
     entropy: Entropy,
     listener: TcpListener,
 ) -> App {
-    let writer = WriterConfig { aws: AwsIdentity::Environment, seal_spread: SealSpread::PerOrganization };
+    let settings = WriterSettings { seal_spread: SealSpread::PerOrganization, hold: HOLD };
+    let writer = WriterConfig { aws: AwsIdentity::Environment, settings };
     let config = AppConfig {
         web,
         writer: config.server().role().writes().then_some(writer),

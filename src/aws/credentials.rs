@@ -7,7 +7,7 @@
 //! - they are renewed five minutes before they end.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_credential_types::Credentials;
@@ -81,18 +81,23 @@ struct Cached {
 
 impl CredentialsCache {
     fn get(&self, role: &AssumedRole, now: Timestamp) -> Option<Credentials> {
-        let mut cache = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        cache.retain(|_, cached| now + RENEW_BEFORE_EXPIRY < cached.expires_at);
-        cache.get(role).map(|cached| cached.credentials.clone())
+        let cache = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let fresh = |cached: &&Cached| now + RENEW_BEFORE_EXPIRY < cached.expires_at;
+        cache.get(role).filter(fresh).map(|cached| cached.credentials.clone())
     }
 
-    fn keep(&self, role: AssumedRole, cached: Cached) {
-        let mut cache = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    /// Keeps credentials. When there is no room, those that have run out make some first, so that the cache grows with
+    /// the roles that are in use, and not with those that ever were.
+    fn keep(&self, role: AssumedRole, cached: Cached, now: Timestamp) {
+        let mut cache = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if cache.len() == cache.capacity() {
+            cache.retain(|_, cached| now + RENEW_BEFORE_EXPIRY < cached.expires_at);
+        }
         cache.insert(role, cached);
     }
 
     fn forget(&self, role: &AssumedRole) {
-        let mut cache = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut cache = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         cache.remove(role);
     }
 }
@@ -128,6 +133,11 @@ impl Aws {
         Ok(ExternalIdProbe::Required)
     }
 
+    /// When STS last gave us credentials of any customer's role: our own identity was accepted then.
+    pub fn let_in_at(&self) -> Option<Timestamp> {
+        *self.let_in_at.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(super) async fn role_credentials(&self, role: &AssumedRole) -> Result<Credentials, Failure> {
         if let Some(credentials) = self.credentials.get(role, self.clock.now()) {
             return Ok(credentials);
@@ -135,8 +145,9 @@ impl Aws {
         let answer = self.call_assume_role(role, Some(&role.external_id)).await?;
         let cached = cached(&answer)
             .ok_or_else(|| unexpected(Stage::AssumeRole, "STS answered without usable credentials"))?;
+        *self.let_in_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(self.clock.now());
         let credentials = cached.credentials.clone();
-        self.credentials.keep(role.clone(), cached);
+        self.credentials.keep(role.clone(), cached, self.clock.now());
         Ok(credentials)
     }
 

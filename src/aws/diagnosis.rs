@@ -39,7 +39,13 @@ where
 
 /// A failure that no error code stands for.
 pub(super) fn unexpected(stage: Stage, message: &str) -> Failure {
-    let answer = AwsAnswer { code: String::new(), message: message.to_owned(), request_id: None, status: 0 };
+    let answer = AwsAnswer {
+        code: String::new(),
+        message: message.to_owned(),
+        request_id: None,
+        status: 0,
+        retry_after_seconds: None,
+    };
     Failure { stage, cause: Cause::Unexpected, aws: Some(answer) }
 }
 
@@ -56,6 +62,8 @@ fn answer<E: ProvideErrorMetadata>(raw: &HttpResponse, error: &SdkError<E, HttpR
         // S3 sends it as a header, STS inside its XML.
         request_id: request_id.or_else(|| metadata.extra("aws_request_id")).map(str::to_owned),
         status: raw.status().as_u16(),
+        // AWS writes seconds; a date, which the RFC allows too, is left to our own schedule.
+        retry_after_seconds: raw.headers().get("retry-after").and_then(|value| value.trim().parse().ok()),
     }
 }
 
@@ -94,7 +102,13 @@ mod tests {
         let denied = |stage, code: &str, status| {
             cause(
                 stage,
-                &AwsAnswer { code: code.to_owned(), message: String::new(), request_id: None, status },
+                &AwsAnswer {
+                    code: code.to_owned(),
+                    message: String::new(),
+                    request_id: None,
+                    status,
+                    retry_after_seconds: None,
+                },
             )
         };
         assert_eq!(denied(Stage::AssumeRole, "AccessDenied", 403), Cause::AssumeRoleDenied);

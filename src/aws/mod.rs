@@ -18,15 +18,15 @@ use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 
 use crate::domain::bucket::BucketName;
-use crate::domain::clock::Clock;
+use crate::domain::clock::{Clock, Timestamp};
 use credentials::CredentialsCache;
 
 pub use credentials::{AssumedRole, ExternalIdProbe};
 pub use s3::{Object, Written};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Bounds one call. Long enough for 64 MiB at 1 MB/s, and shorter than a whole try of a delivery.
-const CALL_TIMEOUT: Duration = Duration::from_secs(90);
+/// Bounds one call; a PUT gets more time for its body.
+const CALL_TIMEOUT: Duration = Duration::from_secs(15);
 /// Where a bucket's region is asked for when nothing else is known.
 const FALLBACK_REGION: &str = "us-east-1";
 
@@ -58,6 +58,7 @@ pub struct Aws {
     s3_clients: Mutex<HashMap<String, aws_sdk_s3::Client>>,
     bucket_regions: Mutex<HashMap<BucketName, String>>,
     credentials: CredentialsCache,
+    let_in_at: Mutex<Option<Timestamp>>,
 }
 
 impl Aws {
@@ -92,6 +93,7 @@ impl Aws {
             s3_clients: Mutex::default(),
             bucket_regions: Mutex::default(),
             credentials: CredentialsCache::default(),
+            let_in_at: Mutex::default(),
         }
     }
 

@@ -4,10 +4,12 @@
 //! `s3:PutObject` and nothing else: the region is read from an answer that S3 gives even to who may do nothing.
 
 use std::sync::PoisonError;
+use std::time::Duration;
 
 use aws_config::Region;
 use aws_credential_types::Credentials;
 use aws_sdk_s3::config::IdentityCache;
+use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::error::SdkError;
 use aws_sdk_s3::operation::RequestId as _;
 use aws_sdk_s3::operation::put_object::{PutObjectError, PutObjectOutput};
@@ -17,13 +19,15 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use bytes::Bytes;
 
 use super::diagnosis::diagnose;
-use super::{AssumedRole, Aws};
+use super::{AssumedRole, Aws, CALL_TIMEOUT};
 use crate::domain::access_check::Stage;
 use crate::domain::bucket::BucketName;
 use crate::domain::failure::{Cause, Failure};
 use crate::domain::integration::Settings;
 use crate::domain::object_key::ObjectKey;
 
+/// A connection that sends no faster is taken for one that hangs.
+const SLOWEST_BYTES_PER_SECOND: f64 = 1024.0 * 1024.0;
 const BUCKET_REGION: &str = "x-amz-bucket-region";
 
 /// An object to be written.
@@ -141,7 +145,8 @@ impl Aws {
             IfThere::Leave => put.if_none_match("*"),
             IfThere::Replace => put,
         };
-        put.customize().config_override(as_role(credentials)).send().await
+        let within = TimeoutConfig::builder().operation_timeout(time_to_put(object.body.len())).build();
+        put.customize().config_override(as_role(credentials).timeout_config(within)).send().await
     }
 
     async fn region_of(&self, role: &AssumedRole, bucket: &BucketName) -> Result<String, Failure> {
@@ -204,6 +209,11 @@ impl Aws {
 enum IfThere {
     Leave,
     Replace,
+}
+
+/// 64 MiB get 79 s, which is shorter than a whole try of a delivery.
+fn time_to_put(bytes: usize) -> Duration {
+    CALL_TIMEOUT + Duration::from_secs_f64(bytes as f64 / SLOWEST_BYTES_PER_SECOND)
 }
 
 fn as_role(credentials: Credentials) -> aws_sdk_s3::config::Builder {

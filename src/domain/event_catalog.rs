@@ -120,6 +120,12 @@ pub fn change_plan(before: Plan, after: Plan) -> EventDraft {
     event
 }
 
+/// `expire · audit-log-records · first-last`: what could not be delivered for as long as records are held.
+pub fn expire_records(expired: Discarded) -> EventDraft {
+    let run = format!("{}-{}", expired.first, expired.last);
+    draft("expire", "audit-log-records", json!(run), &run).naming("expired", Some(expired))
+}
+
 /// What is done to an organization's integration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IntegrationAction {

@@ -1,6 +1,8 @@
 //! The catalogue of what can go wrong between Trailpost and a customer's bucket: what it is called, whose turn
 //! it is, and what mends it. We say what AWS's answer proves, and no more.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::access_check::Stage;
@@ -9,6 +11,9 @@ use super::organization::ExternalId;
 use super::policy;
 use super::principal_arn::PrincipalArn;
 use super::retry::RetrySchedule;
+
+/// We wait as long as AWS asks, up to this.
+const LONGEST_ASKED: Duration = Duration::from_secs(60 * 60);
 
 /// AWS's own answer, as it came.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +26,9 @@ pub struct AwsAnswer {
     pub request_id: Option<String>,
     /// The HTTP status.
     pub status: u16,
+    /// How many seconds AWS asks us to wait (RFC 9110, section 10.2.3), where it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after_seconds: Option<u32>,
 }
 
 /// What an answer, or its absence, proves.
@@ -30,6 +38,8 @@ pub enum Cause {
     /// STS refused AssumeRole. It says the same for a missing role, a missing or wrong trust, and a wrong
     /// external ID (<https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>).
     AssumeRoleDenied,
+    /// STS refused AssumeRole, and for many organizations at once: that is our identity's fault until shown otherwise.
+    ManyDenied,
     /// STS let us in without our external ID: anyone who knows the role's ARN could be served through us
     /// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html>).
     RoleTooOpen,
@@ -55,6 +65,13 @@ pub enum Cause {
     StoreFailed,
     /// An answer that the catalogue does not know.
     Unexpected,
+}
+
+impl Cause {
+    /// Whether STS refused us the role.
+    pub fn is_denial(self) -> bool {
+        matches!(self, Cause::AssumeRoleDenied | Cause::ManyDenied)
+    }
 }
 
 /// Who has to act.
@@ -115,6 +132,7 @@ impl Failure {
     pub fn title(&self) -> &'static str {
         match self.cause {
             Cause::AssumeRoleDenied => "AWS did not let us assume the role",
+            Cause::ManyDenied => "AWS does not let Trailpost assume roles at the moment",
             Cause::RoleTooOpen => "The role does not require the external ID",
             Cause::BucketMissing => "The bucket does not exist",
             Cause::WriteDenied => "AWS did not let us write to the bucket",
@@ -137,6 +155,10 @@ impl Failure {
                 "AWS gives one answer for four things. Check them in this order: the role’s trust policy \
                  names our principal; it requires exactly your external ID; the role ARN is spelled right; \
                  the role still exists."
+            }
+            Cause::ManyDenied => {
+                "This is our fault until shown otherwise, not yours: AWS refuses us the roles of many organizations at \
+                 once. The operator of this service has to look at it. We keep trying; the records are kept."
             }
             Cause::RoleTooOpen => {
                 "We could assume the role without your external ID, so another customer could point us at \
@@ -181,7 +203,9 @@ impl Failure {
             Cause::AssumeRoleDenied | Cause::RoleTooOpen | Cause::BucketMissing | Cause::WriteDenied => {
                 Turn::Owner
             }
-            Cause::OwnIdentityRefused | Cause::RecordsUnreadable | Cause::StoreFailed => Turn::Operator,
+            Cause::ManyDenied | Cause::OwnIdentityRefused | Cause::RecordsUnreadable | Cause::StoreFailed => {
+                Turn::Operator
+            }
             Cause::CredentialsExpired
             | Cause::Throttled
             | Cause::AwsUnavailable
@@ -191,12 +215,17 @@ impl Failure {
         }
     }
 
-    /// How soon a delivery that failed so is tried again.
-    pub fn schedule(&self) -> RetrySchedule {
-        match self.turn() {
+    /// How long to wait before a delivery that failed so is tried again, after that many failures in a row (the first
+    /// is 1): by the schedule of whose turn it is, and as long as AWS asks for, up to an hour. `fraction`, from 0 to 1,
+    /// is the jitter.
+    pub fn wait(&self, failures: u32, fraction: f64) -> Duration {
+        let schedule = match self.turn() {
             Turn::Owner => RetrySchedule::Customer,
             Turn::Operator | Turn::Nobody => RetrySchedule::Transient,
-        }
+        };
+        let asked = self.aws.as_ref().and_then(|answer| answer.retry_after_seconds).unwrap_or_default();
+        let asked = Duration::from_secs(u64::from(asked)).min(LONGEST_ASKED);
+        schedule.delay(failures, fraction).max(asked)
     }
 
     /// What mends it, where the owner can, filled in with their own values.
@@ -234,7 +263,8 @@ impl Failure {
                 intro: format!("Create the bucket {}, or enter another:", settings.bucket),
                 statement: Some(format!("aws s3 mb s3://{}", settings.bucket)),
             }),
-            Cause::OwnIdentityRefused
+            Cause::ManyDenied
+            | Cause::OwnIdentityRefused
             | Cause::CredentialsExpired
             | Cause::Throttled
             | Cause::AwsUnavailable
@@ -261,7 +291,8 @@ impl Failure {
             Cause::WriteDenied => {
                 Some("https://docs.aws.amazon.com/AmazonS3/latest/userguide/troubleshoot-403-errors.html")
             }
-            Cause::OwnIdentityRefused
+            Cause::ManyDenied
+            | Cause::OwnIdentityRefused
             | Cause::CredentialsExpired
             | Cause::Throttled
             | Cause::AwsUnavailable

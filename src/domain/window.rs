@@ -24,6 +24,9 @@ pub struct WindowLength(u8);
 pub struct WindowLengthError;
 
 impl WindowLength {
+    /// One minute. Every window begins where one of these does.
+    pub const SHORTEST: WindowLength = WindowLength(1);
+
     /// Every length, shortest first.
     pub const ALL: [WindowLength; 12] = [
         WindowLength(1),

@@ -248,13 +248,8 @@ impl Transaction {
     /// What a passed check was for. Any failure is forgotten: the next delivery is tried at once.
     async fn put_into_force(&mut self, stored: &StoredCheck, at: Sequence) -> Result<(), StoreError> {
         let id = stored.organization.to_string();
-        execute!(
-            self,
-            "UPDATE integrations
-             SET failures = 0, retry_at = 0, failure = NULL, failing_since = NULL, health = 'ok'
-             WHERE organization_id = $1",
-            &id
-        )?;
+        self.forget_failure(stored.organization).await?;
+        self.deliver_at_once(stored.organization).await?;
         if stored.check.purpose == Purpose::Test {
             return Ok(());
         }

@@ -35,6 +35,12 @@ impl Bell {
 pub struct Doorbell(watch::Receiver<()>);
 
 impl Doorbell {
+    /// One that nobody rings.
+    #[cfg(test)]
+    pub(crate) fn never_rung() -> Doorbell {
+        Bell::new().listen()
+    }
+
     /// Waits for the next ring; for ever, once the store is gone.
     pub async fn rung(&mut self) {
         if self.0.changed().await.is_err() {

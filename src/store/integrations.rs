@@ -407,13 +407,13 @@ impl Transaction {
             self,
             "UPDATE integrations
              SET active = 0, revision = revision + 1, changed_by = $2, changed_at = $3,
-                 lease_owner = NULL, lease_expires_at = NULL, lease_token = lease_token + 1,
-                 failures = 0, retry_at = 0, failure = NULL, failing_since = NULL, health = 'ok'
+                 lease_owner = NULL, lease_expires_at = NULL, lease_token = lease_token + 1, due_at = NULL
              WHERE organization_id = $1",
             organization.to_string(),
             changed_by,
             self.clock.now().as_millis()
         )?;
+        self.forget_failure(organization).await?;
         if removed {
             execute!(
                 self,

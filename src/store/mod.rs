@@ -3,11 +3,13 @@
 
 mod access_checks;
 mod check_runs;
+mod claims;
 mod credentials;
 mod database;
 mod deliveries;
 mod doorbell;
 mod error;
+mod expiry;
 mod ingestion;
 mod integrations;
 mod invitations;
@@ -41,8 +43,9 @@ use ingestion::Ingestion;
 
 pub use access_checks::{AccessCheck, NewCheck, OpenedCheck};
 pub use check_runs::{CheckVerdict, ClaimedCheck};
+pub use claims::{Claim, DueBatch, Lane, Lease};
 pub use credentials::{ListedToken, ProducerAccess, TokenRefused, TokenScope};
-pub use deliveries::{AttemptResult, Claim, DueBatch, FinishedBatch, Lease};
+pub use deliveries::{AttemptResult, FinishedBatch};
 pub use doorbell::Doorbell;
 pub use error::StoreError;
 pub use integrations::{Integration, Refused, SwitchedOff};
@@ -127,9 +130,9 @@ impl Store {
 
     /// One process has a SQLite database: whatever is held when it opens was held by one that is gone.
     async fn release_what_a_dead_process_held(&self) -> Result<(), StoreError> {
+        self.release_dead_leases().await?;
         self.write(|tx| {
             async move {
-                execute!(tx, "UPDATE integrations SET lease_owner = NULL, lease_expires_at = NULL")?;
                 // The first condition is the partial index's, so that no other row is looked at.
                 execute!(
                     tx,

@@ -1,5 +1,11 @@
 //! Sealing: ended windows become batches, and so does what somebody asked for before its window's end. A batch's members
 //! never change after that, and it never crosses a window or a collection range.
+//!
+//! A record's time never runs back along the sequence. After the clock did, records are stamped with the time that it
+//! had reached, until it has caught up. Those that are far ahead for this reason are taken as stored now, and sealed
+//! with the window that now lies in: once in each window, so that they neither wait for hours nor come one by one.
+
+use std::time::Duration;
 
 use futures::FutureExt;
 
@@ -12,6 +18,10 @@ use crate::domain::window::{SealSpread, Window, WindowLength};
 
 /// A batch holds at most this many bytes of records; a longer window is split.
 const BATCH_BYTES: i64 = 64 * 1024 * 1024;
+/// A record that was stored in a time so far ahead counts as stored now.
+const FAR_AHEAD: Duration = Duration::from_secs(5 * 60);
+/// What was asked for is looked for so often, should nobody ring.
+const LOOK_AGAIN: Duration = Duration::from_secs(10);
 /// One sealing transaction stays short.
 const BATCHES_PER_TRANSACTION: usize = 64;
 
@@ -31,14 +41,30 @@ struct UnsealedRow {
     compression: String,
 }
 
+/// Where something may be sealed.
+struct Unsealed {
+    due: Vec<OrganizationId>,
+    look_again_at: Timestamp,
+}
+
+/// The window that a run of records is sealed into, and how far the run may go.
+struct Slot {
+    window: Window,
+    has_ended: bool,
+    /// The last record that lies in the window, or in none that is over by then.
+    through: i64,
+}
+
 impl Store {
-    /// Turns the ended windows of every organization into batches, and rings if there are any.
+    /// Turns the ended windows of every organization into batches, and rings if there are any. Gives when to look
+    /// again: before that nothing is due, unless somebody asks for it.
     ///
     /// # Errors
     /// The first organization's that could not be sealed; the others are sealed all the same.
-    pub async fn seal(&self, spread: SealSpread) -> Result<(), StoreError> {
-        let mut outcome = Ok(());
-        for organization in self.organizations_with_ended_windows(spread).await? {
+    pub async fn seal(&self, spread: SealSpread) -> Result<Timestamp, StoreError> {
+        let unsealed = self.organizations_with_ended_windows(spread).await?;
+        let mut outcome = Ok(unsealed.look_again_at);
+        for organization in unsealed.due {
             if let Err(error) = self.seal_all_of(organization, spread).await {
                 outcome = outcome.and(Err(error));
             }
@@ -59,10 +85,8 @@ impl Store {
     }
 
     /// Windows divide the hour, so they are multiples of their length since the Unix epoch.
-    async fn organizations_with_ended_windows(
-        &self,
-        spread: SealSpread,
-    ) -> Result<Vec<OrganizationId>, StoreError> {
+    async fn organizations_with_ended_windows(&self, spread: SealSpread) -> Result<Unsealed, StoreError> {
+        let now = self.clock.now();
         let ended = self
             .read(move |tx| {
                 async move {
@@ -82,25 +106,29 @@ impl Store {
                            AND (s.cut IS NULL OR record.sequence <= s.cut)
                            AND COALESCE(r.last_sequence, o.last_sequence) > i.sealed_through
                            AND ((record.recorded_at / (i.window_minutes * 60000) + 1) * i.window_minutes * 60000 <= $1
-                                OR record.sequence <= i.deliver_through)
+                                OR record.sequence <= i.deliver_through OR record.recorded_at > $2)
                          GROUP BY i.organization_id, i.window_minutes ORDER BY i.organization_id",
-                        tx.clock.now().as_millis()
+                        now.as_millis(),
+                        (now + FAR_AHEAD).as_millis()
                     )
                 }
                 .boxed()
             })
             .await?;
-        let now = self.clock.now();
-        let mut due = Vec::new();
+        let next_minute = Window::containing(now, WindowLength::SHORTEST).end();
+        let mut unsealed = Unsealed { due: Vec::new(), look_again_at: next_minute.min(now + LOOK_AGAIN) };
         for (id, recorded_at, minutes, asked_for) in ended {
             let organization: OrganizationId = parse("integrations.organization_id", &id)?;
             let length: WindowLength = parse("integrations.window_minutes", &minutes.to_string())?;
-            let window = Window::containing(Timestamp::from_millis(recorded_at), length);
-            if asked_for == 1 || window.end() + spread.offset(organization, length) <= now {
-                due.push(organization);
+            let recorded_at = Timestamp::from_millis(recorded_at);
+            let due_at = Window::containing(recorded_at, length).end() + spread.offset(organization, length);
+            if asked_for == 1 || is_far_ahead(recorded_at, now) || due_at <= now {
+                unsealed.due.push(organization);
+            } else {
+                unsealed.look_again_at = unsealed.look_again_at.min(due_at);
             }
         }
-        Ok(due)
+        Ok(unsealed)
     }
 
     async fn seal_organization(
@@ -138,14 +166,19 @@ impl Transaction {
     ) -> Result<bool, StoreError> {
         let Some(unsealed) = self.first_unsealed(organization).await? else { return Ok(false) };
         let length: WindowLength = parse("window_minutes", &unsealed.window_minutes.to_string())?;
-        let window = Window::containing(Timestamp::from_millis(unsealed.recorded_at), length);
-        let has_ended = window.end() + spread.offset(organization, length) <= now;
-        let furthest = if has_ended { unsealed.last_sequence } else { unsealed.deliver_through };
-        let furthest = furthest.min(unsealed.last_sequence).min(unsealed.cut.unwrap_or(i64::MAX));
+        let offset = spread.offset(organization, length);
+        let Slot { window, has_ended, through } =
+            if is_far_ahead(Timestamp::from_millis(unsealed.recorded_at), now) {
+                self.slot_of_now(organization, &unsealed, length, offset, now).await?
+            } else {
+                self.slot_by_time(organization, &unsealed, length, offset, now).await?
+            };
+        let furthest = if has_ended { through } else { through.min(unsealed.deliver_through) };
+        let furthest = furthest.min(unsealed.cut.unwrap_or(i64::MAX));
         if furthest < unsealed.first_sequence {
             return Ok(false);
         }
-        let (last, running) = self.last_of_batch(organization, &unsealed, &window, furthest).await?;
+        let (last, running) = self.last_of_batch(organization, &unsealed, furthest).await?;
         execute!(
             self,
             "INSERT INTO batches (id, organization_id, range_id, window_start, window_minutes, first_sequence,
@@ -166,9 +199,10 @@ impl Transaction {
         )?;
         execute!(
             self,
-            "UPDATE integrations SET sealed_through = $2 WHERE organization_id = $1",
+            "UPDATE integrations SET sealed_through = $2, due_at = COALESCE(due_at, $3) WHERE organization_id = $1",
             organization.to_string(),
-            last
+            last,
+            now.as_millis()
         )?;
         Ok(true)
     }
@@ -199,15 +233,15 @@ impl Transaction {
         )
     }
 
-    /// The last record that belongs into the batch, and the running total with it: up to `furthest`, within the window
-    /// and the batch's size, but always at least one record.
-    async fn last_of_batch(
+    async fn slot_by_time(
         &mut self,
         organization: OrganizationId,
         unsealed: &UnsealedRow,
-        window: &Window,
-        furthest: i64,
-    ) -> Result<(i64, i64), StoreError> {
+        length: WindowLength,
+        offset: Duration,
+        now: Timestamp,
+    ) -> Result<Slot, StoreError> {
+        let window = Window::containing(Timestamp::from_millis(unsealed.recorded_at), length);
         // Time never runs back along the sequence, so the index by time finds the window's last record at once.
         let (in_window,) = fetch_one!(
             self,
@@ -217,8 +251,49 @@ impl Transaction {
             organization.to_string(),
             window.end().as_millis(),
         )?;
+        Ok(Slot {
+            window,
+            has_ended: window.end() + offset <= now,
+            through: in_window.min(unsealed.last_sequence),
+        })
+    }
+
+    /// For records that are far ahead: the window of now, as if it had ended, unless something was sealed in it already.
+    async fn slot_of_now(
+        &mut self,
+        organization: OrganizationId,
+        unsealed: &UnsealedRow,
+        length: WindowLength,
+        offset: Duration,
+        now: Timestamp,
+    ) -> Result<Slot, StoreError> {
+        let window = Window::containing(now, length);
+        let sealed = fetch_optional!(
+            self,
+            (i64,),
+            "SELECT sealed_at FROM batches WHERE organization_id = $1 AND sealed_at <= $2
+             ORDER BY first_sequence DESC LIMIT 1",
+            organization.to_string(),
+            now.as_millis()
+        )?;
+        let is_first = sealed.is_none_or(|(at,)| at < window.start().as_millis());
+        Ok(Slot {
+            window,
+            has_ended: is_first && window.start() + offset <= now,
+            through: unsealed.last_sequence,
+        })
+    }
+
+    /// The last record that belongs into the batch, and the running total with it: up to `furthest` and within the
+    /// batch's size, but always at least one record.
+    async fn last_of_batch(
+        &mut self,
+        organization: OrganizationId,
+        unsealed: &UnsealedRow,
+        furthest: i64,
+    ) -> Result<(i64, i64), StoreError> {
         let most = unsealed.bytes_before + BATCH_BYTES;
-        let mut last = in_window.min(furthest);
+        let mut last = furthest;
         let mut running = self.running_bytes(organization, last).await?;
         if running > most {
             (last, running) = self.last_within(organization, unsealed.first_sequence, last, most).await?;
@@ -263,4 +338,8 @@ impl Transaction {
         )?;
         Ok(total)
     }
+}
+
+fn is_far_ahead(recorded_at: Timestamp, now: Timestamp) -> bool {
+    recorded_at > now + FAR_AHEAD
 }

@@ -221,11 +221,12 @@ impl Transaction {
         // A check that is under way is superseded: it would change what is being stopped.
         execute!(
             self,
-            "UPDATE integrations SET revision = revision + 1, deliver_through = $2, retry_at = 0
+            "UPDATE integrations SET revision = revision + 1, deliver_through = $2
              WHERE organization_id = $1",
             organization.to_string(),
             cut.get()
         )?;
+        self.deliver_at_once(organization).await?;
         self.connection.ring_elsewhere().await?;
         Ok(())
     }
@@ -327,15 +328,15 @@ impl Transaction {
         Ok(())
     }
 
-    /// A try has begun or a file has landed: whoever waits for the last one waits on.
-    pub(super) async fn note_progress(&mut self, organization: OrganizationId) -> Result<(), StoreError> {
-        execute!(
+    /// A try has begun or a file has landed: whoever waits for the last one waits on. Gives whether anybody does.
+    pub(super) async fn note_progress(&mut self, organization: OrganizationId) -> Result<bool, StoreError> {
+        let waiting = execute!(
             self,
             "UPDATE stops SET progress_at = $2 WHERE organization_id = $1",
             organization.to_string(),
             self.clock.now().as_millis()
         )?;
-        Ok(())
+        Ok(waiting > 0)
     }
 
     pub(super) async fn stop(&mut self, organization: OrganizationId) -> Result<Option<Stop>, StoreError> {
@@ -395,10 +396,11 @@ impl Transaction {
         }
         execute!(
             self,
-            "UPDATE integrations SET deliver_through = $2, retry_at = 0 WHERE organization_id = $1",
+            "UPDATE integrations SET deliver_through = $2 WHERE organization_id = $1",
             organization.to_string(),
             locked.last_sequence
         )?;
+        self.deliver_at_once(organization).await?;
         self.connection.ring_elsewhere().await?;
         Ok(true)
     }
@@ -406,13 +408,12 @@ impl Transaction {
     async fn try_again(&mut self, user: UserId, organization: OrganizationId) -> Result<bool, Refused> {
         let locked = self.lock_organization(organization).await?.ok_or(Refused::NotAnOwner)?;
         self.require_manager(&locked, user).await?;
-        let waiting = execute!(
-            self,
-            "UPDATE integrations SET retry_at = 0
-             WHERE organization_id = $1 AND configured = 1 AND failing_since IS NOT NULL",
-            organization.to_string()
-        )?;
+        self.hold_integration(organization).await?;
+        if self.integration(locked.organization.clone()).await?.failure.is_none() {
+            return Ok(false);
+        }
+        self.deliver_at_once(organization).await?;
         self.connection.ring_elsewhere().await?;
-        Ok(waiting == 1)
+        Ok(true)
     }
 }

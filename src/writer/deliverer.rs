@@ -8,11 +8,10 @@ use super::Writer;
 use super::encode::{Encoded, Encoder, content_size};
 use crate::aws::{AssumedRole, Object, Written};
 use crate::domain::access_check::Stage;
-use crate::domain::clock::Timestamp;
 use crate::domain::failure::{Cause, Failure};
 use crate::domain::object_key::{BatchName, ObjectKey, content_type};
 use crate::domain::sequence::Sequence;
-use crate::store::{AttemptResult, Claim, DueBatch, FinishedBatch, Page, StoreError};
+use crate::store::{AttemptResult, Claim, DueBatch, FinishedBatch, Lane, Page, StoreError};
 
 /// A try, from reading its records to S3's answer, gets so long.
 const TRY: Duration = Duration::from_secs(300);
@@ -27,24 +26,24 @@ impl Writer {
     /// Delivers the batch of a claim. What goes wrong on our own side is booked with the time of the next try, as far
     /// as the store still takes it: what fails again and again must not be claimed again and again. Otherwise the
     /// lease ends by itself.
-    pub(super) async fn deliver(self, claim: Claim) -> Result<(), StoreError> {
-        let Err(error) = self.try_to_deliver(&claim).await else { return Ok(()) };
+    pub(super) async fn deliver(self, claim: Claim, lane: Lane) -> Result<(), StoreError> {
+        let Err(error) = self.try_to_deliver(&claim, lane).await else { return Ok(()) };
         let cause = match &error {
             StoreError::Corrupt { .. } => Cause::RecordsUnreadable,
             _ => Cause::StoreFailed,
         };
         let failure = Failure { stage: Stage::Write, cause, aws: None };
-        let retry_at = self.retry_at(&failure, &claim);
-        self.store.put_off(claim.lease, failure, retry_at).await?;
+        self.store.put_off(claim.lease, failure).await?;
+        self.store.expire(claim.lease.organization, self.settings.hold).await?;
         Err(error)
     }
 
-    async fn try_to_deliver(&self, claim: &Claim) -> Result<(), StoreError> {
+    async fn try_to_deliver(&self, claim: &Claim, lane: Lane) -> Result<(), StoreError> {
         let deadline = Instant::now() + TRY;
         let batch = &claim.batch;
         let records = (batch.last.get() - batch.first.get() + 1).unsigned_abs();
         let size = content_size(records, batch.bytes);
-        let Some(_room) = self.memory.take(size).await else {
+        let Some(_room) = self.memory.take(lane, size).await else {
             return self.store.step_back(claim.lease, self.clock.now() + ANOTHER_FIRST).await;
         };
         let encoded = self.encode(claim, size).await?;
@@ -56,9 +55,11 @@ impl Writer {
             Ok(result) => result,
             Err(_) => self.failed(claim, Failure { stage: Stage::Write, cause: Cause::Timeout, aws: None }),
         };
+        let has_failed = matches!(result, AttemptResult::Failed { .. });
         self.store.finish_attempt(FinishedBatch { lease, batch, attempt, result }).await?;
-        // The organization's next batch may be due.
-        self.store.ring();
+        if has_failed {
+            self.store.expire(lease.organization, self.settings.hold).await?;
+        }
         Ok(())
     }
 
@@ -86,13 +87,7 @@ impl Writer {
     fn failed(&self, claim: &Claim, failure: Failure) -> AttemptResult {
         let organization = claim.lease.organization;
         tracing::warn!(%organization, batch = %claim.batch.id, ?failure, "delivery failed");
-        let retry_at = self.retry_at(&failure, claim);
-        AttemptResult::Failed { failure, retry_at }
-    }
-
-    fn retry_at(&self, failure: &Failure, claim: &Claim) -> Timestamp {
-        let failures = claim.failures.saturating_add(1);
-        self.clock.now() + failure.schedule().delay(failures, self.entropy.fraction())
+        AttemptResult::Failed { failure, let_in_at: self.aws.let_in_at() }
     }
 
     async fn encode(&self, claim: &Claim, size: u64) -> Result<Encoded, StoreError> {

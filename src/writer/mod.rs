@@ -4,10 +4,12 @@
 //! likes, by the doorbell or by the tick, in any number of processes. No transaction is open while AWS is asked.
 
 mod checker;
+mod clock_watch;
 mod deliverer;
 mod driver;
 mod encode;
 mod memory;
+mod sealer;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,16 +19,31 @@ use tokio_util::sync::CancellationToken;
 use crate::aws::Aws;
 use crate::domain::clock::{Clock, Entropy};
 use crate::domain::window::SealSpread;
-use crate::store::{Store, StoreError};
+use crate::store::{Lane, Store, StoreError};
+use clock_watch::ClockWatch;
 use deliverer::LEASE;
 use driver::Pace;
 use memory::Memory;
+use sealer::SealTimer;
 
 /// How often work is looked for when nobody rings.
 const TICK: Duration = Duration::from_secs(1);
 const UPKEEP: Duration = Duration::from_secs(60);
-/// How many organizations are delivered for, and how many checks run, at once.
-const AT_ONCE: usize = 8;
+const CHECKS: Pace = Pace { tick: TICK, at_once: 8, patience: Duration::from_secs(5), at_most: 64 };
+/// One that does not answer in time makes room for another: 999 buckets that hang don't hold up the 1,000th.
+const DELIVERIES: Pace = Pace { tick: TICK, at_once: 16, patience: Duration::from_secs(3), at_most: 256 };
+/// What failed before gets fewer turns, and none of the others'.
+const FAILING_DELIVERIES: Pace =
+    Pace { tick: TICK, at_once: 8, patience: Duration::from_secs(3), at_most: 64 };
+
+/// What the operator (or the demo) decides about the work in the background.
+#[derive(Clone, Copy, Debug)]
+pub struct WriterSettings {
+    /// How long after their windows batches are sealed.
+    pub seal_spread: SealSpread,
+    /// How long records are held that can't be delivered.
+    pub hold: Duration,
+}
 
 /// The background work of one process. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -35,7 +52,7 @@ pub struct Writer {
     aws: Arc<Aws>,
     clock: Clock,
     entropy: Entropy,
-    seal_spread: SealSpread,
+    settings: WriterSettings,
     memory: Memory,
     /// Names this process in leases.
     owner: String,
@@ -48,25 +65,45 @@ impl Writer {
         aws: Arc<Aws>,
         clock: Clock,
         entropy: Entropy,
-        seal_spread: SealSpread,
+        settings: WriterSettings,
     ) -> Writer {
         let owner = format!("writer-{}", hex::encode(entropy.bytes::<8>()));
-        Writer { store, aws, clock, entropy, seal_spread, memory: Memory::new(), owner }
+        Writer { store, aws, clock, entropy, settings, memory: Memory::new(), owner }
     }
 
     /// Works until told to stop; what is in flight then is finished first.
     pub async fn run(self, stop: CancellationToken) {
         let (store, stop) = (&self.store, &stop);
-        let pace = Pace { tick: TICK, at_once: AT_ONCE };
+        let bell = || store.doorbell();
         let run_check = |check| self.clone().run_check(check, stop.clone());
-        let deliver = |claim| self.clone().deliver(claim);
-        let owner = || self.owner.clone();
+        let claim = |lane| store.claim(self.owner.clone(), LEASE, lane);
+        let deliver = |lane| {
+            let writer = self.clone();
+            move |claim| writer.clone().deliver(claim, lane)
+        };
+        let (seal_timer, clock_watch) = (SealTimer::default(), ClockWatch::default());
         tokio::join!(
-            driver::claim_and_do("access checks", store, pace, stop, || store.claim_check(), run_check),
-            driver::step("sealing", store, TICK, stop, || store.seal(self.seal_spread)),
-            driver::claim_and_do("deliveries", store, pace, stop, || store.claim(owner(), LEASE), deliver),
-            driver::step("stops", store, TICK, stop, || store.end_stops()),
-            driver::step("upkeep", store, UPKEEP, stop, || self.tidy()),
+            driver::claim_and_do("access checks", bell(), CHECKS, stop, || store.claim_check(), run_check),
+            driver::step("sealing", bell(), TICK, stop, |woken| self.seal(&seal_timer, woken)),
+            driver::claim_and_do(
+                "deliveries",
+                bell(),
+                DELIVERIES,
+                stop,
+                || claim(Lane::Healthy),
+                deliver(Lane::Healthy)
+            ),
+            driver::claim_and_do(
+                "failing deliveries",
+                bell(),
+                FAILING_DELIVERIES,
+                stop,
+                || claim(Lane::Failing),
+                deliver(Lane::Failing)
+            ),
+            driver::step("stops", bell(), TICK, stop, |_| store.end_stops()),
+            driver::step("the clock", bell(), TICK, stop, |_| self.watch_clock(&clock_watch)),
+            driver::step("upkeep", bell(), UPKEEP, stop, |_| self.tidy()),
         );
     }
 

@@ -38,6 +38,11 @@ pub async fn finish(
     books.store.finish_attempt(finished).await.unwrap()
 }
 
+pub fn failed(cause: Cause) -> AttemptResult {
+    let stage = if cause.is_denial() { Stage::AssumeRole } else { Stage::Write };
+    AttemptResult::Failed { failure: Failure { stage, cause, aws: None }, let_in_at: None }
+}
+
 pub fn written() -> AttemptResult {
     AttemptResult::Written { request_id: Some("R1".to_owned()) }
 }
@@ -114,9 +119,7 @@ async fn a_failure_waits_for_its_schedule_and_a_passed_check_ends_the_wait(books
     books.seal().await;
     let claim = books.claim().await.unwrap();
     let attempt = start(&books, &claim).await.unwrap();
-    let failure = Failure { stage: Stage::Write, cause: Cause::WriteDenied, aws: None };
-    let retry_at = books.clock.now() + Duration::from_secs(3600);
-    assert!(finish(&books, &claim, attempt, AttemptResult::Failed { failure, retry_at }).await);
+    assert!(finish(&books, &claim, attempt, failed(Cause::WriteDenied)).await);
     let integration = books.integration().await;
     assert_eq!(integration.health, Health::ActionNeeded);
     assert_eq!(integration.failure.unwrap().0.cause, Cause::WriteDenied);

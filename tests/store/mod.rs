@@ -20,13 +20,16 @@ macro_rules! on_both_engines {
 }
 
 mod appending;
+mod claiming;
 mod delivering;
+mod expiring;
 mod integrating;
 mod levels;
 mod linking;
 mod opening;
 mod overview;
 mod plans;
+mod running_back;
 mod sharing;
 mod signing_in;
 mod statements;
@@ -46,7 +49,7 @@ use trailpost::domain::organization::{Organization, Plan};
 use trailpost::domain::submission::SubmittedRecord;
 use trailpost::domain::user::User;
 use trailpost::domain::window::{SealSpread, WindowLength};
-use trailpost::store::{CheckVerdict, Claim, Integration, NewCheck, Opening, Store};
+use trailpost::store::{CheckVerdict, Claim, Integration, Lane, NewCheck, Opening, Store};
 
 use crate::support::EVERYTHING;
 use crate::support::database::{Engine, TestDatabase};
@@ -116,6 +119,19 @@ impl Books {
         ended.unwrap()
     }
 
+    /// One more active organization of the same owner's.
+    pub async fn tenant(&self, name: &str) -> Organization {
+        let tenant = self.store.create_organization(name.parse().unwrap(), Plan::Enterprise).await.unwrap();
+        self.store.add_member(tenant.id, self.owner.id, Role::Owner).await.unwrap();
+        let revision = self.store.integration(tenant.id).await.unwrap().unwrap().revision;
+        let enable = self.asking(Purpose::Enable, Some(settings("acme-audit-logs")), revision);
+        self.store.open_check(NewCheck { organization: tenant.id, ..enable }).await.unwrap();
+        let claimed = self.store.claim_check().await.unwrap().unwrap();
+        let ended = self.store.finish_check(&claimed, Checklist::default(), CheckVerdict::Passed);
+        assert_eq!(ended.await.unwrap(), Some(CheckState::Passed));
+        tenant
+    }
+
     pub async fn enable(&self) {
         assert_eq!(self.pass(Purpose::Enable, Some(settings("acme-audit-logs"))).await, CheckState::Passed);
     }
@@ -139,8 +155,16 @@ impl Books {
         batches().await - before
     }
 
+    /// Claims whatever is due.
     pub async fn claim(&self) -> Option<Claim> {
-        self.store.claim("test".to_owned(), LEASE).await.unwrap()
+        match self.claim_in(Lane::Healthy).await {
+            Some(claim) => Some(claim),
+            None => self.claim_in(Lane::Failing).await,
+        }
+    }
+
+    pub async fn claim_in(&self, lane: Lane) -> Option<Claim> {
+        self.store.claim("test".to_owned(), LEASE, lane).await.unwrap()
     }
 
     /// What seven days of the wall's clock would do: every link made so far is over.

@@ -1,14 +1,12 @@
 //! What the operator sees at a glance.
 
-use std::time::Duration;
-
-use trailpost::domain::access_check::{Purpose, Stage};
-use trailpost::domain::failure::{Cause, Failure};
+use trailpost::domain::access_check::Purpose;
+use trailpost::domain::failure::Cause;
 use trailpost::domain::integration::{Health, Situation};
 use trailpost::domain::organization::Plan;
-use trailpost::store::{AttemptResult, Overview};
+use trailpost::store::Overview;
 
-use super::delivering::{finish, start};
+use super::delivering::{failed, finish, start};
 use super::{Books, settings};
 
 on_both_engines! {
@@ -45,10 +43,7 @@ async fn an_overview_counts_what_is_failing_and_being_checked(books: Books) {
     books.seal().await;
     let claim = books.claim().await.unwrap();
     let attempt = start(&books, &claim).await.unwrap();
-    let failure = Failure { stage: Stage::AssumeRole, cause: Cause::AssumeRoleDenied, aws: None };
-    let retry_at = books.clock.now() + Duration::from_secs(60);
-    let failed = AttemptResult::Failed { failure, retry_at };
-    assert!(finish(&books, &claim, attempt, failed).await);
+    assert!(finish(&books, &claim, attempt, failed(Cause::AssumeRoleDenied)).await);
     let new = books.asking(Purpose::Update, Some(settings("b-bucket")), books.revision().await);
     books.store.open_check(new).await.unwrap();
     let overview = books.store.overview().await.unwrap();

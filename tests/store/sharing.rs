@@ -7,7 +7,7 @@ use trailpost::domain::access_check::Purpose;
 use trailpost::domain::caller::Caller;
 use trailpost::domain::organization::{Organization, Plan};
 use trailpost::domain::window::SealSpread;
-use trailpost::store::{AttemptResult, FinishedBatch, IngestError, Opening, Store};
+use trailpost::store::{AttemptResult, FinishedBatch, IngestError, Lane, Opening, Store};
 
 use super::{Books, key_of, submitted};
 use crate::support::database::{Engine, TestDatabase, new_database};
@@ -97,7 +97,7 @@ async fn two_writers_never_deliver_for_one_organization_at_once() {
     for _ in 0..20 {
         let claims = (0..8).map(|number| {
             let store = if number % 2 == 0 { &books.store } else { &other };
-            async move { store.claim(format!("writer {number}"), LEASE).await.unwrap() }
+            async move { store.claim(format!("writer {number}"), LEASE, Lane::Healthy).await.unwrap() }
         });
         let claims: Vec<_> = futures::future::join_all(claims).await.into_iter().flatten().collect();
         assert_eq!(claims.len(), 1, "one organization has something to deliver");
@@ -216,7 +216,7 @@ async fn is_waited_for(books: &Books) -> bool {
 }
 
 async fn deliver_one(store: &Store) {
-    let Some(claim) = store.claim("test".to_owned(), LEASE).await.unwrap() else { return };
+    let Some(claim) = store.claim("test".to_owned(), LEASE, Lane::Healthy).await.unwrap() else { return };
     let (lease, batch) = (claim.lease, claim.batch.id);
     let started =
         store.start_attempt(lease, batch, [7; 32], claim.settings.clone(), key_of(&claim)).await.unwrap();

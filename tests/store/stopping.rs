@@ -246,8 +246,7 @@ async fn trying_again_makes_a_failed_delivery_due(books: Books) {
     let started = books.store.start_attempt(lease, batch, [7; 32], claim.settings.clone(), key_of(&claim));
     let attempt = started.await.unwrap().unwrap();
     let failure = Failure { stage: Stage::Write, cause: Cause::WriteDenied, aws: None };
-    let retry_at = books.clock.now() + Duration::from_secs(3600);
-    let result = AttemptResult::Failed { failure, retry_at };
+    let result = AttemptResult::Failed { failure, let_in_at: None };
     books.store.finish_attempt(FinishedBatch { lease, batch, attempt, result }).await.unwrap();
     assert!(books.deliver().await.is_none(), "not before its time");
     assert!(again().await.unwrap());

@@ -7,8 +7,8 @@ use tokio::net::TcpListener;
 use trailpost::app::{App, AppConfig, DataFolder, WriterConfig};
 use trailpost::aws::AwsIdentity;
 use trailpost::domain::clock::{Clock, Entropy};
-use trailpost::domain::window::SealSpread;
 
+use super::WRITER;
 use crate::support::http_user::HttpUser;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -25,7 +25,7 @@ async fn it_answers_whether_it_lives_and_is_ready_and_nothing_else() {
     };
     let config = AppConfig {
         web: None,
-        writer: Some(WriterConfig { aws, seal_spread: SealSpread::None }),
+        writer: Some(WriterConfig { aws, settings: WRITER }),
         most_connections: NonZeroUsize::new(10).unwrap(),
     };
     let app = App::start(store.clone(), clock, entropy, config, listener).await;

@@ -17,13 +17,19 @@ use trailpost::domain::failure::Cause;
 use trailpost::domain::integration::{Health, TypedSettings};
 use trailpost::domain::membership::Role;
 use trailpost::domain::organization::{Organization, Plan};
+use trailpost::domain::retry::HOLD;
+use trailpost::domain::window::SealSpread;
 use trailpost::domain::window::WindowLength;
 use trailpost::store::NewCheck;
+use trailpost::writer::WriterSettings;
 
 use crate::support::bucket::delivered_records;
 use crate::support::http_user::enable;
 use crate::support::product::Product;
 use crate::support::{BUCKET, eventually, submission};
+
+/// Seals at once.
+const WRITER: WriterSettings = WriterSettings { seal_spread: SealSpread::None, hold: HOLD };
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_batch_that_can_not_be_read_is_booked_as_ours_and_stops_nobody_else() {

@@ -11,9 +11,10 @@ use trailpost::domain::credential::Password;
 use trailpost::domain::membership::Role;
 use trailpost::domain::organization::Plan;
 use trailpost::domain::user::User;
-use trailpost::domain::window::{SealSpread, WindowLength};
+use trailpost::domain::window::WindowLength;
 use trailpost::web::{Hosts, PublicUrl, TrustedProxies, WebConfig, hash_new_password};
 
+use super::WRITER;
 use crate::support::http_user::HttpUser;
 use crate::support::page::hidden_field;
 use crate::support::{BUCKET, ROLE_ARN, eventually};
@@ -59,7 +60,7 @@ impl Waiting {
                 default_window: WindowLength::default(),
                 shortcuts: Vec::new(),
             }),
-            writer: Some(WriterConfig { aws, seal_spread: SealSpread::None }),
+            writer: Some(WriterConfig { aws, settings: WRITER }),
             most_connections: NonZeroUsize::new(100).unwrap(),
         };
         let app = App::start(store, clock, entropy, config, listener).await;
