@@ -158,6 +158,7 @@ impl Demo {
             principal_arn: Some(world::OUR_PRINCIPAL.parse().expect("the demo’s principal is one")),
             trusted_proxies: TrustedProxies::default(),
             default_window: options.window,
+            hold: HOLD,
             shortcuts: shortcuts(&seeded),
         };
         // Whoever watches a demo waits for the window's end already.

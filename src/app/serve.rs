@@ -100,6 +100,7 @@ fn web(config: &Config, address: SocketAddr) -> Result<WebConfig, StartError> {
         principal_arn: config.principal_arn().cloned(),
         trusted_proxies: config.server().trusted_proxies().clone(),
         default_window: config.window(),
+        hold: HOLD,
         shortcuts: Vec::new(),
     })
 }

@@ -266,6 +266,18 @@ impl Transaction {
         Ok(())
     }
 
+    /// Takes the rows of an organization and its integration for a user who may manage audit logs.
+    pub(super) async fn hold_as_manager(
+        &mut self,
+        organization: OrganizationId,
+        user: UserId,
+    ) -> Result<LockedOrganization, Refused> {
+        let locked = self.lock_organization(organization).await?.ok_or(Refused::NotAnOwner)?;
+        self.require_manager(&locked, user).await?;
+        self.hold_integration(organization).await?;
+        Ok(locked)
+    }
+
     async fn switch_off(
         &mut self,
         caller: &Caller,
@@ -274,9 +286,7 @@ impl Transaction {
         revision: Revision,
         switch_off: SwitchOff,
     ) -> Result<SwitchedOff, Refused> {
-        let mut locked = self.lock_organization(organization).await?.ok_or(Refused::NotAnOwner)?;
-        self.require_manager(&locked, user).await?;
-        self.hold_integration(organization).await?;
+        let mut locked = self.hold_as_manager(organization, user).await?;
         let integration = self.integration(locked.organization.clone()).await?;
         if integration.revision != revision {
             return Err(Refused::Stale);

@@ -5,11 +5,12 @@ use futures::FutureExt;
 
 use super::database::{fetch_all, fetch_one, fetch_optional, parse};
 use super::integrations::from_json;
-use super::transaction::Transaction;
+use super::transaction::{Transaction, sequence};
 use super::{Store, StoreError};
 use crate::domain::clock::Timestamp;
 use crate::domain::failure::Failure;
 use crate::domain::id::{BatchId, OrganizationId};
+use crate::domain::sequence::Sequence;
 use crate::domain::window::{Window, WindowLength};
 
 /// What is pending and what was last delivered.
@@ -19,6 +20,8 @@ pub struct DeliveryStatus {
     pub pending_records: u64,
     /// Their bytes.
     pub pending_bytes: u64,
+    /// When the oldest batch was sealed that is not delivered: how long records are held counts from here.
+    pub held_since: Option<Timestamp>,
     /// The newest delivered file.
     pub last_delivery: Option<DeliveryRow>,
 }
@@ -30,6 +33,10 @@ pub struct DeliveryRow {
     pub id: BatchId,
     /// The window its records were stored in.
     pub window: Window,
+    /// The first record.
+    pub first: Sequence,
+    /// The last record.
+    pub last: Sequence,
     /// How many records.
     pub records: u64,
     /// Bytes of records.
@@ -38,6 +45,8 @@ pub struct DeliveryRow {
     pub state: BatchState,
     /// When it left the state `sealed`.
     pub finished_at: Option<Timestamp>,
+    /// The bucket it was delivered to.
+    pub bucket: Option<String>,
     /// The key it was delivered under.
     pub object_key: Option<String>,
     /// Its tries, oldest first.
@@ -74,6 +83,10 @@ impl std::str::FromStr for BatchState {
 /// One try of a delivery.
 #[derive(Clone, Debug)]
 pub struct DeliveryAttempt {
+    /// Where it was to be written.
+    pub bucket: String,
+    /// Under which key.
+    pub object_key: String,
     /// When it started.
     pub started_at: Timestamp,
     /// When it ended; none while it is under way, or if its process died.
@@ -91,16 +104,21 @@ struct BatchRow {
     id: String,
     window_start: i64,
     window_minutes: i64,
+    first_sequence: i64,
+    last_sequence: i64,
     records: i64,
     bytes: i64,
     state: String,
     finished_at: Option<i64>,
+    bucket: Option<String>,
     object_key: Option<String>,
 }
 
 #[derive(sqlx::FromRow)]
 struct AttemptRow {
     batch_id: String,
+    bucket: String,
+    object_key: String,
     started_at: i64,
     finished_at: Option<i64>,
     result: String,
@@ -131,6 +149,14 @@ impl DeliveryRow {
             Landing::No
         }
     }
+
+    /// Whether a try was never answered and went elsewhere than the batch did in the end, because the settings were
+    /// updated meanwhile: a file may be there too, or still appear.
+    pub fn is_stray(&self, attempt: &DeliveryAttempt) -> bool {
+        let went_to = (attempt.bucket.as_str(), attempt.object_key.as_str());
+        let delivered = self.bucket.as_deref().zip(self.object_key.as_deref());
+        attempt.finished_at.is_none() && delivered.is_some_and(|delivered| delivered != went_to)
+    }
 }
 
 impl DeliveryAttempt {
@@ -147,10 +173,13 @@ impl TryFrom<BatchRow> for DeliveryRow {
         Ok(DeliveryRow {
             id: parse("batches.id", &row.id)?,
             window: Window::containing(Timestamp::from_millis(row.window_start), length),
+            first: sequence("batches.first_sequence", row.first_sequence)?,
+            last: sequence("batches.last_sequence", row.last_sequence)?,
             records: row.records.unsigned_abs(),
             bytes: row.bytes.unsigned_abs(),
             state: parse("batches.state", &row.state)?,
             finished_at: row.finished_at.map(Timestamp::from_millis),
+            bucket: row.bucket,
             object_key: row.object_key,
             attempts: Vec::new(),
         })
@@ -162,6 +191,8 @@ impl TryFrom<AttemptRow> for DeliveryAttempt {
 
     fn try_from(row: AttemptRow) -> Result<DeliveryAttempt, StoreError> {
         Ok(DeliveryAttempt {
+            bucket: row.bucket,
+            object_key: row.object_key,
             started_at: Timestamp::from_millis(row.started_at),
             finished_at: row.finished_at.map(Timestamp::from_millis),
             already_there: row.result == "already_there",
@@ -198,11 +229,12 @@ impl Store {
     pub async fn delivery_status(&self, organization: OrganizationId) -> Result<DeliveryStatus, StoreError> {
         self.read(move |tx| {
             async move {
-                let (sealed_records, sealed_bytes) = tx.sealed_totals(organization).await?;
+                let (sealed_records, sealed_bytes, held_since) = tx.sealed_totals(organization).await?;
                 let (unsealed_records, unsealed_bytes) = tx.unsealed_totals(organization).await?;
                 Ok(DeliveryStatus {
                     pending_records: (sealed_records + unsealed_records).unsigned_abs(),
                     pending_bytes: (sealed_bytes + unsealed_bytes).unsigned_abs(),
+                    held_since: held_since.map(Timestamp::from_millis),
                     last_delivery: tx.last_delivery(organization).await?,
                 })
             }
@@ -222,11 +254,14 @@ impl Store {
 }
 
 impl Transaction {
-    async fn sealed_totals(&mut self, organization: OrganizationId) -> Result<(i64, i64), StoreError> {
+    async fn sealed_totals(
+        &mut self,
+        organization: OrganizationId,
+    ) -> Result<(i64, i64, Option<i64>), StoreError> {
         fetch_one!(
             self,
-            (i64, i64),
-            "SELECT CAST(COALESCE(SUM(records), 0) AS BIGINT), CAST(COALESCE(SUM(bytes), 0) AS BIGINT)
+            (i64, i64, Option<i64>),
+            "SELECT CAST(COALESCE(SUM(records), 0) AS BIGINT), CAST(COALESCE(SUM(bytes), 0) AS BIGINT), MIN(sealed_at)
              FROM batches WHERE organization_id = $1 AND state = 'sealed'",
             organization.to_string()
         )
@@ -243,7 +278,8 @@ impl Transaction {
         fetch_optional!(
             self,
             BatchRow,
-            "SELECT id, window_start, window_minutes, records, bytes, state, finished_at, object_key
+            "SELECT id, window_start, window_minutes, first_sequence, last_sequence, records, bytes, state, finished_at,
+                    bucket, object_key
              FROM batches WHERE organization_id = $1 AND state = 'delivered'
              ORDER BY first_sequence DESC LIMIT 1",
             organization.to_string()
@@ -260,7 +296,8 @@ impl Transaction {
         let mut deliveries = fetch_all!(
             self,
             BatchRow,
-            "SELECT id, window_start, window_minutes, records, bytes, state, finished_at, object_key
+            "SELECT id, window_start, window_minutes, first_sequence, last_sequence, records, bytes, state, finished_at,
+                    bucket, object_key
              FROM batches WHERE organization_id = $1 ORDER BY first_sequence DESC LIMIT $2",
             organization.to_string(),
             i64::from(limit)
@@ -271,7 +308,7 @@ impl Transaction {
         let attempts = fetch_all!(
             self,
             AttemptRow,
-            "SELECT a.batch_id, a.started_at, a.finished_at, a.result, a.failure, a.request_id
+            "SELECT a.batch_id, a.bucket, a.object_key, a.started_at, a.finished_at, a.result, a.failure, a.request_id
              FROM delivery_attempts a
              JOIN (SELECT id FROM batches WHERE organization_id = $1 ORDER BY first_sequence DESC LIMIT $2) AS shown
                ON shown.id = a.batch_id

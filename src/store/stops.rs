@@ -133,11 +133,12 @@ impl Store {
         .await
     }
 
-    /// Ends every stop that can be ended: what was to be delivered first is delivered, or makes no progress.
+    /// Ends every stop that can be ended: what was to be delivered first is delivered, or makes no progress. Nothing
+    /// could make any before the writer was there, which is since `awake_since`.
     ///
     /// # Errors
     /// The first organization's that could not be looked at; the others are looked at all the same.
-    pub async fn end_stops(&self) -> Result<(), StoreError> {
+    pub async fn end_stops(&self, awake_since: Timestamp) -> Result<(), StoreError> {
         let waiting = self
             .read(|tx| {
                 async move {
@@ -150,7 +151,8 @@ impl Store {
         for (organization,) in waiting {
             let ended = match parse("stops.organization_id", &organization) {
                 Ok(organization) => {
-                    self.write(move |tx| async move { tx.end_stop(organization).await }.boxed()).await
+                    self.write(move |tx| async move { tx.end_stop(organization, awake_since).await }.boxed())
+                        .await
                 }
                 Err(error) => Err(error),
             };
@@ -191,9 +193,7 @@ impl Transaction {
         revision: Revision,
         switch_off: SwitchOff,
     ) -> Result<(), Refused> {
-        let mut locked = self.lock_organization(organization).await?.ok_or(Refused::NotAnOwner)?;
-        self.require_manager(&locked, user).await?;
-        self.hold_integration(organization).await?;
+        let mut locked = self.hold_as_manager(organization, user).await?;
         let integration = self.integration(locked.organization.clone()).await?;
         // A double click joins what the first one asked for.
         if integration.stop.as_ref().is_some_and(|stop| stop.switch_off == switch_off) {
@@ -238,9 +238,7 @@ impl Transaction {
         organization: OrganizationId,
         revision: Revision,
     ) -> Result<bool, Refused> {
-        let mut locked = self.lock_organization(organization).await?.ok_or(Refused::NotAnOwner)?;
-        self.require_manager(&locked, user).await?;
-        self.hold_integration(organization).await?;
+        let mut locked = self.hold_as_manager(organization, user).await?;
         let Some(row) = self.stop_row(organization).await? else { return Ok(false) };
         // Another stop than the one that the page showed is not this page's to end.
         if self.integration(locked.organization.clone()).await?.revision != revision {
@@ -251,7 +249,11 @@ impl Transaction {
         Ok(true)
     }
 
-    async fn end_stop(&mut self, organization: OrganizationId) -> Result<(), StoreError> {
+    async fn end_stop(
+        &mut self,
+        organization: OrganizationId,
+        awake_since: Timestamp,
+    ) -> Result<(), StoreError> {
         let Some(mut locked) = self.lock_organization(organization).await? else { return Ok(()) };
         self.hold_integration(organization).await?;
         let Some(row) = self.stop_row(organization).await? else { return Ok(()) };
@@ -260,7 +262,7 @@ impl Transaction {
             let switch_off: SwitchOff = parse("stops.action", &row.action)?;
             let settings = self.settings_in_force(organization).await?;
             self.switch_off_now(&mut locked, &caller, &settings, switch_off).await?;
-        } else if self.is_without_progress(organization, &row).await? {
+        } else if self.is_without_progress(organization, &row, awake_since).await? {
             let reason = format!("Nothing could be delivered for two minutes; {} had asked", row.asker()?);
             self.give_up(&mut locked, &Caller::trailpost(), &row, reason).await?;
         }
@@ -272,6 +274,7 @@ impl Transaction {
         &mut self,
         organization: OrganizationId,
         row: &StopRow,
+        awake_since: Timestamp,
     ) -> Result<bool, StoreError> {
         let now = self.clock.now();
         let (under_way,) = fetch_one!(
@@ -281,7 +284,8 @@ impl Transaction {
             organization.to_string(),
             now.as_millis()
         )?;
-        Ok(under_way == 0 && now.since(Timestamp::from_millis(row.progress_at)) >= WITHOUT_PROGRESS)
+        let last_progress = Timestamp::from_millis(row.progress_at).max(awake_since);
+        Ok(under_way == 0 && now.since(last_progress) >= WITHOUT_PROGRESS)
     }
 
     /// With the plan goes what the stop would do: what was collected is delivered, and the settings are kept.
@@ -384,9 +388,7 @@ impl Transaction {
     }
 
     async fn deliver_now(&mut self, user: UserId, organization: OrganizationId) -> Result<bool, Refused> {
-        let locked = self.lock_organization(organization).await?.ok_or(Refused::NotAnOwner)?;
-        self.require_manager(&locked, user).await?;
-        self.hold_integration(organization).await?;
+        let locked = self.hold_as_manager(organization, user).await?;
         if self.pending(organization).await?.is_none() {
             return Ok(false);
         }
@@ -406,9 +408,7 @@ impl Transaction {
     }
 
     async fn try_again(&mut self, user: UserId, organization: OrganizationId) -> Result<bool, Refused> {
-        let locked = self.lock_organization(organization).await?.ok_or(Refused::NotAnOwner)?;
-        self.require_manager(&locked, user).await?;
-        self.hold_integration(organization).await?;
+        let locked = self.hold_as_manager(organization, user).await?;
         if self.integration(locked.organization.clone()).await?.failure.is_none() {
             return Ok(false);
         }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
+use std::time::Duration;
 
 use secrecy::SecretString;
 
@@ -23,6 +24,8 @@ pub struct WebConfig {
     pub trusted_proxies: TrustedProxies,
     /// The delivery window of a new integration.
     pub default_window: WindowLength,
+    /// How long records are held that can't be delivered.
+    pub hold: Duration,
     /// Accounts that the sign-in page offers as one click. Empty outside the demo.
     pub shortcuts: Vec<SignInShortcut>,
 }

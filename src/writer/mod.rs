@@ -81,6 +81,7 @@ impl Writer {
             let writer = self.clone();
             move |claim| writer.clone().deliver(claim, lane)
         };
+        let awake_since = self.clock.now();
         let (seal_timer, clock_watch) = (SealTimer::default(), ClockWatch::default());
         tokio::join!(
             driver::claim_and_do("access checks", bell(), CHECKS, stop, || store.claim_check(), run_check),
@@ -101,7 +102,7 @@ impl Writer {
                 || claim(Lane::Failing),
                 deliver(Lane::Failing)
             ),
-            driver::step("stops", bell(), TICK, stop, |_| store.end_stops()),
+            driver::step("stops", bell(), TICK, stop, |_| store.end_stops(awake_since)),
             driver::step("the clock", bell(), TICK, stop, |_| self.watch_clock(&clock_watch)),
             driver::step("upkeep", bell(), UPKEEP, stop, |_| self.tidy()),
         );

@@ -18,6 +18,7 @@ on_both_engines! {
     a_lost_lease_can_not_report_and_the_next_try_has_the_same_key,
     a_failure_waits_for_its_schedule_and_a_passed_check_ends_the_wait,
     a_batch_discarded_in_flight_stays_discarded,
+    a_try_that_was_under_way_when_the_settings_changed_may_still_appear,
     other_content_for_a_sealed_batch_is_an_error_and_nothing_is_sent,
 }
 
@@ -143,6 +144,24 @@ async fn a_batch_discarded_in_flight_stays_discarded(books: Books) {
     assert!(!finish(&books, &claim, attempt, written()).await);
     let discarded = found().await;
     assert_eq!((discarded.state, discarded.landing()), (BatchState::Discarded, Landing::Yes));
+}
+
+async fn a_try_that_was_under_way_when_the_settings_changed_may_still_appear(books: Books) {
+    books.enable().await;
+    books.seal().await;
+    let lost = books.claim().await.unwrap();
+    start(&books, &lost).await.unwrap();
+    books.pass(Purpose::Update, Some(settings("other-bucket"))).await;
+    assert!(start(&books, &lost).await.is_none(), "nothing more is sent under old settings");
+    books.clock.advance(Duration::from_secs(61));
+    let claim = books.claim().await.unwrap();
+    let attempt = start(&books, &claim).await.unwrap();
+    assert!(finish(&books, &claim, attempt, written()).await);
+    let row = books.store.deliveries(books.acme.id, 1).await.unwrap().swap_remove(0);
+    assert_eq!(row.bucket.as_deref(), Some("other-bucket"));
+    let strays: Vec<_> = row.attempts.iter().filter(|attempt| row.is_stray(attempt)).collect();
+    assert_eq!(strays.len(), 1);
+    assert_eq!(strays[0].bucket, "acme-audit-logs");
 }
 
 async fn other_content_for_a_sealed_batch_is_an_error_and_nothing_is_sent(books: Books) {

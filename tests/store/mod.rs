@@ -49,7 +49,7 @@ use trailpost::domain::organization::{Organization, Plan};
 use trailpost::domain::submission::SubmittedRecord;
 use trailpost::domain::user::User;
 use trailpost::domain::window::{SealSpread, WindowLength};
-use trailpost::store::{CheckVerdict, Claim, Integration, Lane, NewCheck, Opening, Store};
+use trailpost::store::{CheckVerdict, Claim, Integration, Lane, NewCheck, Opening, Store, StoreError};
 
 use crate::support::EVERYTHING;
 use crate::support::database::{Engine, TestDatabase};
@@ -165,6 +165,11 @@ impl Books {
 
     pub async fn claim_in(&self, lane: Lane) -> Option<Claim> {
         self.store.claim("test".to_owned(), LEASE, lane).await.unwrap()
+    }
+
+    /// Ends what stops can be ended, as a writer that has been there for ever.
+    pub async fn end_stops(&self) -> Result<(), StoreError> {
+        self.store.end_stops(Timestamp::from_millis(0)).await
     }
 
     /// What seven days of the wall's clock would do: every link made so far is over.

@@ -20,6 +20,7 @@ on_both_engines! {
     a_plan_that_falls_ends_a_stop_and_keeps_what_was_collected,
     whoever_stops_waiting_has_everything_as_before,
     without_progress_for_two_minutes_everything_is_as_before,
+    a_writer_that_comes_back_tries_before_a_stop_is_given_up,
     a_stop_is_asked_for_once_and_supersedes_a_check,
     discarding_ends_a_stop_at_once,
     what_is_asked_for_now_is_sealed_before_its_window_ends_and_the_rest_with_it,
@@ -61,12 +62,12 @@ async fn what_was_stored_up_to_the_cut_is_delivered_and_what_came_after_is_named
     assert_eq!(books.last_event().await["parameters"]["deliver_first_then"], "disable");
     books.append(2).await;
     assert_eq!(books.seal_now().await, 1, "sealed without waiting for the window");
-    books.store.end_stops().await.unwrap();
+    books.end_stops().await.unwrap();
     assert_eq!(books.integration().await.situation(), Situation::Stopping, "not delivered yet");
 
     assert_eq!(books.deliver().await, Some((1, 5)));
     assert_eq!(books.remaining().await, Some(0));
-    books.store.end_stops().await.unwrap();
+    books.end_stops().await.unwrap();
     let integration = books.integration().await;
     assert_eq!((integration.situation(), integration.stop.is_none()), (Situation::Inactive, true));
     let event = books.last_event().await;
@@ -115,7 +116,7 @@ async fn a_plan_that_falls_ends_a_stop_and_keeps_what_was_collected(books: Books
     assert_eq!(integration.situation(), Situation::Suspended);
     assert!(integration.stop.is_none() && integration.settings.is_some(), "the settings are kept");
     assert_eq!(books.last_event().await["resource_type"], "plan", "the last record that is collected");
-    books.store.end_stops().await.unwrap();
+    books.end_stops().await.unwrap();
     books.seal().await;
     assert_eq!(books.deliver().await, Some((1, 5)), "what was collected is delivered");
     assert_eq!(books.integration().await.situation(), Situation::Suspended);
@@ -126,7 +127,7 @@ async fn removing_waits_for_the_last_delivery_too(books: Books) {
     books.deliver_first(SwitchOff::Remove).await.unwrap();
     books.seal_now().await;
     assert_eq!(books.deliver().await, Some((1, 2)));
-    books.store.end_stops().await.unwrap();
+    books.end_stops().await.unwrap();
     assert_eq!(books.integration().await.situation(), Situation::NotConfigured);
     let event = books.last_event().await;
     assert_eq!(event["action"], "delete");
@@ -153,7 +154,7 @@ async fn whoever_stops_waiting_has_everything_as_before(books: Books) {
         last = end;
     }
     assert_eq!(last, 4);
-    books.store.end_stops().await.unwrap();
+    books.end_stops().await.unwrap();
     assert_eq!(books.integration().await.situation(), Situation::Active);
 }
 
@@ -166,12 +167,25 @@ async fn without_progress_for_two_minutes_everything_is_as_before(books: Books) 
     books.clock.advance(Duration::from_secs(100));
     assert_eq!(books.deliver().await, Some((1, 1)));
     books.clock.advance(Duration::from_secs(100));
-    books.store.end_stops().await.unwrap();
+    books.end_stops().await.unwrap();
     assert_eq!(books.integration().await.situation(), Situation::Stopping, "a file landed 100 s ago");
     books.clock.advance(Duration::from_secs(20));
-    books.store.end_stops().await.unwrap();
+    books.end_stops().await.unwrap();
     assert_eq!(books.integration().await.situation(), Situation::Active);
     assert_eq!(books.deliver().await, Some((2, 3)), "and goes on");
+}
+
+async fn a_writer_that_comes_back_tries_before_a_stop_is_given_up(books: Books) {
+    books.enable().await;
+    books.deliver_first(SwitchOff::Disable).await.unwrap();
+    books.seal_now().await;
+    books.clock.advance(Duration::from_secs(600));
+    let awake_since = books.clock.now();
+    books.store.end_stops(awake_since).await.unwrap();
+    assert_eq!(books.integration().await.situation(), Situation::Stopping);
+    books.clock.advance(Duration::from_secs(120));
+    books.store.end_stops(awake_since).await.unwrap();
+    assert_eq!(books.integration().await.situation(), Situation::Active);
 }
 
 async fn a_stop_is_asked_for_once_and_supersedes_a_check(books: Books) {
@@ -214,7 +228,7 @@ async fn discarding_ends_a_stop_at_once(books: Books) {
     let done = books.store.disable(books.caller(), books.owner.id, books.acme.id, revision).await.unwrap();
     assert_eq!(done.discarded.unwrap().records, 3);
     assert!(books.integration().await.stop.is_none());
-    books.store.end_stops().await.unwrap();
+    books.end_stops().await.unwrap();
     assert_eq!(books.integration().await.situation(), Situation::Inactive);
 }
 

@@ -12,6 +12,7 @@ use trailpost::domain::clock::{Clock, Entropy};
 use trailpost::domain::credential::Password;
 use trailpost::domain::membership::Role;
 use trailpost::domain::organization::{Organization, Plan};
+use trailpost::domain::retry::HOLD;
 use trailpost::domain::sequence::Sequence;
 use trailpost::domain::window::WindowLength;
 use trailpost::web::{Hosts, PublicUrl, TrustedProxies, WebConfig, hash_new_password};
@@ -54,6 +55,7 @@ impl Console {
                 trusted.iter().map(|network| network.parse().unwrap()).collect(),
             ),
             default_window: WindowLength::default(),
+            hold: HOLD,
             shortcuts: Vec::new(),
         };
         let config =

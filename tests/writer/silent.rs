@@ -10,6 +10,7 @@ use trailpost::domain::clock::{Clock, Entropy};
 use trailpost::domain::credential::Password;
 use trailpost::domain::membership::Role;
 use trailpost::domain::organization::Plan;
+use trailpost::domain::retry::HOLD;
 use trailpost::domain::user::User;
 use trailpost::domain::window::WindowLength;
 use trailpost::web::{Hosts, PublicUrl, TrustedProxies, WebConfig, hash_new_password};
@@ -58,6 +59,7 @@ impl Waiting {
                 principal_arn: None,
                 trusted_proxies: TrustedProxies::default(),
                 default_window: WindowLength::default(),
+                hold: HOLD,
                 shortcuts: Vec::new(),
             }),
             writer: Some(WriterConfig { aws, settings: WRITER }),

@@ -97,6 +97,7 @@ pub(super) fn failing(web: &Web, integration: &Integration, status: &DeliverySta
             }
             Some(_) => format!("{} held.", count_with_verb(status.pending_records, "record")),
         },
+        expires: status.held_since.map(|since| Moment::new(since + web.config.hold, web.clock.now())),
     })
 }
 
@@ -145,6 +146,9 @@ pub(super) fn delivery(web: &Web, row: &store::DeliveryRow) -> DeliveryRow {
     let now = web.clock.now();
     let failed = row.attempts.last().is_some_and(|attempt| attempt.failure.is_some());
     let (result, result_label) = match row.state {
+        BatchState::Delivered if row.attempts.iter().any(|attempt| row.is_stray(attempt)) => {
+            ("delivered", "Delivered, may still appear elsewhere")
+        }
         BatchState::Delivered => ("delivered", "Delivered"),
         BatchState::Sealed if failed => ("failed", "Will be tried again"),
         BatchState::Sealed => ("waiting", "Waiting"),
@@ -158,12 +162,13 @@ pub(super) fn delivery(web: &Web, row: &store::DeliveryRow) -> DeliveryRow {
         window_label: format!("{}–{} UTC", start.hour_and_minute(), end.hour_and_minute()),
         key: row.object_key.clone(),
         without_key: without_key(row.state),
+        sequences: format!("records {} to {}", row.first, row.last),
         records: thousands(row.records),
         bytes: bytes(row.bytes),
         result,
         result_label: result_label.to_owned(),
         attempts_label: count(row.attempts.len() as u64, "attempt"),
-        attempts: row.attempts.iter().map(|tried| attempt(web, tried)).collect(),
+        attempts: row.attempts.iter().map(|tried| attempt(web, row, tried)).collect(),
     }
 }
 
@@ -184,11 +189,12 @@ fn without_key(state: BatchState) -> &'static str {
     }
 }
 
-fn attempt(web: &Web, tried: &store::DeliveryAttempt) -> AttemptView {
+fn attempt(web: &Web, row: &store::DeliveryRow, tried: &store::DeliveryAttempt) -> AttemptView {
     let answer = tried.failure.as_ref().and_then(|failure| failure.aws.as_ref());
     let result_label = match (&tried.failure, tried.finished_at) {
         (Some(failure), _) => failure.title().to_owned(),
-        (None, None) => "No answer yet".to_owned(),
+        (None, None) if row.state == BatchState::Sealed => "No answer yet".to_owned(),
+        (None, None) => "Never answered".to_owned(),
         (None, Some(_)) if tried.already_there => "An earlier attempt had landed".to_owned(),
         (None, Some(_)) => "Delivered".to_owned(),
     };
@@ -198,6 +204,7 @@ fn attempt(web: &Web, tried: &store::DeliveryAttempt) -> AttemptView {
         code: answer.map(|answer| answer.code.clone()).filter(|code| !code.is_empty()),
         request_id: tried.request_id.clone(),
         message: answer.map(|answer| answer.message.clone()).filter(|message| !message.is_empty()),
+        may_appear: row.is_stray(tried).then(|| format!("s3://{}/{}", tried.bucket, tried.object_key)),
     }
 }
 

@@ -104,6 +104,8 @@ pub(super) struct Failing {
     pub(super) since: Moment,
     /// `132 records are held.`
     pub(super) held: String,
+    /// When the first of them expire.
+    pub(super) expires: Option<Moment>,
 }
 
 /// The values and policies to put into AWS.
@@ -265,6 +267,8 @@ pub(super) struct DeliveryRow {
     pub(super) key: Option<String>,
     /// What stands in the key's place before.
     pub(super) without_key: &'static str,
+    /// `records 4 to 9`: tells files of one window apart.
+    pub(super) sequences: String,
     /// The number alone: `132`.
     pub(super) records: String,
     pub(super) bytes: String,
@@ -284,6 +288,8 @@ pub(super) struct AttemptView {
     pub(super) code: Option<String>,
     pub(super) request_id: Option<String>,
     pub(super) message: Option<String>,
+    /// Where a file may still appear that is not the delivered one.
+    pub(super) may_appear: Option<String>,
 }
 
 /// The page behind the switch; its `[data-dialog-content]` is the dialog.
