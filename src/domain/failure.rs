@@ -191,6 +191,12 @@ impl Failure {
         }
     }
 
+    /// Whether a write that failed so may have landed all the same, or land yet: no answer says that it did not.
+    pub fn leaves_the_write_open(&self) -> bool {
+        let open = [Cause::AwsUnavailable, Cause::Timeout, Cause::Unreachable, Cause::Unexpected];
+        self.stage == Stage::Write && open.contains(&self.cause)
+    }
+
     /// How soon a delivery that failed so is tried again.
     pub fn schedule(&self) -> RetrySchedule {
         match self.turn() {

@@ -113,7 +113,7 @@ struct AttemptRow {
 pub enum Landing {
     /// No try can have written one.
     No,
-    /// A try was never answered: its file may be there, or still appear.
+    /// A try was never answered, or not so that one could tell: its file may be there, or still appear.
     Maybe,
     /// A try was answered so.
     Yes,
@@ -125,7 +125,7 @@ impl DeliveryRow {
     pub fn landing(&self) -> Landing {
         if self.attempts.iter().any(DeliveryAttempt::has_written) {
             Landing::Yes
-        } else if self.attempts.iter().any(|attempt| attempt.finished_at.is_none()) {
+        } else if self.attempts.iter().any(DeliveryAttempt::may_have_written) {
             Landing::Maybe
         } else {
             Landing::No
@@ -136,6 +136,10 @@ impl DeliveryRow {
 impl DeliveryAttempt {
     fn has_written(&self) -> bool {
         self.finished_at.is_some() && self.failure.is_none()
+    }
+
+    fn may_have_written(&self) -> bool {
+        self.failure.as_ref().map_or(self.finished_at.is_none(), Failure::leaves_the_write_open)
     }
 }
 

@@ -18,6 +18,7 @@ on_both_engines! {
     a_lost_lease_can_not_report_and_the_next_try_has_the_same_key,
     a_failure_waits_for_its_schedule_and_a_passed_check_ends_the_wait,
     a_batch_discarded_in_flight_stays_discarded,
+    what_was_discarded_after_a_try_without_an_answer_may_be_there,
     other_content_for_a_sealed_batch_is_an_error_and_nothing_is_sent,
 }
 
@@ -140,6 +141,19 @@ async fn a_batch_discarded_in_flight_stays_discarded(books: Books) {
     assert!(!finish(&books, &claim, attempt, written()).await);
     let discarded = found().await;
     assert_eq!((discarded.state, discarded.landing()), (BatchState::Discarded, Landing::Yes));
+}
+
+async fn what_was_discarded_after_a_try_without_an_answer_may_be_there(books: Books) {
+    books.enable().await;
+    books.seal().await;
+    for (cause, landing) in [(Cause::WriteDenied, Landing::No), (Cause::Timeout, Landing::Maybe)] {
+        let claim = books.claim().await.unwrap();
+        let attempt = start(&books, &claim).await.unwrap();
+        let failure = Failure { stage: Stage::Write, cause, aws: None };
+        let retry_at = books.clock.now();
+        assert!(finish(&books, &claim, attempt, AttemptResult::Failed { failure, retry_at }).await);
+        assert_eq!(books.store.deliveries(books.acme.id, 10).await.unwrap()[0].landing(), landing);
+    }
 }
 
 async fn other_content_for_a_sealed_batch_is_an_error_and_nothing_is_sent(books: Books) {
