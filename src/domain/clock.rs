@@ -200,6 +200,11 @@ impl Clock {
     pub fn advance(&self, span: Duration) {
         self.moved.fetch_add(whole_millis(span), Ordering::Relaxed);
     }
+
+    /// Moves this clock and its clones back, as a machine's is when it is set right.
+    pub fn turn_back(&self, span: Duration) {
+        self.moved.fetch_sub(whole_millis(span), Ordering::Relaxed);
+    }
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
