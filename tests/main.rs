@@ -12,6 +12,7 @@ mod architecture;
 mod browser;
 mod cli;
 mod links;
+mod model;
 mod qa;
 mod store;
 mod support;

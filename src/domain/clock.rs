@@ -201,7 +201,7 @@ impl Clock {
         self.moved.fetch_add(whole_millis(span), Ordering::Relaxed);
     }
 
-    /// Moves this clock and its clones back, as a machine's clock that is set right.
+    /// Moves this clock and its clones back, as a machine's is when it is set right.
     pub fn turn_back(&self, span: Duration) {
         self.moved.fetch_sub(whole_millis(span), Ordering::Relaxed);
     }

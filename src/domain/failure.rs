@@ -215,6 +215,12 @@ impl Failure {
         }
     }
 
+    /// Whether a write that failed so may have landed all the same, or land yet: no answer says that it did not.
+    pub fn leaves_the_write_open(&self) -> bool {
+        let open = [Cause::AwsUnavailable, Cause::Timeout, Cause::Unreachable, Cause::Unexpected];
+        self.stage == Stage::Write && open.contains(&self.cause)
+    }
+
     /// How long to wait before a delivery that failed so is tried again, after that many failures in a row (the first
     /// is 1): by the schedule of whose turn it is, and as long as AWS asks for, up to an hour. `fraction`, from 0 to 1,
     /// is the jitter.

@@ -131,7 +131,7 @@ struct AttemptRow {
 pub enum Landing {
     /// No try can have written one.
     No,
-    /// A try was never answered: its file may be there, or still appear.
+    /// A try was never answered, or not so that one could tell: its file may be there, or still appear.
     Maybe,
     /// A try was answered so.
     Yes,
@@ -143,25 +143,29 @@ impl DeliveryRow {
     pub fn landing(&self) -> Landing {
         if self.attempts.iter().any(DeliveryAttempt::has_written) {
             Landing::Yes
-        } else if self.attempts.iter().any(|attempt| attempt.finished_at.is_none()) {
+        } else if self.attempts.iter().any(DeliveryAttempt::may_have_written) {
             Landing::Maybe
         } else {
             Landing::No
         }
     }
 
-    /// Whether a try was never answered and went elsewhere than the batch did in the end, because the settings were
-    /// updated meanwhile: a file may be there too, or still appear.
+    /// Whether a try that may have landed went elsewhere than the batch did in the end, because the settings were updated
+    /// meanwhile: a file may be there too, or still appear.
     pub fn is_stray(&self, attempt: &DeliveryAttempt) -> bool {
         let went_to = (attempt.bucket.as_str(), attempt.object_key.as_str());
         let delivered = self.bucket.as_deref().zip(self.object_key.as_deref());
-        attempt.finished_at.is_none() && delivered.is_some_and(|delivered| delivered != went_to)
+        attempt.may_have_written() && delivered.is_some_and(|delivered| delivered != went_to)
     }
 }
 
 impl DeliveryAttempt {
     fn has_written(&self) -> bool {
         self.finished_at.is_some() && self.failure.is_none()
+    }
+
+    fn may_have_written(&self) -> bool {
+        self.failure.as_ref().map_or(self.finished_at.is_none(), Failure::leaves_the_write_open)
     }
 }
 

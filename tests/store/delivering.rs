@@ -19,6 +19,7 @@ on_both_engines! {
     a_failure_waits_for_its_schedule_and_a_passed_check_ends_the_wait,
     a_batch_discarded_in_flight_stays_discarded,
     a_try_that_was_under_way_when_the_settings_changed_may_still_appear,
+    what_was_discarded_after_a_try_without_an_answer_may_be_there,
     other_content_for_a_sealed_batch_is_an_error_and_nothing_is_sent,
 }
 
@@ -162,6 +163,18 @@ async fn a_try_that_was_under_way_when_the_settings_changed_may_still_appear(boo
     let strays: Vec<_> = row.attempts.iter().filter(|attempt| row.is_stray(attempt)).collect();
     assert_eq!(strays.len(), 1);
     assert_eq!(strays[0].bucket, "acme-audit-logs");
+}
+
+async fn what_was_discarded_after_a_try_without_an_answer_may_be_there(books: Books) {
+    books.enable().await;
+    books.seal().await;
+    for (cause, landing) in [(Cause::WriteDenied, Landing::No), (Cause::Timeout, Landing::Maybe)] {
+        let claim = books.claim().await.unwrap();
+        let attempt = start(&books, &claim).await.unwrap();
+        assert!(finish(&books, &claim, attempt, failed(cause)).await);
+        assert_eq!(books.store.deliveries(books.acme.id, 10).await.unwrap()[0].landing(), landing);
+        books.clock.advance(Duration::from_secs(3600));
+    }
 }
 
 async fn other_content_for_a_sealed_batch_is_an_error_and_nothing_is_sent(books: Books) {

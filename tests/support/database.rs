@@ -52,8 +52,29 @@ impl TestDatabase {
 
     /// Opens a store on it, as one more process would.
     pub async fn open(&self, opening: Opening, clock: &Clock) -> Result<Store, StoreError> {
+        self.open_with(opening, clock, Entropy::system()).await
+    }
+
+    /// The same with randomness of the test's own, for rows that are the same each time.
+    pub async fn open_with(
+        &self,
+        opening: Opening,
+        clock: &Clock,
+        entropy: Entropy,
+    ) -> Result<Store, StoreError> {
         let url: StoreUrl = self.url.parse().unwrap();
-        Store::open(&url, opening, MOST_CONNECTIONS, clock.clone(), Entropy::system()).await
+        Store::open(&url, opening, MOST_CONNECTIONS, clock.clone(), entropy).await
+    }
+
+    /// Takes it off its server before that ends, where many are made.
+    pub async fn remove(self) {
+        if let Some((_, name)) = self.url.rsplit_once('/').filter(|_| self.url.starts_with("postgres")) {
+            let mut server =
+                postgres::shared_url().parse::<PgConnectOptions>().unwrap().connect().await.unwrap();
+            let drop = AssertSqlSafe(format!("DROP DATABASE {name} WITH (FORCE)"));
+            sqlx::query(drop).execute(&mut server).await.unwrap();
+            server.close().await.unwrap();
+        }
     }
 
     /// A connection past the store, on PostgreSQL.
@@ -81,6 +102,22 @@ impl TestDatabase {
             let done = sqlx::query(statement).execute(&mut connection).await.unwrap();
             connection.close().await.unwrap();
             done.rows_affected()
+        }
+    }
+
+    /// Reads one column of text past the store.
+    pub async fn texts(&self, query: &str) -> Vec<String> {
+        let query = AssertSqlSafe(query.to_owned());
+        if self.url.starts_with("sqlite:") {
+            let mut connection = self.connect_to_sqlite().await;
+            let texts = sqlx::query_scalar(query).fetch_all(&mut connection).await.unwrap();
+            connection.close().await.unwrap();
+            texts
+        } else {
+            let mut connection = self.connect_to_postgres().await;
+            let texts = sqlx::query_scalar(query).fetch_all(&mut connection).await.unwrap();
+            connection.close().await.unwrap();
+            texts
         }
     }
 }

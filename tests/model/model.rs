@@ -1,0 +1,439 @@
+//! What the books of one organization have to be, by PRODUCT's rules alone: plain lists, no database, nothing of the
+//! product's own arithmetic.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use trailpost::domain::access_check::{CheckState, Purpose};
+use trailpost::domain::clock::Timestamp;
+use trailpost::domain::id::BatchId;
+use trailpost::domain::integration::Settings;
+use trailpost::domain::object_key::{Compression, Format};
+use trailpost::domain::organization::Plan;
+use trailpost::store::SwitchOff;
+
+use super::bucket::Place;
+
+const FAR_AHEAD: Duration = Duration::from_secs(300);
+
+/// Why a wish is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum No {
+    PlanTooLow,
+    NotPossible,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    NotCollected,
+    Pending,
+    Delivered,
+    Discarded,
+}
+
+/// A run of records that will not be delivered: first, last, and how many of those between.
+pub type Run = (usize, usize, usize);
+
+/// What a record says of itself, as far as it matters here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Told {
+    pub action: &'static str,
+    pub resource: &'static str,
+    pub succeeded: bool,
+    /// The run that was discarded with it, or was not collected until it.
+    pub left_out: Option<Run>,
+}
+
+/// The record with the sequence that is its place in the list, from 1.
+pub struct Record {
+    pub stored_at: Timestamp,
+    pub told: Told,
+    pub fate: Fate,
+    /// Which unbroken stretch of collecting it was stored in.
+    stretch: usize,
+    /// Somebody asked for it before its window's end.
+    asked_for: bool,
+    in_batch: bool,
+    /// As it was first read.
+    pub line: String,
+}
+
+pub struct Batch {
+    pub first: usize,
+    pub last: usize,
+    pub window: (i64, i64),
+    pub sealed_at: Timestamp,
+    pub format: Format,
+    pub compression: Compression,
+    /// From when it is first seen.
+    pub id: Option<BatchId>,
+    pub state: State,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum State {
+    Sealed,
+    Delivered(Place),
+    Discarded,
+}
+
+pub struct Stop {
+    pub then: SwitchOff,
+    pub cut: usize,
+    /// The last thing that nobody can deny is progress: that it was asked for, or a delivery.
+    pub progress_at: Timestamp,
+    /// The last sign of work: the beginning of a try counts too.
+    pub work_at: Timestamp,
+}
+
+pub struct Check {
+    purpose: Purpose,
+    settings: Settings,
+    changes: usize,
+}
+
+/// Who may report for the organization.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Holder {
+    pub token: i64,
+    pub until: Timestamp,
+}
+
+#[derive(Default)]
+pub struct Model {
+    pub records: Vec<Record>,
+    pub batches: Vec<Batch>,
+    pub settings: Option<Settings>,
+    pub active: bool,
+    pub suspended: bool,
+    pub below_enterprise: Option<Plan>,
+    pub stop: Option<Stop>,
+    pub check: Option<Check>,
+    pub holder: Option<Holder>,
+    pub last_token: i64,
+    /// Counts what makes a page out of date.
+    changes: usize,
+    stretches: usize,
+}
+
+impl Model {
+    pub fn collecting(&self) -> bool {
+        self.active && !self.suspended
+    }
+
+    pub fn append(&mut self, told: Told, now: Timestamp) {
+        let stored_at = self.records.last().map_or(now, |before| before.stored_at.max(now));
+        let fate = if self.collecting() { Fate::Pending } else { Fate::NotCollected };
+        let stretch = self.stretches;
+        let line = String::new();
+        self.records.push(Record { stored_at, told, fate, stretch, asked_for: false, in_batch: false, line });
+    }
+
+    /// The record with this sequence.
+    pub fn record(&self, sequence: usize) -> &Record {
+        &self.records[sequence - 1]
+    }
+
+    pub fn pending(&self) -> impl Iterator<Item = (usize, &Record)> {
+        self.records
+            .iter()
+            .enumerate()
+            .filter(|(_, record)| record.fate == Fate::Pending)
+            .map(|(i, r)| (i + 1, r))
+    }
+
+    fn pending_run(&self) -> Option<Run> {
+        let first = self.pending().next()?.0;
+        let last = self.pending().last()?.0;
+        Some((first, last, self.pending().count()))
+    }
+
+    pub fn manage(&self) -> Result<(), No> {
+        if self.below_enterprise.is_some() { Err(No::PlanTooLow) } else { Ok(()) }
+    }
+
+    // Sealing.
+
+    /// Ended windows, and what was asked for, become batches.
+    pub fn seal(&mut self, now: Timestamp) {
+        while let Some(batch) = self.next_batch(now) {
+            for record in &mut self.records[batch.first - 1..batch.last] {
+                record.in_batch = true;
+            }
+            self.batches.push(batch);
+        }
+    }
+
+    fn next_batch(&self, now: Timestamp) -> Option<Batch> {
+        let settings = self.settings.as_ref()?;
+        let (first, oldest) = self.pending().find(|(_, record)| !record.in_batch)?;
+        let length = i64::from(settings.window.minutes()) * 60_000;
+        // What is stamped far ahead counts as stored now, once in each window.
+        let far_ahead = oldest.stored_at > now + FAR_AHEAD;
+        let stored_at = if far_ahead { now } else { oldest.stored_at };
+        let start = stored_at.as_millis().div_euclid(length) * length;
+        let window = (start, start + length);
+        let ended = if far_ahead {
+            let sealed_at = self.batches.iter().rev().map(|batch| batch.sealed_at).find(|at| *at <= now);
+            sealed_at.is_none_or(|at| at.as_millis() < start)
+        } else {
+            window.1 <= now.as_millis()
+        };
+        let cut = self.stop.as_ref().map_or(usize::MAX, |stop| stop.cut);
+        let members = self.records[first - 1..].iter().zip(first..).take_while(|(record, sequence)| {
+            record.stretch == oldest.stretch
+                && record.fate == Fate::Pending
+                && (far_ahead || record.stored_at.as_millis() < window.1)
+                && (ended || record.asked_for)
+                && *sequence <= cut
+        });
+        let last = members.last()?.1;
+        let Settings { format, compression, .. } = *settings;
+        Some(Batch {
+            first,
+            last,
+            window,
+            sealed_at: now,
+            format,
+            compression,
+            id: None,
+            state: State::Sealed,
+        })
+    }
+
+    /// The batch whose turn it is.
+    pub fn oldest(&self) -> Option<usize> {
+        self.batches.iter().position(|batch| batch.state == State::Sealed)
+    }
+
+    /// The content of a batch's file. Formats are another test's matter.
+    pub fn content(&self, batch: &Batch) -> String {
+        let lines: Vec<&str> =
+            self.records[batch.first - 1..batch.last].iter().map(|record| record.line.as_str()).collect();
+        lines.join("\n")
+    }
+
+    pub fn delivered(&mut self, batch: usize, place: Place, now: Timestamp) {
+        let batch = &mut self.batches[batch];
+        batch.state = State::Delivered(place);
+        for record in &mut self.records[batch.first - 1..batch.last] {
+            record.fate = Fate::Delivered;
+        }
+        if let Some(stop) = &mut self.stop {
+            (stop.progress_at, stop.work_at) = (now, now);
+        }
+    }
+
+    // What owners do.
+
+    /// Asks for a check, or joins the one that is open.
+    pub fn ask(&mut self, purpose: Purpose, proposed: &Settings) -> Result<(), No> {
+        self.manage()?;
+        if self.check.is_some() {
+            return Ok(());
+        }
+        if self.stop.is_some() || !self.is_possible(purpose) {
+            return Err(No::NotPossible);
+        }
+        let settings = match (purpose, &self.settings) {
+            (Purpose::Activate | Purpose::Test, Some(in_force)) => in_force.clone(),
+            _ => proposed.clone(),
+        };
+        self.check = Some(Check { purpose, settings, changes: self.changes });
+        Ok(())
+    }
+
+    fn is_possible(&self, purpose: Purpose) -> bool {
+        match purpose {
+            Purpose::Enable => self.settings.is_none(),
+            Purpose::Activate => self.settings.is_some() && !self.active,
+            Purpose::Update | Purpose::Test => self.settings.is_some(),
+        }
+    }
+
+    /// Ends the open check; what it was for comes into force if nothing changed meanwhile.
+    pub fn end_check(&mut self, passes: bool, now: Timestamp) -> Option<CheckState> {
+        let check = self.check.take()?;
+        let unchanged =
+            check.changes == self.changes && self.manage().is_ok() && self.is_possible(check.purpose);
+        let state = match (passes, unchanged) {
+            (false, _) => CheckState::Failed,
+            (true, false) => CheckState::Superseded,
+            (true, true) => CheckState::Passed,
+        };
+        let action = match check.purpose {
+            Purpose::Enable => "create",
+            Purpose::Update => "update",
+            Purpose::Activate => "enable",
+            Purpose::Test => "test",
+        };
+        if state == CheckState::Passed && check.purpose != Purpose::Test {
+            self.changes += 1;
+            self.settings = Some(check.settings);
+            if matches!(check.purpose, Purpose::Enable | Purpose::Activate) {
+                self.active = true;
+                self.stretches += 1;
+            }
+        }
+        self.append(about_integration(action, state == CheckState::Passed, None), now);
+        Some(state)
+    }
+
+    /// Discards what is pending. Gives what that was.
+    pub fn switch_off(&mut self, how: SwitchOff, now: Timestamp) -> Result<Option<Run>, No> {
+        self.manage()?;
+        if self.settings.is_none() || (how == SwitchOff::Disable && !self.active) {
+            return Err(No::NotPossible);
+        }
+        Ok(self.switch_off_now(how, now))
+    }
+
+    fn switch_off_now(&mut self, how: SwitchOff, now: Timestamp) -> Option<Run> {
+        let discarded = self.pending_run();
+        for record in self.records.iter_mut().filter(|record| record.fate == Fate::Pending) {
+            record.fate = Fate::Discarded;
+        }
+        for batch in self.batches.iter_mut().filter(|batch| batch.state == State::Sealed) {
+            batch.state = State::Discarded;
+        }
+        (self.active, self.stop, self.holder) = (false, None, None);
+        self.changes += 1;
+        if how == SwitchOff::Remove {
+            self.settings = None;
+        }
+        self.append(about_integration(action_of(how), true, discarded), now);
+        discarded
+    }
+
+    pub fn deliver_first(&mut self, then: SwitchOff, now: Timestamp) -> Result<(), No> {
+        self.manage()?;
+        match &self.stop {
+            Some(stop) if stop.then == then => return Ok(()),
+            Some(_) => return Err(No::NotPossible),
+            None if !self.active => return Err(No::NotPossible),
+            None => {}
+        }
+        self.append(about_integration("update", true, None), now);
+        self.ask_for_all();
+        self.changes += 1;
+        self.stop = Some(Stop { then, cut: self.records.len(), progress_at: now, work_at: now });
+        Ok(())
+    }
+
+    fn ask_for_all(&mut self) {
+        for record in self.records.iter_mut().filter(|record| record.fate == Fate::Pending) {
+            record.asked_for = true;
+        }
+    }
+
+    pub fn stop_waiting(&mut self, now: Timestamp) -> Result<bool, No> {
+        self.manage()?;
+        Ok(self.give_up(now))
+    }
+
+    /// Everything is as before. Gives `false` if nothing was waited for.
+    pub fn give_up(&mut self, now: Timestamp) -> bool {
+        let Some(stop) = self.stop.take() else { return false };
+        self.changes += 1;
+        self.append(about_integration(action_of(stop.then), false, None), now);
+        true
+    }
+
+    pub fn deliver_now(&mut self) -> Result<bool, No> {
+        self.manage()?;
+        if self.pending().next().is_none() {
+            return Ok(false);
+        }
+        if self.stop.is_some() {
+            return Err(No::NotPossible);
+        }
+        self.ask_for_all();
+        Ok(true)
+    }
+
+    // What happens by itself, or to an organization.
+
+    /// How many records a stop still waits for.
+    pub fn remaining(&self) -> Option<usize> {
+        let cut = self.stop.as_ref()?.cut;
+        Some(self.pending().take_while(|(sequence, _)| *sequence <= cut).count())
+    }
+
+    /// Ends the stop for which everything is delivered. Gives `false` if it waits on.
+    pub fn end_stop(&mut self, now: Timestamp) -> bool {
+        let Some(stop) = self.stop.as_ref().filter(|_| self.remaining() == Some(0)) else { return false };
+        self.switch_off_now(stop.then, now);
+        true
+    }
+
+    pub fn set_plan(&mut self, plan: Plan, now: Timestamp) {
+        if plan == self.plan() {
+            return;
+        }
+        self.below_enterprise = (plan != Plan::Enterprise).then_some(plan);
+        let update = Told { action: "update", resource: "plan", succeeded: true, left_out: None };
+        match self.below_enterprise {
+            None if self.suspended => {
+                let left_out = self.not_collected();
+                self.suspended = false;
+                self.changes += 1;
+                self.stretches += 1;
+                self.append(Told { left_out, ..update }, now);
+            }
+            Some(_) if self.collecting() => {
+                self.give_up(now);
+                self.append(update, now);
+                self.suspended = true;
+                self.changes += 1;
+            }
+            _ => self.append(update, now),
+        }
+    }
+
+    pub fn plan(&self) -> Plan {
+        self.below_enterprise.unwrap_or(Plan::Enterprise)
+    }
+
+    /// What was stored since the suspension.
+    fn not_collected(&self) -> Option<Run> {
+        let many = self.records.iter().rev().take_while(|record| record.fate == Fate::NotCollected).count();
+        let last = self.records.len();
+        (many > 0).then_some((last - many + 1, last, many))
+    }
+
+    // The end.
+
+    /// Sequences that some record, or the time of being switched off, explains the absence of.
+    pub fn explained(&self) -> BTreeSet<usize> {
+        let mut explained = BTreeSet::new();
+        let mut off = true;
+        for (record, sequence) in self.records.iter().zip(1..) {
+            let Told { action, resource, succeeded, left_out } = record.told;
+            if let Some((first, last, _)) = left_out {
+                explained.extend(first..=last);
+            }
+            if resource == "audit-log-integration" && succeeded {
+                off = match action {
+                    "create" | "enable" => false,
+                    "disable" | "delete" => true,
+                    _ => off,
+                };
+            }
+            if off {
+                explained.insert(sequence);
+            }
+        }
+        explained
+    }
+}
+
+fn about_integration(action: &'static str, succeeded: bool, left_out: Option<Run>) -> Told {
+    Told { action, resource: "audit-log-integration", succeeded, left_out }
+}
+
+fn action_of(how: SwitchOff) -> &'static str {
+    match how {
+        SwitchOff::Disable => "disable",
+        SwitchOff::Remove => "delete",
+    }
+}
