@@ -15,4 +15,5 @@ mod links;
 mod qa;
 mod store;
 mod support;
+mod torture;
 mod writer;
