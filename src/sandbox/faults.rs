@@ -251,6 +251,10 @@ impl Faults {
         self.lock().clone()
     }
 
+    pub(super) fn are_off(&self) -> bool {
+        self.lock().is_empty()
+    }
+
     /// How often one has hit so far.
     pub(super) fn hits(&self) -> u64 {
         self.hits.load(Ordering::Relaxed)

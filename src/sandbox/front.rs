@@ -114,6 +114,9 @@ impl Front {
 
     /// The fault that hits this request.
     async fn fault(&self, service: &Service, request: &mut Request<Body>) -> Option<Fault> {
+        if self.faults.are_off() {
+            return None;
+        }
         let request = match service {
             Service::S3 { bucket } => {
                 is_put(request).then(|| DeliveryRequest::PutObject { bucket: bucket.clone() })

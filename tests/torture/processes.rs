@@ -27,11 +27,12 @@ impl Processes {
     pub fn start(installation: Installation, roles: &'static [&'static str]) -> Processes {
         let console = watch::Sender::new(String::new());
         let mut processes = Processes { installation, roles, running: Vec::new(), console, kills: 0 };
-        for at in 0..roles.len() {
-            let started = processes.serve(at);
-            processes.running.push(started);
-        }
+        processes.start_all();
         processes
+    }
+
+    pub fn start_all(&mut self) {
+        self.running = block_in_place(|| (0..self.roles.len()).map(|at| self.serve(at)).collect());
     }
 
     pub fn count(&self) -> usize {
@@ -56,16 +57,9 @@ impl Processes {
         self.kills += 1 + u32::try_from(moments_of_starting.len()).unwrap();
     }
 
-    /// Kills all, and starts them again once that is done.
-    pub async fn kill_all_and_start(&mut self, meanwhile: impl AsyncFnOnce(&Installation)) {
-        block_in_place(|| self.running.iter_mut().for_each(kill));
+    pub fn kill_all(&mut self) {
         self.kills += u32::try_from(self.running.len()).unwrap();
-        meanwhile(&self.installation).await;
-        block_in_place(|| {
-            for at in 0..self.roles.len() {
-                self.running[at] = self.serve(at);
-            }
-        });
+        block_in_place(|| self.running.drain(..).for_each(|mut process| kill(&mut process)));
     }
 
     /// Ends all in good order.
