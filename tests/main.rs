@@ -16,4 +16,5 @@ mod model;
 mod qa;
 mod store;
 mod support;
+mod torture;
 mod writer;

@@ -4,6 +4,7 @@
 
 use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_types::retry::ErrorKind;
 
 use crate::domain::access_check::Stage;
 use crate::domain::failure::{AwsAnswer, Cause, Failure};
@@ -17,7 +18,11 @@ where
         SdkError::TimeoutError(_) => without_answer(stage, Cause::Timeout),
         SdkError::DispatchFailure(failure) if failure.is_timeout() => without_answer(stage, Cause::Timeout),
         SdkError::DispatchFailure(failure) if failure.is_io() => without_answer(stage, Cause::Unreachable),
-        // Neither io nor timeout: the request was never signed, because we have no identity to sign with.
+        SdkError::DispatchFailure(failure) if failure.as_other() == Some(ErrorKind::TransientError) => {
+            // The connection ended in place of an answer.
+            without_answer(stage, Cause::Timeout)
+        }
+        // None of these: the request was never signed, because we have no identity to sign with.
         SdkError::DispatchFailure(_) => {
             tracing::error!(error = %DisplayErrorContext(error), "Trailpost has no AWS identity to sign with");
             without_answer(stage, Cause::OwnIdentityRefused)
@@ -25,6 +30,10 @@ where
         SdkError::ServiceError(context) => {
             let answer = answer(context.raw(), error);
             Failure { stage, cause: cause(stage, &answer), aws: Some(answer) }
+        }
+        // The connection ended amid the answer.
+        SdkError::ResponseError(context) if context.raw().status().is_success() => {
+            without_answer(stage, Cause::Timeout)
         }
         SdkError::ResponseError(context) => {
             let answer = answer(context.raw(), error);
@@ -95,7 +104,27 @@ fn cause(stage: Stage, answer: &AwsAnswer) -> Cause {
 
 #[cfg(test)]
 mod tests {
+    use aws_sdk_s3::operation::put_object::PutObjectError;
+    use aws_smithy_runtime_api::client::result::ConnectorError;
+    use aws_smithy_types::body::SdkBody;
+
     use super::*;
+
+    #[test]
+    fn an_answer_that_breaks_off_leaves_open_what_was_written() {
+        let cut_off = || std::io::Error::other("connection closed before message completed");
+        let before: SdkError<PutObjectError, HttpResponse> = SdkError::dispatch_failure(
+            ConnectorError::other(cut_off().into(), Some(ErrorKind::TransientError)),
+        );
+        let answered = HttpResponse::new(200.try_into().unwrap(), SdkBody::empty());
+        let amid: SdkError<PutObjectError, HttpResponse> = SdkError::response_error(cut_off(), answered);
+        for error in [before, amid] {
+            assert_eq!(diagnose(Stage::Write, &error).cause, Cause::Timeout, "{error:?}");
+        }
+        let unsigned: SdkError<PutObjectError, HttpResponse> =
+            SdkError::dispatch_failure(ConnectorError::other("no credentials".into(), None));
+        assert_eq!(diagnose(Stage::Write, &unsigned).cause, Cause::OwnIdentityRefused);
+    }
 
     #[test]
     fn the_same_code_means_another_thing_at_another_stage() {

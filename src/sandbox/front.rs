@@ -1,16 +1,17 @@
 //! The sandbox's HTTP side: connections in, and the one place every request passes.
 //!
-//! `Front::answer` sees each request before anything has handled it, gives it its ids, and
-//! sees each answer on its way out. Stopping lets requests under way finish, for a moment.
+//! `Front::answer` sees each request before anything has handled it, gives it its ids, lets a
+//! fault hit it if one is to, and sees each answer on its way out. Stopping lets requests under
+//! way finish, for a moment.
 
-use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Method, Request, header};
+use futures::StreamExt;
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
 use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -22,25 +23,32 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
 use super::answer::{Service, finish};
-use super::mint::Mint;
+use super::cut_off::cut_off;
+use super::faults::{DeliveryRequest, DeniedByFault, Fault, FaultKind, Faults};
+use super::mint::{Mint, RequestIds};
+use super::sts::{self, MAX_FORM_BYTES};
 
 const STOP_WAIT: Duration = Duration::from_secs(5);
 /// After a refusal, how much of a body is still read so that the client gets to read it.
 const DRAIN_BYTES: usize = 256 * 1024 * 1024;
 
-/// Answers every request of the sandbox.
+/// Answers every request of the sandbox, or leaves it unanswered where a fault says so.
 pub(super) struct Front {
-    service: S3Service,
-    mint: Arc<Mint>,
+    pub(super) service: S3Service,
+    pub(super) mint: Arc<Mint>,
+    pub(super) faults: Arc<Faults>,
+    pub(super) shutdown: CancellationToken,
 }
 
-impl Front {
-    pub(super) fn new(service: S3Service, mint: Arc<Mint>) -> Self {
-        Self { service, mint }
-    }
+/// A request that gets no answer: its connection is torn down.
+#[derive(Debug, thiserror::Error)]
+#[error("a fault leaves the request unanswered")]
+struct Unanswered;
 
+impl Front {
     /// Serves until told to stop.
-    pub(super) async fn serve(self, listener: TcpListener, shutdown: CancellationToken) {
+    pub(super) async fn serve(self, listener: TcpListener) {
+        let shutdown = self.shutdown.clone();
         let front = Arc::new(self);
         let connections = GracefulShutdown::new();
         loop {
@@ -67,7 +75,7 @@ impl Front {
         let front = Arc::clone(self);
         let service = service_fn(move |request| {
             let front = Arc::clone(&front);
-            async move { Ok::<_, Infallible>(front.answer(request).await) }
+            async move { front.answer(request).await }
         });
         let connection =
             http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service);
@@ -79,22 +87,87 @@ impl Front {
         });
     }
 
-    /// Where every request comes in and every answer goes out. Faults will be put here.
-    async fn answer(&self, request: Request<Incoming>) -> HttpResponse {
+    /// Where every request comes in and every answer goes out.
+    async fn answer(&self, request: Request<Incoming>) -> Result<HttpResponse, Unanswered> {
         let ids = self.mint.request_ids();
         let service = service_of(&request);
         let (mut parts, body) = request.into_parts();
         parts.extensions.insert(ids.clone());
         let body = WholeBody::new(body, parts.headers.contains_key(header::EXPECT));
-        let request = Request::from_parts(parts, Body::http_body_unsync(body));
+        let mut request = Request::from_parts(parts, Body::http_body_unsync(body));
+        match self.fault(&service, &mut request).await {
+            Some(fault) => self.fail(&fault, request, &service, &ids).await,
+            None => Ok(self.handle(request, &service, &ids).await),
+        }
+    }
+
+    async fn handle(&self, request: Request<Body>, service: &Service, ids: &RequestIds) -> HttpResponse {
         let response = match self.service.call(request).await {
             Ok(response) => response,
             Err(error) => {
                 tracing::error!(?error, "sandbox: a request could not be answered");
-                internal_error()
+                in_xml(S3Error::new(S3ErrorCode::InternalError))
             }
         };
-        finish(response, &service, &ids).await
+        finish(response, service, ids).await
+    }
+
+    /// The fault that hits this request.
+    async fn fault(&self, service: &Service, request: &mut Request<Body>) -> Option<Fault> {
+        if self.faults.are_off() {
+            return None;
+        }
+        let request = match service {
+            Service::S3 { bucket } => {
+                is_put(request).then(|| DeliveryRequest::PutObject { bucket: bucket.clone() })
+            }
+            Service::Sts => {
+                // A form that is too long is refused further on, read or not.
+                let form = request.body_mut().store_all_limited(MAX_FORM_BYTES).await.ok()?;
+                sts::role_to_assume(&form).map(|role| DeliveryRequest::AssumeRole { role })
+            }
+        };
+        self.faults.hitting(&request?)
+    }
+
+    async fn fail(
+        &self,
+        fault: &Fault,
+        mut request: Request<Body>,
+        service: &Service,
+        ids: &RequestIds,
+    ) -> Result<HttpResponse, Unanswered> {
+        match fault.kind {
+            FaultKind::InternalError | FaultKind::SlowDown => {
+                Ok(finish(refusal(fault, service), service, ids).await)
+            }
+            FaultKind::TimeoutBeforeWrite => {
+                // With its body read, the client's end of the connection is noticed.
+                while let Some(Ok(_)) = request.body_mut().next().await {}
+                Err(self.keep_waiting().await)
+            }
+            FaultKind::TimeoutAfterWrite => {
+                self.handle(request, service, ids).await;
+                Err(self.keep_waiting().await)
+            }
+            FaultKind::Reset => Err(Unanswered),
+            FaultKind::ResetAfterWrite => {
+                self.handle(request, service, ids).await;
+                Err(Unanswered)
+            }
+            FaultKind::TruncatedAnswer => Ok(cut_off(self.handle(request, service, ids).await).await),
+            FaultKind::Denied => {
+                request.extensions_mut().insert(DeniedByFault);
+                Ok(self.handle(request, service, ids).await)
+            }
+        }
+    }
+
+    /// Until the sandbox stops. A client that gives up before ends its connection, and this with it.
+    async fn keep_waiting(&self) -> Unanswered {
+        let _held = self.faults.hold();
+        self.shutdown.cancelled().await;
+        Unanswered
     }
 }
 
@@ -107,11 +180,55 @@ fn service_of<B>(request: &Request<B>) -> Service {
     Service::S3 { bucket: bucket.to_owned() }
 }
 
-fn internal_error() -> HttpResponse {
-    let error = S3Error::new(S3ErrorCode::InternalError).to_http_response();
-    error.unwrap_or_else(|_| {
+/// Whether this is PutObject, and none of the other PUTs: those of sub-resources, and copies.
+fn is_put<B>(request: &Request<B>) -> bool {
+    let mut segments = request.uri().path().splitn(3, '/').skip(1);
+    let names_an_object = segments.next().is_some_and(|bucket| !bucket.is_empty())
+        && segments.next().is_some_and(|key| !key.is_empty());
+    let query = request.uri().query().unwrap_or_default();
+    let names_a_sub_resource = form_urlencoded::parse(query.as_bytes())
+        .any(|(name, _)| name != "x-id" && !name.to_ascii_lowercase().starts_with("x-amz-"));
+    request.method() == Method::PUT
+        && names_an_object
+        && !names_a_sub_resource
+        && !request.headers().contains_key("x-amz-copy-source")
+}
+
+/// What a service says when it fails or is asked too often. S3's codes:
+/// <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html#ErrorCodeList>, STS's:
+/// <https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html>; on the wire STS
+/// throttles as `Throttling`, `Rate exceeded`.
+fn refusal(fault: &Fault, service: &Service) -> HttpResponse {
+    let (status, code, message) = match (fault.kind, service) {
+        (FaultKind::SlowDown, Service::S3 { .. }) => {
+            (StatusCode::SERVICE_UNAVAILABLE, "SlowDown", "Please reduce your request rate.")
+        }
+        (FaultKind::SlowDown, Service::Sts) => (StatusCode::BAD_REQUEST, "Throttling", "Rate exceeded"),
+        (_, Service::S3 { .. }) => (
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "InternalError",
+            "We encountered an internal error. Please try again.",
+        ),
+        (_, Service::Sts) => (
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "InternalFailure",
+            "The request processing has failed because of an unknown error, exception or failure.",
+        ),
+    };
+    let code = S3ErrorCode::from_bytes(code.as_bytes()).unwrap_or(S3ErrorCode::InternalError);
+    let mut error = S3Error::with_message(code, message);
+    error.set_status_code(status);
+    if fault.kind == FaultKind::SlowDown {
+        let seconds = HeaderValue::from(fault.retry_after_seconds);
+        error.set_headers(HeaderMap::from_iter([(header::RETRY_AFTER, seconds)]));
+    }
+    in_xml(error)
+}
+
+fn in_xml(error: S3Error) -> HttpResponse {
+    error.to_http_response().unwrap_or_else(|_| {
         let mut response = HttpResponse::new(Body::empty());
-        *response.status_mut() = http::StatusCode::INTERNAL_SERVER_ERROR;
+        *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
         response
     })
 }
@@ -166,7 +283,7 @@ impl Drop for WholeBody {
                 let mut rest = Body::from(body);
                 let mut drained = 0;
                 while drained < DRAIN_BYTES
-                    && let Some(Ok(bytes)) = futures::StreamExt::next(&mut rest).await
+                    && let Some(Ok(bytes)) = rest.next().await
                 {
                     drained += bytes.len();
                 }

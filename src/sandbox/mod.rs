@@ -9,11 +9,16 @@
 //! virtual-host addresses, organizations) is answered with NotImplemented or not modelled;
 //! each file says which.
 //!
+//! `faults` are what AWS does on its bad days. They are switched on and off on the running
+//! sandbox, hit deliveries alone, and are off at the start.
+//!
 //! A request comes in at `front`, is verified by s3s, and goes either to `sts` or through
 //! `s3_access` to `s3` and `object_files`; errors leave through `answer`.
 
 mod account;
 mod answer;
+mod cut_off;
+mod faults;
 mod front;
 mod listing;
 mod mint;
@@ -43,10 +48,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use account::{AccountError, Bucket, IamRole, IamUser};
+pub use faults::{Fault, FaultError, FaultKind, FaultTarget, Frequency, Percent};
 pub use object_files::{Attributes, ObjectFilesError, StoredObject};
 pub use policy_document::{Policy, PolicyError, PolicyKind};
 
 use account::Accounts;
+use faults::Faults;
 use front::Front;
 use mint::Mint;
 use object_files::ObjectFiles;
@@ -69,8 +76,8 @@ pub struct SandboxConfig {
     pub buckets: Vec<Bucket>,
     /// The clock for session expiry and Last-Modified. Signatures follow the wall's clock.
     pub now: Now,
-    /// Request ids and session secrets are drawn from it: fixed for repeatable runs, random
-    /// otherwise.
+    /// Request ids, session secrets and the chances of faults are drawn from it: fixed for
+    /// repeatable runs, random otherwise.
     pub seed: [u8; 32],
 }
 
@@ -94,6 +101,7 @@ pub struct Sandbox {
     address: SocketAddr,
     accounts: Arc<Accounts>,
     files: Arc<ObjectFiles>,
+    faults: Arc<Faults>,
     shutdown: CancellationToken,
     serving: TaskTracker,
 }
@@ -119,10 +127,16 @@ impl Sandbox {
         let files = Arc::new(blocking(move || ObjectFiles::open(&config.folder)).await?);
 
         let serving = TaskTracker::new();
-        let front = Front::new(service(&accounts, &files), mint);
-        serving.spawn(front.serve(listener, shutdown.clone()));
+        let faults = Arc::new(Faults::new(Arc::clone(&mint)));
+        let front = Front {
+            service: service(&accounts, &files),
+            mint,
+            faults: Arc::clone(&faults),
+            shutdown: shutdown.clone(),
+        };
+        serving.spawn(front.serve(listener));
         serving.close();
-        Ok(Self { address, accounts, files, shutdown, serving })
+        Ok(Self { address, accounts, files, faults, shutdown, serving })
     }
 
     /// Where it listens.
@@ -187,6 +201,41 @@ impl Sandbox {
     /// Ends all role sessions, as if the sandbox had been restarted.
     pub fn forget_sessions(&self) {
         self.accounts.forget_sessions();
+    }
+
+    /// Lets a fault happen from now on; it replaces one of the same kind and target. Of several
+    /// that could hit a request, the one that was switched on first does.
+    pub fn switch_on(&self, fault: Fault) {
+        self.faults.switch_on(fault);
+    }
+
+    /// Ends a fault; false if it wasn't on. Requests that it keeps waiting still are.
+    pub fn switch_off(&self, kind: FaultKind, target: &FaultTarget) -> bool {
+        self.faults.switch_off(kind, target)
+    }
+
+    /// Ends all faults.
+    pub fn switch_all_off(&self) {
+        self.faults.switch_all_off();
+    }
+
+    /// The faults that are on, in the order they were switched on. One for the next so many
+    /// requests shows how many are left.
+    #[must_use]
+    pub fn faults(&self) -> Vec<Fault> {
+        self.faults.list()
+    }
+
+    /// How many requests faults have hit so far.
+    #[must_use]
+    pub fn fault_hits(&self) -> u64 {
+        self.faults.hits()
+    }
+
+    /// How many requests wait now for an answer that a fault keeps from them.
+    #[must_use]
+    pub fn held_requests(&self) -> usize {
+        self.faults.held()
     }
 
     /// All objects of a bucket in key order; none if the bucket has never had any.

@@ -24,7 +24,8 @@ use s3s::path::S3Path;
 use s3s::{S3Error, S3ErrorCode, S3Result, s3_error};
 
 use super::account::{Accounts, BadCredentials, Caller, LoadedBucket};
-use super::policy_eval::{Denial, Policies, Question, decide};
+use super::faults::DeniedByFault;
+use super::policy_eval::{Denial, Policies, PolicyType, Question, decide};
 use super::signature_scope::SignatureScope;
 
 /// GetBucketLocation answers from here for a bucket anywhere, as `us-east-1` does in AWS.
@@ -66,7 +67,10 @@ impl S3Access for Access {
         let action = permission(context.s3_op().name()).ok_or_else(|| s3_error!(NotImplemented))?;
         let caller = match context.s3_path().get_bucket_name().map(str::to_owned) {
             None => self.check_service(context, action)?,
-            Some(name) => self.check_bucket(context, action, &name)?,
+            Some(name) => {
+                let fault = context.extensions_mut().get::<DeniedByFault>().copied();
+                self.check_bucket(context, action, &name, fault)?
+            }
         };
         context.extensions_mut().insert(caller);
         Ok(())
@@ -92,13 +96,19 @@ impl Access {
         Ok(caller)
     }
 
-    fn check_bucket(&self, context: &S3AccessContext<'_>, action: &str, name: &str) -> S3Result<Caller> {
+    fn check_bucket(
+        &self,
+        context: &S3AccessContext<'_>,
+        action: &str,
+        name: &str,
+        fault: Option<DeniedByFault>,
+    ) -> S3Result<Caller> {
         let bucket = self.accounts.bucket(name);
         let result = self.identify(context).and_then(|(caller, signed_region)| {
             let bucket = bucket.as_ref().ok_or_else(|| s3_error!(NoSuchBucket))?;
             check_region(context, bucket, &signed_region)?;
             check_owner(context.headers(), bucket)?;
-            check_policies(context, &caller, bucket, action)?;
+            check_policies(context, &caller, bucket, action, fault)?;
             Ok(caller)
         });
         result.map_err(|error| match &bucket {
@@ -158,12 +168,16 @@ fn check_policies(
     caller: &Caller,
     bucket: &LoadedBucket,
     action: &str,
+    fault: Option<DeniedByFault>,
 ) -> S3Result<()> {
     let bucket_arn = format!("arn:{}:s3:::{}", caller.partition, bucket.name);
     let resource = match context.s3_path() {
         S3Path::Object { key, .. } => format!("{bucket_arn}/{key}"),
         S3Path::Root | S3Path::Bucket { .. } => bucket_arn,
     };
+    if fault.is_some() {
+        return Err(denied(caller, bucket, action, &resource, Denial::Implicit(PolicyType::Identity)));
+    }
     may(caller, bucket, action, &resource, &condition_keys(context.headers()))?;
     match kms_key(context, caller, bucket) {
         Some(key) => may_use_key(caller, bucket, &key),
@@ -199,17 +213,18 @@ pub(super) fn may(
         resource_account: &bucket.owner_account,
         resource_must_allow: false,
     };
-    let denied = |denial: Denial| {
-        if caller.principal.account != bucket.owner_account {
-            return s3_error!(AccessDenied);
-        }
-        let (user, reason) = (&caller.principal.arn, denial.because(action));
-        s3_error!(
-            AccessDenied,
-            "User: {user} is not authorized to perform: {action} on resource: \"{resource}\" {reason}"
-        )
-    };
-    decide(&question, &policies).map_err(denied)
+    decide(&question, &policies).map_err(|denial| denied(caller, bucket, action, resource, denial))
+}
+
+fn denied(caller: &Caller, bucket: &LoadedBucket, action: &str, resource: &str, denial: Denial) -> S3Error {
+    if caller.principal.account != bucket.owner_account {
+        return s3_error!(AccessDenied);
+    }
+    let (user, reason) = (&caller.principal.arn, denial.because(action));
+    s3_error!(
+        AccessDenied,
+        "User: {user} is not authorized to perform: {action} on resource: \"{resource}\" {reason}"
+    )
 }
 
 /// The customer's KMS key that a put names. AWS's own key (`aws/s3`) needs no permission.

@@ -15,6 +15,7 @@ use s3s::{Body, S3Error, S3ErrorCode, S3Request, S3Response, S3Result};
 
 use super::account::{Accounts, BadCredentials, Caller, IamArn, LoadedRole};
 use super::answer::element;
+use super::faults::DeniedByFault;
 use super::mint::RequestIds;
 use super::policy_document::{Policy, PolicyKind};
 use super::policy_eval::{Policies, Question, decide};
@@ -22,7 +23,7 @@ use super::session::{Session, SessionRequest};
 use super::signature_scope::SignatureScope;
 
 /// s3s verifies a form's signature over at most this much too.
-const MAX_FORM_BYTES: usize = 8192;
+pub(super) const MAX_FORM_BYTES: usize = 8192;
 const MAX_POLICY_CHARACTERS: usize = 2048;
 const CHAINED_SECONDS: i64 = 3600;
 
@@ -62,11 +63,14 @@ impl S3Route for Sts {
                 "The form is too long or differs from its signed hash.",
             )
         })?;
-        let form = Form(form_urlencoded::parse(&body).into_owned().collect());
+        let form = Form::read(&body);
+        let denied = request.extensions.get::<DeniedByFault>().copied();
         let request_id =
             request.extensions.get::<RequestIds>().map(|ids| ids.sts.clone()).unwrap_or_default();
         let result = match (form.get("Action"), form.get("Version")) {
-            ("AssumeRole", "2011-06-15") => self.assume_role(&caller, &form).map(|xml| ("AssumeRole", xml)),
+            ("AssumeRole", "2011-06-15") => {
+                self.assume_role(&caller, &form, denied).map(|xml| ("AssumeRole", xml))
+            }
             ("GetCallerIdentity", "2011-06-15") => Ok(("GetCallerIdentity", caller_identity(&caller))),
             (action, version) => Err(refuse(
                 StatusCode::BAD_REQUEST,
@@ -106,7 +110,7 @@ impl Sts {
         })
     }
 
-    fn assume_role(&self, caller: &Caller, form: &Form) -> S3Result<String> {
+    fn assume_role(&self, caller: &Caller, form: &Form, fault: Option<DeniedByFault>) -> S3Result<String> {
         let role_arn = form.role_arn()?;
         let request = SessionRequest {
             session_name: form.session_name()?,
@@ -121,7 +125,7 @@ impl Sts {
             refuse(StatusCode::FORBIDDEN, "AccessDenied", message)
         };
         let role = self.accounts.role(&role_arn).ok_or_else(denied)?;
-        if !may_assume(caller, &role, external_id) {
+        if fault.is_some() || !may_assume(caller, &role, external_id) {
             return Err(denied());
         }
         if request.seconds > role.max_session_seconds {
@@ -136,6 +140,12 @@ impl Sts {
         let session = self.accounts.open_session(&role, request);
         Ok(assumed_role(&session, policy_characters))
     }
+}
+
+/// The role that a form asks to assume, if that is what it asks for.
+pub(super) fn role_to_assume(body: &[u8]) -> Option<String> {
+    let form = Form::read(body);
+    (form.get("Action") == "AssumeRole").then(|| form.get("RoleArn").to_owned())
 }
 
 fn may_assume(caller: &Caller, role: &LoadedRole, external_id: Option<String>) -> bool {
@@ -153,6 +163,10 @@ fn may_assume(caller: &Caller, role: &LoadedRole, external_id: Option<String>) -
 }
 
 impl Form {
+    fn read(body: &[u8]) -> Self {
+        Self(form_urlencoded::parse(body).into_owned().collect())
+    }
+
     fn get(&self, name: &str) -> &str {
         self.optional(name).unwrap_or_default()
     }

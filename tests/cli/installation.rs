@@ -93,9 +93,14 @@ impl Installation {
     }
 
     pub fn serve_with(&self, flags: &[&str]) -> (Running, Value) {
-        let mut running = self.start(&[&["serve", "--listen", "127.0.0.1:0", "--json"], flags].concat(), &[]);
+        let mut running = self.begin_to_serve(flags);
         let ready = serde_json::from_str(&running.line()).unwrap();
         (running, ready)
+    }
+
+    /// Starts a server and doesn't wait for it.
+    pub fn begin_to_serve(&self, flags: &[&str]) -> Running {
+        self.start(&[&["serve", "--listen", "127.0.0.1:0", "--json"], flags].concat(), &[])
     }
 
     /// Makes an organization on Enterprise; gives what the command prints.

@@ -1,6 +1,6 @@
 //! The real `trailpost` command: what it prints, where, and with which exit code.
 
-mod command;
+pub mod command;
 mod configuration;
 mod crash;
 mod files;

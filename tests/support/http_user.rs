@@ -83,9 +83,14 @@ pub async fn send(request: RequestBuilder) -> Answer {
 
 /// Turns audit logs on over the ordinary form, and waits until they are.
 pub async fn enable(owner: &HttpUser, organization_id: &str) {
+    enable_with(owner, organization_id, &[("role_arn", ROLE_ARN), ("bucket", BUCKET)]).await;
+}
+
+/// The same with these settings.
+pub async fn enable_with(owner: &HttpUser, organization_id: &str, settings: &[(&str, &str)]) {
     let page = format!("/organizations/{organization_id}/settings/audit-logs");
     let revision = hidden_field(&owner.get(&page).await.body, "revision").unwrap();
-    let fields = [("revision", revision.as_str()), ("role_arn", ROLE_ARN), ("bucket", BUCKET)];
+    let fields = [settings, &[("revision", revision.as_str())]].concat();
     assert_eq!(owner.post_form(&page, &format!("{page}/enable"), &fields).await.status, 303);
     eventually("audit logs are active", async || {
         owner.get(&page).await.body.contains("aria-checked=\"true\"").then_some(())

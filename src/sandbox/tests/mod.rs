@@ -20,6 +20,7 @@ use super::*;
 mod access;
 mod assume_role;
 mod delivery;
+mod faults;
 
 const OURS: &str = "arn:aws:iam::999988887777:user/trailpost";
 const ROLE: &str = "arn:aws:iam::111122223333:role/logs/trailpost-audit-logs";
