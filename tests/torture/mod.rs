@@ -169,7 +169,8 @@ impl Torture {
     /// that lives does no harm either: that is what the fencing token is for. On SQLite whoever opens the file frees them.
     async fn expire_leases(&self) {
         if self.cluster.is_some() {
-            let expire = "UPDATE integrations SET lease_expires_at = 0 WHERE lease_expires_at IS NOT NULL";
+            let expire =
+                "UPDATE integrations SET lease_expires_at = 0, due_at = 0 WHERE lease_owner IS NOT NULL";
             self.processes.installation.database.tamper(expire).await;
         }
     }

@@ -13,8 +13,8 @@ use crate::support::{eventually, submission};
 /// Longer than the longest wait for another try.
 const AGAIN: Duration = Duration::from_secs(3600);
 
-/// The two that never answer are missing: AWS gets 90 s of the wall's clock for that.
-const PROVED: [(FaultKind, FaultTarget, &[Cause]); 7] = [
+/// Those that never answer come last: AWS gets some of the wall's time for that.
+const PROVED: [(FaultKind, FaultTarget, &[Cause]); 9] = [
     (FaultKind::InternalError, FaultTarget::S3, &[Cause::AwsUnavailable]),
     (FaultKind::SlowDown, FaultTarget::S3, &[Cause::Throttled]),
     // Whether the connection is reset or ends depends on what was still on its way.
@@ -23,6 +23,8 @@ const PROVED: [(FaultKind, FaultTarget, &[Cause]); 7] = [
     (FaultKind::TruncatedAnswer, FaultTarget::S3, &[Cause::Timeout]),
     (FaultKind::Denied, FaultTarget::S3, &[Cause::WriteDenied]),
     (FaultKind::Denied, FaultTarget::Sts, &[Cause::AssumeRoleDenied]),
+    (FaultKind::TimeoutBeforeWrite, FaultTarget::S3, &[Cause::Timeout]),
+    (FaultKind::TimeoutAfterWrite, FaultTarget::S3, &[Cause::Timeout]),
 ];
 
 #[tokio::test(flavor = "multi_thread")]
