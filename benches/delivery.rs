@@ -76,7 +76,7 @@ async fn measure_many(organizations: usize) {
     let delivery = bench.deliver().await;
     println!("{organizations} organizations, {RECORDS_OF_MANY} records each in one window (SQLite)");
     delivery.print();
-    println!("  STS       {:>9} calls of AssumeRole", delivery.assumed);
+    println!("  STS       {:>9} calls of AssumeRole, {} tries failed", delivery.assumed, delivery.failed);
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a rate is shown without decimals")]
@@ -98,6 +98,8 @@ struct Delivery {
     wanted: usize,
     peak_mib: f64,
     assumed: usize,
+    /// Tries that failed; each may have assumed the role once more.
+    failed: i64,
 }
 
 impl Delivery {
@@ -137,7 +139,9 @@ impl Bench {
         }
         let (took, peak_mib) = (start.elapsed(), product.peak_mib());
         let assumed = self.aws.assumed.load(Ordering::Relaxed);
-        Delivery { took, delivered, wanted: self.records, peak_mib, assumed }
+        let failed = "SELECT COUNT(*) FROM delivery_attempts WHERE result = 'failed'";
+        let failed = sqlx::query_scalar(failed).fetch_one(&mut connection).await.unwrap();
+        Delivery { took, delivered, wanted: self.records, peak_mib, assumed, failed }
     }
 
     /// The same lines into files of the same size, one after the other.
