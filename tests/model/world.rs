@@ -282,6 +282,8 @@ impl World {
             );
             if let Some(stop) = &mut model.stop {
                 stop.work_at = now;
+                // By a clock that was turned back, what came before is not later.
+                stop.progress_at = stop.progress_at.min(now);
             }
         }
         if attempt.is_none() && flaw != Flaw::SendWhatIsRefused {
