@@ -15,6 +15,7 @@ use crate::demo::seed::{PASSWORD, Seeded, seed};
 use crate::demo::{activity, world};
 use crate::domain::clock::{Clock, Entropy};
 use crate::domain::credential::Password;
+use crate::domain::days::Days;
 use crate::domain::window::{SealSpread, WindowLength};
 use crate::sandbox::{Sandbox, SandboxConfig};
 use crate::store::Store;
@@ -159,7 +160,7 @@ impl Demo {
             shortcuts: shortcuts(&seeded),
         };
         // Whoever watches a demo waits for the window's end already.
-        let writer = WriterConfig { aws, seal_spread: SealSpread::None };
+        let writer = WriterConfig { aws, seal_spread: SealSpread::None, retention: Days::default() };
         let config = AppConfig { web: Some(web), writer: Some(writer), most_connections: MOST_CONNECTIONS };
         let app = App::start(store, clock.clone(), entropy, config, console_listener).await;
         Ok(Demo { app, sandbox, clock, announcement, activity: trickling, stop, _folder: folder })

@@ -23,6 +23,7 @@ use tokio::time::timeout;
 use crate::aws::{Aws, AwsIdentity};
 use crate::config::StoreConfig;
 use crate::domain::clock::{Clock, Entropy};
+use crate::domain::days::Days;
 use crate::domain::window::SealSpread;
 use crate::store::{Opening, Store, StoreError, StoreUrl, behind_links};
 use crate::web::{Web, WebConfig, health_router};
@@ -205,6 +206,8 @@ pub struct WriterConfig {
     pub aws: AwsIdentity,
     /// How long after their windows batches are sealed.
     pub seal_spread: SealSpread,
+    /// How long records, deliveries and access checks are kept.
+    pub retention: Days,
 }
 
 /// The running product, or a part of it: console, writer or both over one store.
@@ -225,9 +228,10 @@ impl App {
         listener: TcpListener,
     ) -> App {
         let mut parts = Parts::default();
-        if let Some(WriterConfig { aws, seal_spread }) = config.writer {
+        if let Some(WriterConfig { aws, seal_spread, retention }) = config.writer {
             let aws = Arc::new(Aws::new(aws, clock.clone()).await);
-            let writer = Writer::new(store.clone(), aws, clock.clone(), entropy.clone(), seal_spread);
+            let (clock, entropy) = (clock.clone(), entropy.clone());
+            let writer = Writer::new(store.clone(), aws, clock, entropy, seal_spread, retention);
             parts.start("writer", writer.run(parts.stop_token()));
         }
         let router = match config.web {

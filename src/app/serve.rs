@@ -115,7 +115,11 @@ async fn start_app(
     entropy: Entropy,
     listener: TcpListener,
 ) -> App {
-    let writer = WriterConfig { aws: AwsIdentity::Environment, seal_spread: SealSpread::PerOrganization };
+    let writer = WriterConfig {
+        aws: AwsIdentity::Environment,
+        seal_spread: SealSpread::PerOrganization,
+        retention: config.retention(),
+    };
     let config = AppConfig {
         web,
         writer: config.server().role().writes().then_some(writer),

@@ -8,6 +8,7 @@ mod deliverer;
 mod driver;
 mod encode;
 mod memory;
+mod retention;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::aws::Aws;
 use crate::domain::clock::{Clock, Entropy};
+use crate::domain::days::Days;
 use crate::domain::window::SealSpread;
 use crate::store::{Store, StoreError};
 use deliverer::LEASE;
@@ -36,6 +38,7 @@ pub struct Writer {
     clock: Clock,
     entropy: Entropy,
     seal_spread: SealSpread,
+    retention: Days,
     memory: Memory,
     /// Names this process in leases.
     owner: String,
@@ -49,9 +52,10 @@ impl Writer {
         clock: Clock,
         entropy: Entropy,
         seal_spread: SealSpread,
+        retention: Days,
     ) -> Writer {
         let owner = format!("writer-{}", hex::encode(entropy.bytes::<8>()));
-        Writer { store, aws, clock, entropy, seal_spread, memory: Memory::new(), owner }
+        Writer { store, aws, clock, entropy, seal_spread, retention, memory: Memory::new(), owner }
     }
 
     /// Works until told to stop; what is in flight then is finished first.
@@ -67,6 +71,7 @@ impl Writer {
             driver::claim_and_do("deliveries", store, pace, stop, || store.claim(owner(), LEASE), deliver),
             driver::step("stops", store, TICK, stop, || store.end_stops()),
             driver::step("upkeep", store, UPKEEP, stop, || self.tidy()),
+            self.keep_retention(stop),
         );
     }
 

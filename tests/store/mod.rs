@@ -27,6 +27,7 @@ mod linking;
 mod opening;
 mod overview;
 mod plans;
+mod retention;
 mod sharing;
 mod signing_in;
 mod statements;

@@ -7,6 +7,7 @@ use tokio::net::TcpListener;
 use trailpost::app::{App, AppConfig, DataFolder, WriterConfig};
 use trailpost::aws::AwsIdentity;
 use trailpost::domain::clock::{Clock, Entropy};
+use trailpost::domain::days::Days;
 use trailpost::domain::window::SealSpread;
 
 use crate::support::http_user::HttpUser;
@@ -25,7 +26,7 @@ async fn it_answers_whether_it_lives_and_is_ready_and_nothing_else() {
     };
     let config = AppConfig {
         web: None,
-        writer: Some(WriterConfig { aws, seal_spread: SealSpread::None }),
+        writer: Some(WriterConfig { aws, seal_spread: SealSpread::None, retention: Days::default() }),
         most_connections: NonZeroUsize::new(10).unwrap(),
     };
     let app = App::start(store.clone(), clock, entropy, config, listener).await;

@@ -8,6 +8,7 @@ use trailpost::app::{App, AppConfig, DataFolder, WriterConfig};
 use trailpost::aws::AwsIdentity;
 use trailpost::domain::clock::{Clock, Entropy};
 use trailpost::domain::credential::Password;
+use trailpost::domain::days::Days;
 use trailpost::domain::membership::Role;
 use trailpost::domain::organization::Plan;
 use trailpost::domain::user::User;
@@ -59,7 +60,7 @@ impl Waiting {
                 default_window: WindowLength::default(),
                 shortcuts: Vec::new(),
             }),
-            writer: Some(WriterConfig { aws, seal_spread: SealSpread::None }),
+            writer: Some(WriterConfig { aws, seal_spread: SealSpread::None, retention: Days::default() }),
             most_connections: NonZeroUsize::new(100).unwrap(),
         };
         let app = App::start(store, clock, entropy, config, listener).await;
