@@ -73,7 +73,12 @@ impl Books {
     }
 
     pub async fn on(database: TestDatabase) -> Books {
-        let clock = Clock::manual(Timestamp::from_millis(START));
+        Books::since(Timestamp::from_millis(START), database).await
+    }
+
+    /// With a clock that stands still then.
+    pub async fn since(start: Timestamp, database: TestDatabase) -> Books {
+        let clock = Clock::manual(start);
         let store = database.open(Opening::Serve, &clock).await.unwrap();
         let acme = store.create_organization("Acme".parse().unwrap(), Plan::Enterprise).await.unwrap();
         let owner = store

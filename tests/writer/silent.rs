@@ -17,6 +17,7 @@ use trailpost::web::{Hosts, PublicUrl, TrustedProxies, WebConfig, hash_new_passw
 
 use crate::support::http_user::HttpUser;
 use crate::support::page::hidden_field;
+use crate::support::silent_wire::silent_endpoint;
 use crate::support::{BUCKET, ROLE_ARN, eventually};
 
 const PASSWORD: &str = "correct horse battery";
@@ -72,19 +73,6 @@ impl Waiting {
         let fields = [("revision", "0"), ("role_arn", ROLE_ARN), ("bucket", BUCKET)];
         assert_eq!(self.owner.post_form(page, &format!("{page}/enable"), &fields).await.status, 303);
     }
-}
-
-/// Takes connections and keeps them, for as long as the test runs.
-async fn silent_endpoint() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(async move {
-        let mut kept = Vec::new();
-        while let Ok((connection, _)) = listener.accept().await {
-            kept.push(connection);
-        }
-    });
-    url
 }
 
 #[tokio::test(flavor = "multi_thread")]
