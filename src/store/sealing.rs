@@ -40,6 +40,7 @@ impl Store {
         let mut outcome = Ok(());
         for organization in self.organizations_with_ended_windows(spread).await? {
             if let Err(error) = self.seal_all_of(organization, spread).await {
+                tracing::error!(%organization, %error, "an organization's windows are not sealed");
                 outcome = outcome.and(Err(error));
             }
         }
@@ -81,7 +82,9 @@ impl Store {
                          WHERE i.configured = 1 AND r.discarded_from IS NULL
                            AND (s.cut IS NULL OR record.sequence <= s.cut)
                            AND COALESCE(r.last_sequence, o.last_sequence) > i.sealed_through
-                           AND ((record.recorded_at / (i.window_minutes * 60000) + 1) * i.window_minutes * 60000 <= $1
+                           AND (CASE WHEN i.window_minutes > 0
+                                     THEN (record.recorded_at / (i.window_minutes * 60000) + 1) * i.window_minutes * 60000
+                                     ELSE 0 END <= $1
                                 OR record.sequence <= i.deliver_through)
                          GROUP BY i.organization_id, i.window_minutes ORDER BY i.organization_id",
                         tx.clock.now().as_millis()
@@ -94,9 +97,13 @@ impl Store {
         let mut due = Vec::new();
         for (id, recorded_at, minutes, asked_for) in ended {
             let organization: OrganizationId = parse("integrations.organization_id", &id)?;
-            let length: WindowLength = parse("integrations.window_minutes", &minutes.to_string())?;
-            let window = Window::containing(Timestamp::from_millis(recorded_at), length);
-            if asked_for == 1 || window.end() + spread.offset(organization, length) <= now {
+            let has_ended = |length| {
+                let window = Window::containing(Timestamp::from_millis(recorded_at), length);
+                window.end() + spread.offset(organization, length) <= now
+            };
+            let length = parse::<WindowLength>("integrations.window_minutes", &minutes.to_string());
+            // What can't be read fails when it is sealed, and keeps nobody else from their turn.
+            if asked_for == 1 || length.map_or(true, has_ended) {
                 due.push(organization);
             }
         }

@@ -33,6 +33,7 @@ mod signing_in;
 mod statements;
 mod stopping;
 mod tokens;
+mod unreadable;
 
 use std::time::Duration;
 
