@@ -15,7 +15,7 @@ use crate::demo::seed::{PASSWORD, Seeded, seed};
 use crate::demo::{activity, world};
 use crate::domain::clock::{Clock, Entropy};
 use crate::domain::credential::Password;
-use crate::domain::retry::HOLD;
+use crate::domain::days::Days;
 use crate::domain::window::{SealSpread, WindowLength};
 use crate::sandbox::{Sandbox, SandboxConfig};
 use crate::store::Store;
@@ -158,11 +158,12 @@ impl Demo {
             principal_arn: Some(world::OUR_PRINCIPAL.parse().expect("the demo’s principal is one")),
             trusted_proxies: TrustedProxies::default(),
             default_window: options.window,
-            hold: HOLD,
+            hold: Days::HOLD,
             shortcuts: shortcuts(&seeded),
         };
         // Whoever watches a demo waits for the window's end already.
-        let settings = WriterSettings { seal_spread: SealSpread::None, hold: HOLD };
+        let settings =
+            WriterSettings { seal_spread: SealSpread::None, hold: Days::HOLD, retention: Days::RETENTION };
         let writer = WriterConfig { aws, settings };
         let config = AppConfig { web: Some(web), writer: Some(writer), most_connections: MOST_CONNECTIONS };
         let app = App::start(store, clock.clone(), entropy, config, console_listener).await;

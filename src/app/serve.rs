@@ -9,7 +9,6 @@ use super::{App, AppConfig, DataFolder, EndedEarly, StartError, WriterConfig, li
 use crate::aws::AwsIdentity;
 use crate::config::Config;
 use crate::domain::clock::{Clock, Entropy};
-use crate::domain::retry::HOLD;
 use crate::domain::window::SealSpread;
 use crate::store::{Opening, Store, StoreUrl};
 use crate::web::{Hosts, PublicUrl, WebConfig};
@@ -100,7 +99,7 @@ fn web(config: &Config, address: SocketAddr) -> Result<WebConfig, StartError> {
         principal_arn: config.principal_arn().cloned(),
         trusted_proxies: config.server().trusted_proxies().clone(),
         default_window: config.window(),
-        hold: HOLD,
+        hold: config.hold(),
         shortcuts: Vec::new(),
     })
 }
@@ -118,7 +117,11 @@ async fn start_app(
     entropy: Entropy,
     listener: TcpListener,
 ) -> App {
-    let settings = WriterSettings { seal_spread: SealSpread::PerOrganization, hold: HOLD };
+    let settings = WriterSettings {
+        seal_spread: SealSpread::PerOrganization,
+        hold: config.hold(),
+        retention: config.retention(),
+    };
     let writer = WriterConfig { aws: AwsIdentity::Environment, settings };
     let config = AppConfig {
         web,

@@ -16,6 +16,7 @@ use ipnet::IpNet;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
+use crate::domain::days::Days;
 use crate::domain::principal_arn::PrincipalArn;
 use crate::domain::window::WindowLength;
 use crate::store::StoreUrl;
@@ -53,6 +54,8 @@ pub struct Config {
     store: StoreConfig,
     principal_arn: Option<PrincipalArn>,
     window: WindowLength,
+    hold: Days,
+    retention: Days,
     log: LogConfig,
 }
 
@@ -109,6 +112,8 @@ impl Config {
             principal_arn: layers.optional("aws.principal_arn", parsed)?,
             window: layers
                 .value("delivery.window_minutes", |text| text.parse().map_err(|_| minutes.to_owned()))?,
+            hold: layers.value("delivery.hold_days", parsed)?,
+            retention: layers.value("activity.retention_days", parsed)?,
             log: LogConfig {
                 format: layers.value("log.format", parsed)?,
                 filter: layers.value("log.filter", parsed)?,
@@ -134,6 +139,14 @@ impl Config {
             );
             return Err(layers.wrong("server.public_url", reason));
         }
+        let (hold, retention) = (self.hold, self.retention);
+        if hold > retention {
+            let reason = format!(
+                "{hold} days are more than the {retention} of activity.retention_days, after which records are \
+                 deleted; hold them for a shorter time, or keep them longer"
+            );
+            return Err(layers.wrong("delivery.hold_days", reason));
+        }
         Ok(())
     }
 
@@ -155,6 +168,16 @@ impl Config {
     /// The delivery window of a new integration.
     pub fn window(&self) -> WindowLength {
         self.window
+    }
+
+    /// How long a record waits for its delivery at most; never longer than records are kept.
+    pub fn hold(&self) -> Days {
+        self.hold
+    }
+
+    /// How long records, deliveries and access checks are kept.
+    pub fn retention(&self) -> Days {
+        self.retention
     }
 
     /// Section `log`.
@@ -181,7 +204,8 @@ impl Config {
                 "most_connections": self.store.most_connections,
             },
             "aws": { "principal_arn": self.principal_arn.as_ref().map_or("", PrincipalArn::as_str) },
-            "delivery": { "window_minutes": self.window },
+            "delivery": { "window_minutes": self.window, "hold_days": self.hold },
+            "activity": { "retention_days": self.retention },
             "log": { "format": self.log.format.as_str(), "filter": self.log.filter.as_str() },
         })
     }

@@ -78,7 +78,10 @@ fn an_unknown_key_is_named_with_its_origin() {
     assert!(error.contains("server.listen_on") && error.contains("trailpost.toml"), "{error}");
     assert!(error.contains("listen, most_connections, public_url"), "{error}");
     let error = from_file("[sever]\nlisten = \"x\"\n", &[]).unwrap_err().to_string();
-    assert!(error.contains("sever.listen") && error.contains("aws, delivery, log, server, store"), "{error}");
+    assert!(
+        error.contains("sever.listen") && error.contains("activity, aws, delivery, log, server, store"),
+        "{error}"
+    );
     for text in
         ["listen = \"x\"\n", "server = 1\n", "[server.listen]\nx = 1\n", "[server.listen]\n[x]\ny = 2\n"]
     {
@@ -101,6 +104,8 @@ fn a_wrong_value_says_which_key_and_what_to_write() {
         ("TRAILPOST__STORE__URL", "mysql://a", "store.url", "sqlite:PATH"),
         ("TRAILPOST__AWS__PRINCIPAL_ARN", "arn:aws:iam::1:root", "aws.principal_arn", "12 digits"),
         ("TRAILPOST__DELIVERY__WINDOW_MINUTES", "7", "delivery.window_minutes", "20, 30 or 60"),
+        ("TRAILPOST__DELIVERY__HOLD_DAYS", "0", "delivery.hold_days", "from 1 to 3650"),
+        ("TRAILPOST__ACTIVITY__RETENTION_DAYS", "90d", "activity.retention_days", "from 1 to 3650"),
         ("TRAILPOST__LOG__FORMAT", "xml", "log.format", "text or json"),
         ("TRAILPOST__LOG__FILTER", "a=b=c", "log.filter", "trailpost=info,warn"),
     ] {
@@ -134,6 +139,19 @@ fn what_does_not_go_together_is_refused() {
     assert!(from_environment(&postgres).is_err());
     let writer = [&postgres[..], &[("TRAILPOST__SERVER__ROLE", "writer")]].concat();
     assert!(from_environment(&writer).unwrap().server().public_url().is_err(), "a writer makes no links");
+}
+
+#[test]
+fn records_are_held_no_longer_than_they_are_kept() {
+    let config = Config::load(Flags::default(), NOBODY).unwrap();
+    assert_eq!((Some(config.hold()), Some(config.retention())), (Days::new(30), Days::new(90)));
+    let config = from_file("[delivery]\nhold_days = 7\n[activity]\nretention_days = 7\n", &[]).unwrap();
+    assert_eq!((Some(config.hold()), Some(config.retention())), (Days::new(7), Days::new(7)));
+    for text in ["[delivery]\nhold_days = 91\n", "[activity]\nretention_days = 29\n"] {
+        let error = from_file(text, &[]).unwrap_err().to_string();
+        assert!(error.starts_with("delivery.hold_days"), "{error}");
+        assert!(error.contains("activity.retention_days") && error.contains("shorter"), "{error}");
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@ pub mod bucket;
 pub mod caller;
 pub mod clock;
 pub mod credential;
+pub mod days;
 pub mod denial;
 pub mod event_catalog;
 pub mod failure;

@@ -2,9 +2,6 @@
 
 use std::time::Duration;
 
-/// How long records are held that can't be delivered, unless the operator decides otherwise.
-pub const HOLD: Duration = Duration::from_secs(30 * 24 * 60 * 60);
-
 /// Which schedule a failure is on. Both grow by doubling, with jitter, so that a thousand organizations that
 /// failed together don't come back together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

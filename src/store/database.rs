@@ -21,6 +21,7 @@ use sqlx::sqlite::{
 };
 use sqlx::{ConnectOptions as _, Connection as _};
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
 use super::error::StoreError;
 use super::schema;
@@ -35,6 +36,11 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 const CONNECTION_WITHIN: Duration = Duration::from_secs(5);
 /// The channel of PostgreSQL's NOTIFY.
 const CHANNEL: &str = "trailpost";
+
+/// A SQLite file keeps one page in so many free for what comes next.
+const SPARE_PART: i64 = 16;
+/// 2 MiB at once: each page may mean that another one is moved into its place.
+const GIVE_PAGES_BACK: &str = "PRAGMA incremental_vacuum(512)";
 
 /// What each session of ours is held to on PostgreSQL, whatever the server's own settings are.
 const POSTGRES_SESSION: &str = "
@@ -173,6 +179,26 @@ impl Database {
         }
     }
 
+    /// Gives what deleting has left free back to the file system, in short steps, on an engine that does not do so by
+    /// itself. Ends between two steps once it is to stop.
+    pub(super) async fn give_space_back(&self, stop: &CancellationToken) -> Result<(), StoreError> {
+        let Database::Sqlite { writer, .. } = self else { return Ok(()) };
+        let (mut free, mut is_given_back) = (free_pages_to_give_back(writer).await?, false);
+        while free > 0 && !stop.is_cancelled() {
+            sqlx::query(GIVE_PAGES_BACK).execute(writer).await?;
+            is_given_back = true;
+            let left = free_pages_to_give_back(writer).await?;
+            // A file that was made otherwise keeps what it has.
+            free = if left < free { left } else { 0 };
+        }
+        if is_given_back {
+            // The file is cut off when the log is folded into it. This waits for nobody: what is still read stays in
+            // the log until its next turn.
+            sqlx::query("PRAGMA wal_checkpoint(PASSIVE)").execute(writer).await?;
+        }
+        Ok(())
+    }
+
     /// Closes every connection; SQLite then folds its write-ahead log into the database file.
     pub(super) async fn close(&self) {
         match self {
@@ -291,6 +317,13 @@ async fn require_connection(options: &PgConnectOptions) -> Result<(), StoreError
     let connection = connecting.await.map_err(|_| StoreError::TimedOut(CONNECTION_WITHIN))??;
     connection.close().await?;
     Ok(())
+}
+
+/// Free pages, unless they are so few that the records of the next days will need them again.
+async fn free_pages_to_give_back(pool: &SqlitePool) -> Result<i64, StoreError> {
+    let free: i64 = sqlx::query_scalar("PRAGMA freelist_count").fetch_one(pool).await?;
+    let pages: i64 = sqlx::query_scalar("PRAGMA page_count").fetch_one(pool).await?;
+    Ok(if free > pages / SPARE_PART { free } else { 0 })
 }
 
 async fn require_sound_sqlite(pool: &SqlitePool) -> Result<(), StoreError> {

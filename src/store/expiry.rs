@@ -5,8 +5,6 @@
 //! - the record that says so names the run, and is there if and only if the run has expired;
 //! - the records themselves stay for as long as Activity keeps them.
 
-use std::time::Duration;
-
 use futures::FutureExt;
 
 use super::database::{execute, fetch_one};
@@ -14,6 +12,7 @@ use super::transaction::{Transaction, sequence};
 use super::{Store, StoreError};
 use crate::domain::caller::Caller;
 use crate::domain::clock::Timestamp;
+use crate::domain::days::Days;
 use crate::domain::event_catalog::{self, Discarded};
 use crate::domain::id::OrganizationId;
 
@@ -23,9 +22,9 @@ impl Store {
     pub async fn expire(
         &self,
         organization: OrganizationId,
-        hold: Duration,
+        hold: Days,
     ) -> Result<Option<Discarded>, StoreError> {
-        let sealed_before = self.clock.now() - hold;
+        let sealed_before = self.clock.now() - hold.span();
         let held_too_long =
             self.read(move |tx| async move { tx.held_too_long(organization, sealed_before).await }.boxed());
         if held_too_long.await?.is_none() {

@@ -16,10 +16,13 @@ mod invitations;
 mod memberships;
 mod opening;
 mod organizations;
+mod outage;
 mod overview;
 mod password_resets;
 mod plans;
+mod readiness;
 mod records;
+mod retention;
 mod schema;
 mod sealing;
 mod sessions;
@@ -40,6 +43,7 @@ use crate::domain::clock::{Clock, Entropy};
 use database::{Database, execute};
 use doorbell::Bell;
 use ingestion::Ingestion;
+use readiness::Readiness;
 
 pub use access_checks::{AccessCheck, NewCheck, OpenedCheck};
 pub use check_runs::{CheckVerdict, ClaimedCheck};
@@ -51,10 +55,12 @@ pub use error::StoreError;
 pub use integrations::{Integration, Refused, SwitchedOff};
 pub use invitations::{AcceptRefused, Invite, InviteRefused};
 pub use memberships::Membership;
+pub use outage::Outage;
 pub use overview::{OrganizationSummary, Overview};
 pub use password_resets::ResetRefused;
 pub use plans::PlanChange;
 pub use records::{IngestError, Ingested, Page, StoredLine};
+pub use retention::Retired;
 pub use schema::Opening;
 pub use sessions::SessionHash;
 pub use sign_in_devices::Device;
@@ -72,6 +78,7 @@ pub struct Store {
     entropy: Entropy,
     bell: Bell,
     ingestion: Ingestion,
+    readiness: Readiness,
     /// Ends what listens on a connection of its own.
     closed: CancellationToken,
 }
@@ -111,7 +118,8 @@ impl Store {
         database.require_schema(opening).await?;
         let ingestion = Ingestion::start(&database, &clock, &entropy);
         let (bell, closed) = (Bell::new(), CancellationToken::new());
-        let store = Store { database, clock, entropy, bell, ingestion, closed };
+        let readiness = Readiness::default();
+        let store = Store { database, clock, entropy, bell, ingestion, readiness, closed };
         if opening == Opening::Serve {
             store.begin_to_serve().await?;
         }

@@ -175,17 +175,6 @@ impl Store {
     pub async fn schema_version(&self) -> Result<i64, StoreError> {
         self.read(|tx| async move { tx.schema_version().await }.boxed()).await
     }
-
-    /// Asks the database whether it reads, and whether a write could begin.
-    ///
-    /// # Errors
-    /// It does not answer, or takes no writes: a replica, or a disk that can't be written.
-    pub async fn ping(&self) -> Result<(), StoreError> {
-        self.read(|tx| async move { fetch_one!(tx, (i64,), ACCEPTS_WRITES).map(drop) }.boxed()).await?;
-        let accepts_writes =
-            self.write(|tx| async move { fetch_one!(tx, (i64,), ACCEPTS_WRITES) }.boxed()).await?;
-        if accepts_writes == (1,) { Ok(()) } else { Err(StoreError::ReadOnly) }
-    }
 }
 
 impl Transaction {
@@ -193,12 +182,6 @@ impl Transaction {
         fetch_one!(self, (i64,), VERSION).map(|(version,)| version)
     }
 }
-
-/// On SQLite the transaction that asks has begun to write already.
-const ACCEPTS_WRITES: Sql = Sql {
-    sqlite: "SELECT 1",
-    postgres: "SELECT CAST(CASE current_setting('transaction_read_only') WHEN 'off' THEN 1 ELSE 0 END AS BIGINT)",
-};
 
 #[cfg(test)]
 mod tests {

@@ -66,6 +66,7 @@ impl Store {
         let mut outcome = Ok(unsealed.look_again_at);
         for organization in unsealed.due {
             if let Err(error) = self.seal_all_of(organization, spread).await {
+                tracing::error!(%organization, %error, "an organization's windows are not sealed");
                 outcome = outcome.and(Err(error));
             }
         }
@@ -105,7 +106,9 @@ impl Store {
                          WHERE i.configured = 1 AND r.discarded_from IS NULL
                            AND (s.cut IS NULL OR record.sequence <= s.cut)
                            AND COALESCE(r.last_sequence, o.last_sequence) > i.sealed_through
-                           AND ((record.recorded_at / (i.window_minutes * 60000) + 1) * i.window_minutes * 60000 <= $1
+                           AND (CASE WHEN i.window_minutes > 0
+                                     THEN (record.recorded_at / (i.window_minutes * 60000) + 1) * i.window_minutes * 60000
+                                     ELSE 0 END <= $1
                                 OR record.sequence <= i.deliver_through OR record.recorded_at > $2)
                          GROUP BY i.organization_id, i.window_minutes ORDER BY i.organization_id",
                         now.as_millis(),
@@ -119,9 +122,12 @@ impl Store {
         let mut unsealed = Unsealed { due: Vec::new(), look_again_at: next_minute.min(now + LOOK_AGAIN) };
         for (id, recorded_at, minutes, asked_for) in ended {
             let organization: OrganizationId = parse("integrations.organization_id", &id)?;
-            let length: WindowLength = parse("integrations.window_minutes", &minutes.to_string())?;
+            let length = parse::<WindowLength>("integrations.window_minutes", &minutes.to_string());
             let recorded_at = Timestamp::from_millis(recorded_at);
-            let due_at = Window::containing(recorded_at, length).end() + spread.offset(organization, length);
+            // What can't be read fails when it is sealed, and keeps nobody else from their turn.
+            let due_at = length.map_or(now, |length| {
+                Window::containing(recorded_at, length).end() + spread.offset(organization, length)
+            });
             if asked_for == 1 || is_far_ahead(recorded_at, now) || due_at <= now {
                 unsealed.due.push(organization);
             } else {

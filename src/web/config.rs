@@ -3,11 +3,11 @@
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
-use std::time::Duration;
 
 use secrecy::SecretString;
 
 use super::trusted_proxies::TrustedProxies;
+use crate::domain::days::Days;
 use crate::domain::principal_arn::PrincipalArn;
 use crate::domain::window::WindowLength;
 
@@ -25,7 +25,7 @@ pub struct WebConfig {
     /// The delivery window of a new integration.
     pub default_window: WindowLength,
     /// How long records are held that can't be delivered.
-    pub hold: Duration,
+    pub hold: Days,
     /// Accounts that the sign-in page offers as one click. Empty outside the demo.
     pub shortcuts: Vec<SignInShortcut>,
 }

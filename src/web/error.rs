@@ -19,7 +19,7 @@ use super::headers::RequestId;
 use super::password::HashError;
 use super::render::{Shell, html};
 use super::visitor::Visitor;
-use crate::store::StoreError;
+use crate::store::{Outage, StoreError};
 
 /// When a program that was turned away may try again.
 const RETRY_AFTER_SECONDS: &str = "1";
@@ -207,6 +207,15 @@ impl WebError {
                 "Passwords are looked at a few at a time, and too many wait already. Nothing was changed.",
                 "Wait a few seconds, go back, and send the form again.",
             ),
+            WebError::Store(error)
+                if matches!(error.outage(), Some(Outage::DiskFull | Outage::Unwritable)) =>
+            {
+                (
+                    "Nothing can be stored at this moment",
+                    "The database of this service takes no writes. What was confirmed before is kept.",
+                    "Try again in a moment. It ends once the operator of this service has mended it.",
+                )
+            }
             _ => (
                 "Something went wrong on our side",
                 "The request was not completed. What went wrong is in the log of this service.",

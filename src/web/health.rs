@@ -19,13 +19,20 @@ pub(super) async fn live() -> Json<serde_json::Value> {
     Json(json!({ "status": "ok" }))
 }
 
-/// The store answers too. The reason it does not is in the log.
+/// The store answers too, and can be written. What exactly is the matter with it is in the log.
 pub(super) async fn ready(State(store): State<Store>) -> Response {
-    match timeout(ANSWER_WITHIN, store.ping()).await {
+    let outage = match timeout(ANSWER_WITHIN, store.ping()).await {
         Ok(Ok(())) => return Json(json!({ "status": "ok" })).into_response(),
-        Ok(Err(error)) => tracing::error!(%error, "not ready"),
-        Err(_) => tracing::error!("not ready: the store did not answer within {ANSWER_WITHIN:?}"),
-    }
-    let answer = Json(json!({ "status": "unavailable", "reasons": ["the store does not answer"] }));
+        Ok(Err(error)) => {
+            tracing::error!(%error, "not ready");
+            error.outage()
+        }
+        Err(_) => {
+            tracing::error!("not ready: the store did not answer within {ANSWER_WITHIN:?}");
+            None
+        }
+    };
+    let reason = outage.map_or_else(|| "the store does not answer".to_owned(), |outage| outage.to_string());
+    let answer = Json(json!({ "status": "unavailable", "reasons": [reason] }));
     (StatusCode::SERVICE_UNAVAILABLE, answer).into_response()
 }

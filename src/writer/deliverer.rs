@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
 
 use super::Writer;
 use super::encode::{Encoded, Encoder, content_size};
@@ -26,8 +27,19 @@ impl Writer {
     /// Delivers the batch of a claim. What goes wrong on our own side is booked with the time of the next try, as far
     /// as the store still takes it: what fails again and again must not be claimed again and again. Otherwise the
     /// lease ends by itself.
-    pub(super) async fn deliver(self, claim: Claim, lane: Lane) -> Result<(), StoreError> {
-        let Err(error) = self.try_to_deliver(&claim, lane).await else { return Ok(()) };
+    ///
+    /// Once `hurry` is cancelled the lease is given back, and whoever claims next finds out whether the try landed.
+    pub(super) async fn deliver(
+        self,
+        claim: Claim,
+        lane: Lane,
+        hurry: CancellationToken,
+    ) -> Result<(), StoreError> {
+        let tried = tokio::select! {
+            tried = self.try_to_deliver(&claim, lane) => tried,
+            () = hurry.cancelled() => return self.store.release(claim.lease).await,
+        };
+        let Err(error) = tried else { return Ok(()) };
         let cause = match &error {
             StoreError::Corrupt { .. } => Cause::RecordsUnreadable,
             _ => Cause::StoreFailed,

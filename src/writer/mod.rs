@@ -9,6 +9,7 @@ mod deliverer;
 mod driver;
 mod encode;
 mod memory;
+mod retention;
 mod sealer;
 
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::aws::Aws;
 use crate::domain::clock::{Clock, Entropy};
+use crate::domain::days::Days;
 use crate::domain::window::SealSpread;
 use crate::store::{Lane, Store, StoreError};
 use clock_watch::ClockWatch;
@@ -28,6 +30,8 @@ use sealer::SealTimer;
 
 /// How often work is looked for when nobody rings.
 const TICK: Duration = Duration::from_secs(1);
+/// What is in flight at a stop gets so long to finish; then its lease is given back, before the process is ended.
+const FINISH_WITHIN: Duration = Duration::from_secs(15);
 const UPKEEP: Duration = Duration::from_secs(60);
 const CHECKS: Pace = Pace { tick: TICK, at_once: 8, patience: Duration::from_secs(5), at_most: 64 };
 /// One that does not answer in time makes room for another: 999 buckets that hang don't hold up the 1,000th.
@@ -42,7 +46,9 @@ pub struct WriterSettings {
     /// How long after their windows batches are sealed.
     pub seal_spread: SealSpread,
     /// How long records are held that can't be delivered.
-    pub hold: Duration,
+    pub hold: Days,
+    /// How long records, deliveries and access checks are kept.
+    pub retention: Days,
 }
 
 /// The background work of one process. Cheap to clone.
@@ -71,41 +77,43 @@ impl Writer {
         Writer { store, aws, clock, entropy, settings, memory: Memory::new(), owner }
     }
 
-    /// Works until told to stop; what is in flight then is finished first.
+    /// Works until told to stop. What is in flight then is finished, or given back in time for the process to end.
     pub async fn run(self, stop: CancellationToken) {
-        let (store, stop) = (&self.store, &stop);
-        let bell = || store.doorbell();
-        let run_check = |check| self.clone().run_check(check, stop.clone());
-        let claim = |lane| store.claim(self.owner.clone(), LEASE, lane);
-        let deliver = |lane| {
-            let writer = self.clone();
-            move |claim| writer.clone().deliver(claim, lane)
+        let hurry = CancellationToken::new();
+        let hurrying = async {
+            stop.cancelled().await;
+            tokio::time::sleep(FINISH_WITHIN).await;
+            hurry.cancel();
+            std::future::pending::<()>().await;
         };
+        tokio::select! {
+            () = self.work(&stop, &hurry) => {}
+            () = hurrying => {}
+        }
+    }
+
+    async fn work(&self, stop: &CancellationToken, hurry: &CancellationToken) {
+        let store = &self.store;
+        let bell = || store.doorbell();
+        let check = |check| self.clone().run_check(check, stop.clone());
         let awake_since = self.clock.now();
         let (seal_timer, clock_watch) = (SealTimer::default(), ClockWatch::default());
         tokio::join!(
-            driver::claim_and_do("access checks", bell(), CHECKS, stop, || store.claim_check(), run_check),
+            driver::claim_and_do("access checks", bell(), CHECKS, stop, || store.claim_check(), check),
             driver::step("sealing", bell(), TICK, stop, |woken| self.seal(&seal_timer, woken)),
-            driver::claim_and_do(
-                "deliveries",
-                bell(),
-                DELIVERIES,
-                stop,
-                || claim(Lane::Healthy),
-                deliver(Lane::Healthy)
-            ),
-            driver::claim_and_do(
-                "failing deliveries",
-                bell(),
-                FAILING_DELIVERIES,
-                stop,
-                || claim(Lane::Failing),
-                deliver(Lane::Failing)
-            ),
+            self.deliver_in(Lane::Healthy, DELIVERIES, stop, hurry),
+            self.deliver_in(Lane::Failing, FAILING_DELIVERIES, stop, hurry),
             driver::step("stops", bell(), TICK, stop, |_| store.end_stops(awake_since)),
             driver::step("the clock", bell(), TICK, stop, |_| self.watch_clock(&clock_watch)),
             driver::step("upkeep", bell(), UPKEEP, stop, |_| self.tidy()),
+            self.keep_retention(stop),
         );
+    }
+
+    async fn deliver_in(&self, lane: Lane, pace: Pace, stop: &CancellationToken, hurry: &CancellationToken) {
+        let claim = || self.store.claim(self.owner.clone(), LEASE, lane);
+        let deliver = |claim| self.clone().deliver(claim, lane, hurry.clone());
+        driver::claim_and_do("deliveries", self.store.doorbell(), pace, stop, claim, deliver).await;
     }
 
     /// Forgets the sessions that have ended, and failed sign-ins of long ago.

@@ -45,6 +45,33 @@ pub fn start_nowhere(folder: &Path, arguments: &[&str]) -> Running {
     start(command.env("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://127.0.0.1:9"))
 }
 
+/// Starts the command so that a file that may not grow is an error to it, and not its end (`man 2 setrlimit`).
+#[cfg(target_os = "linux")]
+pub fn start_under_limits(folder: &Path, arguments: &[&str]) -> Running {
+    let mut command = shell("trap '' XFSZ; exec \"$@\"");
+    start(command.arg(PROGRAM).args(arguments).current_dir(folder))
+}
+
+/// Runs the command to its end as a user who owns nothing: whoever runs the tests, or nobody if that is root, whom no
+/// permission binds. The program is handed over open: it may lie where nobody may look.
+#[cfg(target_os = "linux")]
+pub fn run_as_a_stranger(folder: &Path, arguments: &[&str]) -> Ended {
+    let as_nobody =
+        "if test \"$(id -u)\" = 0; then set -- setpriv --reuid=65534 --regid=65534 --clear-groups \"$@\"; fi
+                     exec \"$@\" 3< \"$PROGRAM\"";
+    let mut command = shell(as_nobody);
+    command.arg("/proc/self/fd/3").args(arguments).current_dir(folder).env("PROGRAM", PROGRAM);
+    start(&mut command).end()
+}
+
+/// A shell that runs this with the arguments that it is given.
+#[cfg(target_os = "linux")]
+fn shell(script: &str) -> Command {
+    let mut command = quiet(Command::new("sh"));
+    command.args(["-c", script, "sh"]);
+    command
+}
+
 /// Runs the command to its end.
 pub fn run(arguments: &[&str]) -> Ended {
     start(program().args(arguments)).end()
@@ -57,9 +84,12 @@ pub fn program_in(folder: &Path, arguments: &[&str]) -> Command {
     command
 }
 
-/// AWS's own metadata service is not asked: there is none here.
 fn program() -> Command {
-    let mut command = Command::new(PROGRAM);
+    quiet(Command::new(PROGRAM))
+}
+
+/// AWS's own metadata service is not asked: there is none here.
+fn quiet(mut command: Command) -> Command {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command.env_remove("RUST_LOG").env("AWS_EC2_METADATA_DISABLED", "true").env("AWS_REGION", "us-east-1");
     command
@@ -101,6 +131,12 @@ impl Running {
             output.push('\n');
         }
         output
+    }
+
+    /// The number of its process.
+    #[cfg(target_os = "linux")]
+    pub fn id(&self) -> u32 {
+        self.process.id()
     }
 
     /// Sends SIGTERM, as a service manager does.

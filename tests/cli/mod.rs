@@ -3,15 +3,21 @@
 pub mod command;
 mod configuration;
 mod crash;
+mod damage;
+#[cfg(target_os = "linux")]
+mod disk;
 mod files;
 pub mod installation;
 mod kills;
 mod log;
 mod operator;
 mod outage;
+#[cfg(target_os = "linux")]
+mod permissions;
 mod roles;
 mod serve;
 mod stdout;
+mod stopping;
 
 use std::net::TcpListener;
 use std::path::Path;

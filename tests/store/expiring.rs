@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use trailpost::domain::access_check::Purpose;
+use trailpost::domain::days::Days;
 use trailpost::domain::failure::Cause;
-use trailpost::domain::retry::HOLD;
 use trailpost::store::BatchState;
 
 use super::delivering::{failed, finish, start, written};
@@ -24,7 +24,7 @@ impl Books {
     }
 
     async fn expire(&self) -> Option<(i64, i64, u64)> {
-        let expired = self.store.expire(self.acme.id, HOLD).await.unwrap();
+        let expired = self.store.expire(self.acme.id, Days::HOLD).await.unwrap();
         expired.map(|run| (run.first.get(), run.last.get(), run.records))
     }
 
@@ -33,6 +33,7 @@ impl Books {
     }
 }
 
+const HOLD: Duration = Days::HOLD.span();
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 async fn what_was_held_too_long_expires_with_a_record_that_names_it(books: Books) {

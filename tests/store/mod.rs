@@ -29,12 +29,14 @@ mod linking;
 mod opening;
 mod overview;
 mod plans;
+mod retention;
 mod running_back;
 mod sharing;
 mod signing_in;
 mod statements;
 mod stopping;
 mod tokens;
+mod unreadable;
 
 use std::time::Duration;
 
@@ -75,7 +77,12 @@ impl Books {
     }
 
     pub async fn on(database: TestDatabase) -> Books {
-        let clock = Clock::manual(Timestamp::from_millis(START));
+        Books::since(Timestamp::from_millis(START), database).await
+    }
+
+    /// With a clock that stands still then.
+    pub async fn since(start: Timestamp, database: TestDatabase) -> Books {
+        let clock = Clock::manual(start);
         let store = database.open(Opening::Serve, &clock).await.unwrap();
         let acme = store.create_organization("Acme".parse().unwrap(), Plan::Enterprise).await.unwrap();
         let owner = store

@@ -10,9 +10,9 @@ use tokio::net::TcpListener;
 use trailpost::app::{App, AppConfig, DataFolder};
 use trailpost::domain::clock::{Clock, Entropy};
 use trailpost::domain::credential::Password;
+use trailpost::domain::days::Days;
 use trailpost::domain::membership::Role;
 use trailpost::domain::organization::{Organization, Plan};
-use trailpost::domain::retry::HOLD;
 use trailpost::domain::sequence::Sequence;
 use trailpost::domain::window::WindowLength;
 use trailpost::web::{Hosts, PublicUrl, TrustedProxies, WebConfig, hash_new_password};
@@ -55,7 +55,7 @@ impl Console {
                 trusted.iter().map(|network| network.parse().unwrap()).collect(),
             ),
             default_window: WindowLength::default(),
-            hold: HOLD,
+            hold: Days::HOLD,
             shortcuts: Vec::new(),
         };
         let config =

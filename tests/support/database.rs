@@ -120,6 +120,16 @@ impl TestDatabase {
             texts
         }
     }
+
+    /// The numbers that a query behind the store's back gives, in the first column of its rows.
+    pub async fn numbers(&self, query: &str) -> Vec<i64> {
+        let query = AssertSqlSafe(query.to_owned());
+        if self.url.starts_with("sqlite:") {
+            sqlx::query_scalar(query).fetch_all(&mut self.connect_to_sqlite().await).await.unwrap()
+        } else {
+            sqlx::query_scalar(query).fetch_all(&mut self.connect_to_postgres().await).await.unwrap()
+        }
+    }
 }
 
 /// Makes a database on a server; gives its URL.

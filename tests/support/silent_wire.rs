@@ -58,3 +58,16 @@ async fn carry(listener: TcpListener, server: String, connections: Connections) 
         connections.lock().unwrap().push((carrier, kept));
     }
 }
+
+/// Takes connections and keeps them, for as long as the test runs: nothing is ever answered. Gives its URL.
+pub async fn silent_endpoint() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        let mut kept = Vec::new();
+        while let Ok((connection, _)) = listener.accept().await {
+            kept.push(connection);
+        }
+    });
+    url
+}

@@ -14,11 +14,11 @@ use tokio::time::Instant;
 use trailpost::demo::world;
 use trailpost::domain::access_check::{CheckState, Purpose};
 use trailpost::domain::caller::Caller;
+use trailpost::domain::days::Days;
 use trailpost::domain::failure::Cause;
 use trailpost::domain::integration::{Health, TypedSettings};
 use trailpost::domain::membership::Role;
 use trailpost::domain::organization::{Organization, Plan};
-use trailpost::domain::retry::HOLD;
 use trailpost::domain::window::SealSpread;
 use trailpost::domain::window::WindowLength;
 use trailpost::store::NewCheck;
@@ -30,7 +30,8 @@ use crate::support::product::Product;
 use crate::support::{BUCKET, eventually, submission};
 
 /// Seals at once.
-const WRITER: WriterSettings = WriterSettings { seal_spread: SealSpread::None, hold: HOLD };
+const WRITER: WriterSettings =
+    WriterSettings { seal_spread: SealSpread::None, hold: Days::HOLD, retention: Days::RETENTION };
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_batch_that_can_not_be_read_is_booked_as_ours_and_stops_nobody_else() {

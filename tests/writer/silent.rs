@@ -8,9 +8,9 @@ use trailpost::app::{App, AppConfig, DataFolder, WriterConfig};
 use trailpost::aws::AwsIdentity;
 use trailpost::domain::clock::{Clock, Entropy};
 use trailpost::domain::credential::Password;
+use trailpost::domain::days::Days;
 use trailpost::domain::membership::Role;
 use trailpost::domain::organization::Plan;
-use trailpost::domain::retry::HOLD;
 use trailpost::domain::user::User;
 use trailpost::domain::window::WindowLength;
 use trailpost::web::{Hosts, PublicUrl, TrustedProxies, WebConfig, hash_new_password};
@@ -18,6 +18,7 @@ use trailpost::web::{Hosts, PublicUrl, TrustedProxies, WebConfig, hash_new_passw
 use super::WRITER;
 use crate::support::http_user::HttpUser;
 use crate::support::page::hidden_field;
+use crate::support::silent_wire::silent_endpoint;
 use crate::support::{BUCKET, ROLE_ARN, eventually};
 
 const PASSWORD: &str = "correct horse battery";
@@ -59,7 +60,7 @@ impl Waiting {
                 principal_arn: None,
                 trusted_proxies: TrustedProxies::default(),
                 default_window: WindowLength::default(),
-                hold: HOLD,
+                hold: Days::HOLD,
                 shortcuts: Vec::new(),
             }),
             writer: Some(WriterConfig { aws, settings: WRITER }),
@@ -74,19 +75,6 @@ impl Waiting {
         let fields = [("revision", "0"), ("role_arn", ROLE_ARN), ("bucket", BUCKET)];
         assert_eq!(self.owner.post_form(page, &format!("{page}/enable"), &fields).await.status, 303);
     }
-}
-
-/// Takes connections and keeps them, for as long as the test runs.
-async fn silent_endpoint() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(async move {
-        let mut kept = Vec::new();
-        while let Ok((connection, _)) = listener.accept().await {
-            kept.push(connection);
-        }
-    });
-    url
 }
 
 #[tokio::test(flavor = "multi_thread")]

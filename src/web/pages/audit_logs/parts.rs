@@ -97,7 +97,7 @@ pub(super) fn failing(web: &Web, integration: &Integration, status: &DeliverySta
             }
             Some(_) => format!("{} held.", count_with_verb(status.pending_records, "record")),
         },
-        expires: status.held_since.map(|since| Moment::new(since + web.config.hold, web.clock.now())),
+        expires: status.held_since.map(|since| Moment::new(since + web.config.hold.span(), web.clock.now())),
     })
 }
 
