@@ -227,6 +227,7 @@ impl Transaction {
         let was_ours = before.is_some_and(|before| before.cause == Cause::ManyDenied);
         let nobody_let_in = let_in_at.is_none_or(|let_in| let_in < since);
         if (was_ours && nobody_let_in) || self.denied_from(denial::from(now, let_in_at)).await? >= MANY {
+            tracing::error!(%organization, "AWS refuses the roles of many organizations: look at Trailpost's own identity");
             failure.cause = Cause::ManyDenied;
         }
         Ok(())

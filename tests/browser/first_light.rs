@@ -164,7 +164,7 @@ async fn switch_off_and_on(browser: &Browser) {
 /// Without JavaScript the page stays as it is until somebody asks again; with it, nobody needs to.
 async fn see_after_refreshing(browser: &Browser, text: &str) {
     eventually(&format!("the page shows “{text}” after a refresh"), async || {
-        if !browser.has_scripts_running().await && browser.has_link("Refresh").await {
+        if browser.javascript() == JavaScript::Off && browser.has_link("Refresh").await {
             browser.click_link("Refresh").await;
         }
         browser.text().await.contains(text).then_some(())

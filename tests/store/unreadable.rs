@@ -83,11 +83,12 @@ async fn settings_that_can_not_be_read_are_told_and_others_are_sealed_and_delive
         assert_eq!(books.store.organizations().await.unwrap().len(), 2, "{garbage}");
         assert!(other.store.integration(other.acme.id).await.unwrap().is_some(), "{garbage}");
         let mended = format!(
-            "UPDATE integrations SET window_minutes = 1, retry_at = 0,
+            "UPDATE integrations SET window_minutes = 1,
                  role_arn = 'arn:aws:iam::111122223333:role/trailpost-audit-logs' WHERE organization_id = '{id}'"
         );
         books.database.tamper(&mended).await;
     }
+    books.clock.advance(Duration::from_secs(600));
     books.store.seal(SealSpread::None).await.unwrap();
     assert_eq!(books.left_after_delivering().await, 0, "mended, it goes on by itself");
 }

@@ -42,6 +42,7 @@ pub struct Browser {
     _driver: ChromeDriver,
     _profile: TempDir,
     origin: String,
+    javascript: JavaScript,
 }
 
 impl Browser {
@@ -50,7 +51,7 @@ impl Browser {
         let driver = ChromeDriver::start();
         let profile = tempfile::tempdir().unwrap();
         let session = WebDriver::new(driver.url(), capabilities(&profile, javascript)).await.unwrap();
-        Browser { session, _driver: driver, _profile: profile, origin: origin.to_owned() }
+        Browser { session, _driver: driver, _profile: profile, origin: origin.to_owned(), javascript }
     }
 
     /// Goes to a page of the site.
@@ -112,6 +113,11 @@ impl Browser {
             (switch.attr("aria-checked").await.ok()?? == on.to_string()).then_some(())
         };
         self.wait_for(&format!("the switch “{name}” is there with aria-checked={on}"), as_expected).await;
+    }
+
+    /// Whether pages may run their scripts, wherever the browser is just now.
+    pub fn javascript(&self) -> JavaScript {
+        self.javascript
     }
 
     /// Whether the page's own scripts have run; they mark the page when they do.
