@@ -1,6 +1,5 @@
 -- One column says when an organization's oldest undelivered batch is to be tried, so that a writer finds the next one by
--- an index, however many organizations there are: NULL while nothing is sealed, when the batch was sealed while all goes
--- well, the end of the wait after a failure, and the end of the lease while a writer has it.
+-- an index, however many organizations there are: NULL while nothing is sealed, the end of the wait after a failure, and the end of the lease while a writer has it.
 ALTER TABLE integrations ADD COLUMN due_at INTEGER;
 
 UPDATE integrations SET due_at = CASE
@@ -17,6 +16,9 @@ CREATE INDEX due_healthy_integrations ON integrations (due_at, organization_id)
     WHERE due_at IS NOT NULL AND failures = 0;
 CREATE INDEX due_failing_integrations ON integrations (due_at, organization_id)
     WHERE due_at IS NOT NULL AND failures > 0;
+
+-- Somebody asked for a try while another was under way: should that fail, the next one follows at once.
+ALTER TABLE integrations ADD COLUMN again_at_once INTEGER NOT NULL DEFAULT 0 CHECK (again_at_once IN (0, 1));
 
 -- Since when AWS has refused us the role, without a break. Many at once are not their owners' doing.
 ALTER TABLE integrations ADD COLUMN denied_since INTEGER;

@@ -16,6 +16,8 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
+use aws_smithy_http_client::tls::{self, rustls_provider::CryptoMode};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
 use crate::domain::bucket::BucketName;
 use crate::domain::clock::{Clock, Timestamp};
@@ -27,6 +29,8 @@ pub use s3::{Object, Written};
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Bounds one call; a PUT gets more time for its body.
 const CALL_TIMEOUT: Duration = Duration::from_secs(15);
+/// A connection that nobody uses is closed after so long.
+const IDLE_CONNECTION: Duration = Duration::from_secs(5);
 /// Where a bucket's region is asked for when nothing else is known.
 const FALLBACK_REGION: &str = "us-east-1";
 
@@ -49,6 +53,15 @@ pub enum AwsIdentity {
     },
 }
 
+/// Every bucket has a host name of its own: connections that were kept for the next window of ten thousand organizations
+/// would use up this process's files. The rest is as the SDK has it.
+fn http_client() -> SharedHttpClient {
+    aws_smithy_http_client::Builder::new()
+        .pool_idle_timeout(IDLE_CONNECTION)
+        .tls_provider(tls::Provider::Rustls(CryptoMode::AwsLc))
+        .build_https()
+}
+
 /// Our side of AWS. One per process; clients, regions and credentials are shared by all deliveries.
 #[derive(Debug)]
 pub struct Aws {
@@ -65,6 +78,7 @@ impl Aws {
     /// Makes the clients. Nothing is called yet.
     pub async fn new(identity: AwsIdentity, clock: Clock) -> Aws {
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
+            .http_client(http_client())
             // A retry inside the SDK would be a try that our books don't know.
             .retry_config(RetryConfig::disabled())
             .timeout_config(

@@ -121,7 +121,7 @@ pub fn change_plan(before: Plan, after: Plan) -> EventDraft {
 }
 
 /// `expire · audit-log-records · first-last`: what could not be delivered for as long as records are held.
-pub fn expire_records(expired: Discarded) -> EventDraft {
+pub fn expire_records(expired: LeftOut) -> EventDraft {
     let run = format!("{}-{}", expired.first, expired.last);
     draft("expire", "audit-log-records", json!(run), &run).naming("expired", Some(expired))
 }
@@ -182,7 +182,7 @@ pub fn deliver_first(then: IntegrationAction, organization: OrganizationId) -> E
 
 /// A run of records that will not be delivered, discarded or never collected, for the record that explains the gap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Discarded {
+pub struct LeftOut {
     /// The first sequence that is left out.
     pub first: Sequence,
     /// The last sequence that is left out.
@@ -194,17 +194,18 @@ pub struct Discarded {
 impl EventDraft {
     /// Names the run that this event discarded, if it discarded any.
     #[must_use]
-    pub fn discarding(self, discarded: Option<Discarded>) -> EventDraft {
+    pub fn discarding(self, discarded: Option<LeftOut>) -> EventDraft {
         self.naming("discarded", discarded)
     }
 
-    /// Names the run that was stored while collection was suspended, if anything was.
+    /// Names the run between the last file and this event, with which collecting begins again, if there is one: what
+    /// was discarded, and what was stored while nothing was collected.
     #[must_use]
-    pub fn not_collecting(self, left_out: Option<Discarded>) -> EventDraft {
-        self.naming("not_collected", left_out)
+    pub fn not_delivering(self, left_out: Option<LeftOut>) -> EventDraft {
+        self.naming("not_delivered", left_out)
     }
 
-    fn naming(mut self, parameter: &str, run: Option<Discarded>) -> EventDraft {
+    fn naming(mut self, parameter: &str, run: Option<LeftOut>) -> EventDraft {
         if let Some(run) = run {
             self.parameters.insert(
                 parameter.to_owned(),

@@ -10,10 +10,7 @@ use super::integration::Settings;
 use super::organization::ExternalId;
 use super::policy;
 use super::principal_arn::PrincipalArn;
-use super::retry::RetrySchedule;
-
-/// We wait as long as AWS asks, up to this.
-const LONGEST_ASKED: Duration = Duration::from_secs(60 * 60);
+use super::retry::{LONGEST_WAIT, RetrySchedule};
 
 /// AWS's own answer, as it came.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -230,7 +227,7 @@ impl Failure {
             Turn::Operator | Turn::Nobody => RetrySchedule::Transient,
         };
         let asked = self.aws.as_ref().and_then(|answer| answer.retry_after_seconds).unwrap_or_default();
-        let asked = Duration::from_secs(u64::from(asked)).min(LONGEST_ASKED);
+        let asked = Duration::from_secs(u64::from(asked)).min(LONGEST_WAIT);
         schedule.delay(failures, fraction).max(asked)
     }
 

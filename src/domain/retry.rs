@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// No failure waits longer, whatever AWS asks for.
+pub const LONGEST_WAIT: Duration = Duration::from_secs(60 * 60);
+
 /// Which schedule a failure is on. Both grow by doubling, with jitter, so that a thousand organizations that
 /// failed together don't come back together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,7 +19,7 @@ impl RetrySchedule {
     fn bounds(self) -> (Duration, Duration) {
         match self {
             RetrySchedule::Transient => (Duration::from_secs(1), Duration::from_secs(5 * 60)),
-            RetrySchedule::Customer => (Duration::from_secs(60), Duration::from_secs(60 * 60)),
+            RetrySchedule::Customer => (Duration::from_secs(60), LONGEST_WAIT),
         }
     }
 

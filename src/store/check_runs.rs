@@ -11,6 +11,7 @@ use super::integrations::{Refused, to_json};
 use super::transaction::{LockedOrganization, Transaction};
 use super::{Store, StoreError};
 use crate::domain::access_check::{CheckState, Checklist, Purpose};
+use crate::domain::event_catalog::EventDraft;
 use crate::domain::failure::Failure;
 use crate::domain::id::{CheckId, OrganizationId, RangeId};
 use crate::domain::integration::Settings;
@@ -213,7 +214,7 @@ impl Transaction {
             }
             CheckVerdict::Passed => match self.why_superseded(&locked, &stored).await? {
                 Some(reason) => (CheckState::Superseded, None, event.failed(reason, "ABORTED")),
-                None => (CheckState::Passed, None, event),
+                None => (CheckState::Passed, None, self.explaining(&locked, &stored, event).await?),
             },
         };
         self.end_check(id, state, Some(checklist), failure.as_ref()).await?;
@@ -222,6 +223,21 @@ impl Transaction {
             self.put_into_force(&stored, at).await?;
         }
         Ok(Some(state))
+    }
+
+    /// The record with which collecting begins names what comes before it and is in no file.
+    async fn explaining(
+        &mut self,
+        locked: &LockedOrganization,
+        stored: &StoredCheck,
+        event: EventDraft,
+    ) -> Result<EventDraft, StoreError> {
+        match stored.check.purpose {
+            Purpose::Enable | Purpose::Activate => {
+                Ok(event.not_delivering(self.left_out_before(locked).await?))
+            }
+            Purpose::Update | Purpose::Test => Ok(event),
+        }
     }
 
     /// Role, plan, revision and toggle, read again in the transaction that would apply the check.

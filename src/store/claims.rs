@@ -18,11 +18,15 @@ use crate::domain::id::{BatchId, OrganizationId};
 use crate::domain::integration::{Revision, Settings};
 use crate::domain::object_key::{Compression, Format};
 use crate::domain::organization::ExternalId;
+use crate::domain::retry::LONGEST_WAIT;
 use crate::domain::sequence::Sequence;
 use crate::domain::window::{Window, WindowLength};
 
 /// Deliveries of an organization whose own rows can't be read are looked at again after so long.
 const UNREADABLE_PUT_OFF: Duration = Duration::from_secs(300);
+
+/// While all goes well nobody is put off for longer.
+const LONGEST_HEALTHY_WAIT: Duration = UNREADABLE_PUT_OFF;
 
 /// Whose turn it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,16 +139,19 @@ impl Store {
         .await
     }
 
-    /// The clock ran back: what waits for a time that it had reached before, or for the end of a lease that was given
-    /// before, would wait too long. Nobody waits longer than for a lease that begins now.
-    pub async fn clock_ran_back(&self, lease_for: Duration) -> Result<(), StoreError> {
+    /// Ends waits that nothing explains but a clock that was ahead and was set right since, of this process or another:
+    /// whoever waits longer than the longest wait there is, is due.
+    pub async fn bound_waits(&self, lease_for: Duration) -> Result<(), StoreError> {
         self.write(move |tx| {
             async move {
                 let now = tx.clock.now();
                 execute!(
                     tx,
-                    "UPDATE integrations SET due_at = $1 WHERE due_at > $1 AND lease_owner IS NULL",
-                    now.as_millis()
+                    "UPDATE integrations SET due_at = $1
+                     WHERE lease_owner IS NULL AND due_at > CASE WHEN failures = 0 THEN CAST($2 AS BIGINT) ELSE CAST($3 AS BIGINT) END",
+                    now.as_millis(),
+                    (now + LONGEST_HEALTHY_WAIT).as_millis(),
+                    (now + LONGEST_WAIT).as_millis()
                 )?;
                 execute!(
                     tx,
@@ -152,6 +159,7 @@ impl Store {
                      WHERE lease_owner IS NOT NULL AND lease_expires_at > $1",
                     (now + lease_for).as_millis()
                 )?;
+                execute!(tx, "UPDATE stops SET progress_at = $1 WHERE progress_at > $1", now.as_millis())?;
                 Ok(())
             }
             .boxed()
@@ -222,7 +230,8 @@ impl Transaction {
                     execute!(
                         self,
                         "UPDATE integrations
-                         SET lease_owner = $2, lease_expires_at = $3, due_at = $3, lease_token = lease_token + 1
+                         SET lease_owner = $2, lease_expires_at = $3, due_at = $3, lease_token = lease_token + 1,
+                             again_at_once = 0
                          WHERE organization_id = $1",
                         organization,
                         owner,
@@ -309,16 +318,17 @@ impl Transaction {
             .map(|(.., revision)| Revision::new(revision)))
     }
 
-    /// Ends the lease of an integration that is held. Its oldest batch is due as of its sealing: who has waited longest
-    /// comes first.
+    /// Ends the lease of an integration that is held. Its next batch is due behind everybody who waits: a backlog of one
+    /// keeps nobody else from their turn.
     pub(super) async fn give_back(&mut self, organization: OrganizationId) -> Result<(), StoreError> {
         execute!(
             self,
             "UPDATE integrations
              SET lease_owner = NULL, lease_expires_at = NULL,
-                 due_at = (SELECT CASE WHEN b.sealed_at < $2 THEN b.sealed_at ELSE $2 END FROM batches b
-                           WHERE b.organization_id = integrations.organization_id AND b.state = 'sealed'
-                           ORDER BY b.first_sequence LIMIT 1)
+                 due_at = CASE WHEN EXISTS (
+                              SELECT 1 FROM batches b
+                              WHERE b.organization_id = integrations.organization_id AND b.state = 'sealed'
+                          ) THEN CAST($2 AS BIGINT) END
              WHERE organization_id = $1",
             organization.to_string(),
             self.clock.now().as_millis()
@@ -326,12 +336,18 @@ impl Transaction {
         Ok(())
     }
 
-    /// Has what is sealed delivered before everybody else's, however long it would have waited.
+    /// Has what is sealed delivered before everybody else's, however long it would have waited. A try that is under way
+    /// may fail for a reason that is mended by now: another follows at once.
     pub(super) async fn deliver_at_once(&mut self, organization: OrganizationId) -> Result<(), StoreError> {
         execute!(
             self,
             "UPDATE integrations SET due_at = 0
              WHERE organization_id = $1 AND due_at IS NOT NULL AND lease_owner IS NULL",
+            organization.to_string()
+        )?;
+        execute!(
+            self,
+            "UPDATE integrations SET again_at_once = 1 WHERE organization_id = $1 AND lease_owner IS NOT NULL",
             organization.to_string()
         )?;
         Ok(())

@@ -131,7 +131,6 @@ impl Transaction {
                 reason: format!("the content of batch {batch} is not what was encoded before"),
             });
         }
-        self.note_progress(lease.organization).await?;
         execute!(self, "UPDATE batches SET digest = $2 WHERE id = $1", batch.to_string(), digest.to_vec())?;
         let id = AttemptId::generate(&self.clock, &self.entropy);
         execute!(
@@ -300,7 +299,8 @@ impl Transaction {
         execute!(
             self,
             "UPDATE integrations
-             SET lease_owner = NULL, lease_expires_at = NULL, failures = $2, due_at = $3,
+             SET lease_owner = NULL, lease_expires_at = NULL, failures = $2,
+                 due_at = CASE WHEN again_at_once = 1 THEN 0 ELSE CAST($3 AS BIGINT) END, again_at_once = 0,
                  failure = $4, failing_since = COALESCE(failing_since, $5), health = $6,
                  denied_since = CASE WHEN $7 = 1 THEN denied_since END
              WHERE organization_id = $1",

@@ -13,7 +13,7 @@ use super::{Store, StoreError};
 use crate::domain::caller::Caller;
 use crate::domain::clock::Timestamp;
 use crate::domain::days::Days;
-use crate::domain::event_catalog::{self, Discarded};
+use crate::domain::event_catalog::{self, LeftOut};
 use crate::domain::id::OrganizationId;
 
 impl Store {
@@ -23,7 +23,7 @@ impl Store {
         &self,
         organization: OrganizationId,
         hold: Days,
-    ) -> Result<Option<Discarded>, StoreError> {
+    ) -> Result<Option<LeftOut>, StoreError> {
         let sealed_before = self.clock.now() - hold.span();
         let held_too_long =
             self.read(move |tx| async move { tx.held_too_long(organization, sealed_before).await }.boxed());
@@ -39,16 +39,16 @@ impl Transaction {
         &mut self,
         organization: OrganizationId,
         sealed_before: Timestamp,
-    ) -> Result<Option<Discarded>, StoreError> {
+    ) -> Result<Option<LeftOut>, StoreError> {
         let Some(mut locked) = self.lock_organization(organization).await? else { return Ok(None) };
         self.hold_integration(organization).await?;
         let Some(expired) = self.held_too_long(organization, sealed_before).await? else { return Ok(None) };
         execute!(
             self,
             "UPDATE batches SET state = 'expired', finished_at = $3
-             WHERE organization_id = $1 AND state = 'sealed' AND sealed_at <= $2",
+             WHERE organization_id = $1 AND state = 'sealed' AND first_sequence <= $2",
             organization.to_string(),
-            sealed_before.as_millis(),
+            expired.last.get(),
             self.clock.now().as_millis()
         )?;
         self.append_event(&mut locked, &Caller::trailpost(), event_catalog::expire_records(expired)).await?;
@@ -68,24 +68,28 @@ impl Transaction {
         Ok(Some(expired))
     }
 
-    /// The run of batches that have been held too long, while deliveries fail and nobody is at one.
+    /// The oldest batches up to the first that is not held too long, while deliveries fail and nobody is at one.
     async fn held_too_long(
         &mut self,
         organization: OrganizationId,
         sealed_before: Timestamp,
-    ) -> Result<Option<Discarded>, StoreError> {
+    ) -> Result<Option<LeftOut>, StoreError> {
         let (first, last, records) = fetch_one!(
             self,
             (Option<i64>, Option<i64>, i64),
             "SELECT MIN(b.first_sequence), MAX(b.last_sequence), CAST(COALESCE(SUM(b.records), 0) AS BIGINT)
              FROM batches b JOIN integrations i ON i.organization_id = b.organization_id
-             WHERE b.organization_id = $1 AND b.state = 'sealed' AND b.sealed_at <= $2
+             WHERE b.organization_id = $1 AND b.state = 'sealed'
+               AND b.first_sequence < COALESCE(
+                       (SELECT MIN(younger.first_sequence) FROM batches younger
+                        WHERE younger.organization_id = $1 AND younger.state = 'sealed' AND younger.sealed_at > $2),
+                       b.first_sequence + 1)
                AND i.failing_since IS NOT NULL AND i.lease_owner IS NULL",
             organization.to_string(),
             sealed_before.as_millis()
         )?;
         match (first, last) {
-            (Some(first), Some(last)) => Ok(Some(Discarded {
+            (Some(first), Some(last)) => Ok(Some(LeftOut {
                 first: sequence("batches.first_sequence", first)?,
                 last: sequence("batches.last_sequence", last)?,
                 records: records.unsigned_abs(),

@@ -9,7 +9,7 @@ use super::transaction::{LockedOrganization, Transaction, sequence};
 use super::{Store, StoreError};
 use crate::domain::caller::Caller;
 use crate::domain::clock::Timestamp;
-use crate::domain::event_catalog::{self, Discarded};
+use crate::domain::event_catalog::{self, LeftOut};
 use crate::domain::failure::Failure;
 use crate::domain::id::{OrganizationId, UserId};
 use crate::domain::integration::{Health, Revision, Settings, Situation, Standing};
@@ -83,7 +83,7 @@ pub enum Refused {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SwitchedOff {
     /// The run of records that will not be delivered, if there was any.
-    pub discarded: Option<Discarded>,
+    pub discarded: Option<LeftOut>,
 }
 
 /// Why a collection range ended.
@@ -348,10 +348,7 @@ impl Transaction {
     }
 
     /// Ends the books of everything that is pending, in every range. Gives what that was.
-    async fn discard_pending(
-        &mut self,
-        organization: OrganizationId,
-    ) -> Result<Option<Discarded>, StoreError> {
+    async fn discard_pending(&mut self, organization: OrganizationId) -> Result<Option<LeftOut>, StoreError> {
         let Some(pending) = self.pending(organization).await? else { return Ok(None) };
         execute!(
             self,
@@ -375,7 +372,7 @@ impl Transaction {
     pub(super) async fn pending(
         &mut self,
         organization: OrganizationId,
-    ) -> Result<Option<Discarded>, StoreError> {
+    ) -> Result<Option<LeftOut>, StoreError> {
         let (first, last, records) = fetch_one!(
             self,
             (Option<i64>, Option<i64>, i64),
@@ -397,7 +394,7 @@ impl Transaction {
             organization.to_string()
         )?;
         match (first, last) {
-            (Some(first), Some(last)) => Ok(Some(Discarded {
+            (Some(first), Some(last)) => Ok(Some(LeftOut {
                 first: sequence("pending.first", first)?,
                 last: sequence("pending.last", last)?,
                 records: records.unsigned_abs(),

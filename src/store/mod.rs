@@ -10,6 +10,7 @@ mod deliveries;
 mod doorbell;
 mod error;
 mod expiry;
+mod gaps;
 mod ingestion;
 mod integrations;
 mod invitations;

@@ -3,12 +3,12 @@
 
 use futures::FutureExt;
 
-use super::database::{execute, fetch_optional};
+use super::database::execute;
 use super::integrations::ClosedBecause;
-use super::transaction::{LockedOrganization, Transaction, sequence};
+use super::transaction::{LockedOrganization, Transaction};
 use super::{Store, StoreError};
 use crate::domain::caller::Caller;
-use crate::domain::event_catalog::{self, Discarded};
+use crate::domain::event_catalog;
 use crate::domain::id::OrganizationId;
 use crate::domain::organization::{Organization, Plan};
 
@@ -69,8 +69,8 @@ impl Transaction {
         let included = locked.organization.plan.includes_audit_logs();
         let event = event_catalog::change_plan(before, locked.organization.plan);
         if included && integration.suspended {
-            let not_collected = self.not_collected(locked).await?;
-            let at = self.append_event(locked, caller, event.not_collecting(not_collected)).await?;
+            let left_out = self.left_out_before(locked).await?;
+            let at = self.append_event(locked, caller, event.not_delivering(left_out)).await?;
             self.mark_suspended(id, false).await?;
             if integration.active {
                 self.start_collecting(id, at).await?;
@@ -97,25 +97,5 @@ impl Transaction {
             i64::from(suspended)
         )?;
         Ok(())
-    }
-
-    /// What was stored since the suspension.
-    async fn not_collected(&mut self, locked: &LockedOrganization) -> Result<Option<Discarded>, StoreError> {
-        let row = fetch_optional!(
-            self,
-            (i64,),
-            "SELECT last_sequence FROM collection_ranges
-             WHERE organization_id = $1 AND closed_because = 'suspended'
-             ORDER BY first_sequence DESC LIMIT 1",
-            locked.organization.id.to_string()
-        )?;
-        let Some((suspended_at,)) = row.filter(|(last,)| *last < locked.last_sequence) else {
-            return Ok(None);
-        };
-        Ok(Some(Discarded {
-            first: sequence("collection_ranges.last_sequence", suspended_at)?.next(),
-            last: sequence("organizations.last_sequence", locked.last_sequence)?,
-            records: (locked.last_sequence - suspended_at).unsigned_abs(),
-        }))
     }
 }

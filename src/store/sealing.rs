@@ -22,6 +22,7 @@ const BATCH_BYTES: i64 = 64 * 1024 * 1024;
 const FAR_AHEAD: Duration = Duration::from_secs(5 * 60);
 /// What was asked for is looked for so often, should nobody ring.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
+const ORGANIZATIONS_PER_RING: usize = 100;
 /// One sealing transaction stays short.
 const BATCHES_PER_TRANSACTION: usize = 64;
 
@@ -64,21 +65,26 @@ impl Store {
     pub async fn seal(&self, spread: SealSpread) -> Result<Timestamp, StoreError> {
         let unsealed = self.organizations_with_ended_windows(spread).await?;
         let mut outcome = Ok(unsealed.look_again_at);
-        for organization in unsealed.due {
+        if unsealed.due.is_empty() {
+            return outcome;
+        }
+        for (place, organization) in unsealed.due.into_iter().enumerate() {
+            // The first of many need not wait for the last; each by itself would wake everybody too often.
+            if place % ORGANIZATIONS_PER_RING == 1 {
+                self.ring();
+            }
             if let Err(error) = self.seal_all_of(organization, spread).await {
                 tracing::error!(%organization, %error, "an organization's windows are not sealed");
                 outcome = outcome.and(Err(error));
             }
         }
+        self.ring();
         outcome
     }
 
     async fn seal_all_of(&self, organization: OrganizationId, spread: SealSpread) -> Result<(), StoreError> {
         loop {
             let made = self.seal_organization(organization, spread).await?;
-            if made > 0 {
-                self.ring();
-            }
             if made < BATCHES_PER_TRANSACTION {
                 return Ok(());
             }
@@ -110,7 +116,7 @@ impl Store {
                                      THEN (record.recorded_at / (i.window_minutes * 60000) + 1) * i.window_minutes * 60000
                                      ELSE 0 END <= $1
                                 OR record.sequence <= i.deliver_through OR record.recorded_at > $2)
-                         GROUP BY i.organization_id, i.window_minutes ORDER BY i.organization_id",
+                         GROUP BY i.organization_id, i.window_minutes ORDER BY 4 DESC, i.organization_id",
                         now.as_millis(),
                         (now + FAR_AHEAD).as_millis()
                     )
@@ -121,7 +127,10 @@ impl Store {
         let next_minute = Window::containing(now, WindowLength::SHORTEST).end();
         let mut unsealed = Unsealed { due: Vec::new(), look_again_at: next_minute.min(now + LOOK_AGAIN) };
         for (id, recorded_at, minutes, asked_for) in ended {
-            let organization: OrganizationId = parse("integrations.organization_id", &id)?;
+            let Ok(organization) = parse::<OrganizationId>("integrations.organization_id", &id) else {
+                tracing::error!(id, "an organization's id can't be read: its windows are not sealed");
+                continue;
+            };
             let length = parse::<WindowLength>("integrations.window_minutes", &minutes.to_string());
             let recorded_at = Timestamp::from_millis(recorded_at);
             // What can't be read fails when it is sealed, and keeps nobody else from their turn.
@@ -264,7 +273,7 @@ impl Transaction {
         })
     }
 
-    /// For records that are far ahead: the window of now, as if it had ended, unless something was sealed in it already.
+    /// For records that are far ahead: the window of now, as if it had ended, unless something was sealed in it before.
     async fn slot_of_now(
         &mut self,
         organization: OrganizationId,
@@ -277,7 +286,7 @@ impl Transaction {
         let sealed = fetch_optional!(
             self,
             (i64,),
-            "SELECT sealed_at FROM batches WHERE organization_id = $1 AND sealed_at <= $2
+            "SELECT sealed_at FROM batches WHERE organization_id = $1 AND sealed_at < $2
              ORDER BY first_sequence DESC LIMIT 1",
             organization.to_string(),
             now.as_millis()

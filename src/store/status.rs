@@ -127,7 +127,7 @@ struct AttemptRow {
 }
 
 /// Whether a file of a batch lies in a bucket, as far as its tries tell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Landing {
     /// No try can have written one.
     No,
@@ -141,31 +141,26 @@ impl DeliveryRow {
     /// What the tries say of a file, whatever the books say of the batch: discarding is exact in the books, but a try
     /// that is under way then can't be called back.
     pub fn landing(&self) -> Landing {
-        if self.attempts.iter().any(DeliveryAttempt::has_written) {
-            Landing::Yes
-        } else if self.attempts.iter().any(DeliveryAttempt::may_have_written) {
-            Landing::Maybe
-        } else {
-            Landing::No
-        }
+        self.attempts.iter().map(DeliveryAttempt::landing).max().unwrap_or(Landing::No)
     }
 
-    /// Whether a try that may have landed went elsewhere than the batch did in the end, because the settings were updated
-    /// meanwhile: a file may be there too, or still appear.
-    pub fn is_stray(&self, attempt: &DeliveryAttempt) -> bool {
+    /// Whether a file of this try lies elsewhere than the batch was delivered to in the end, because the settings were
+    /// updated meanwhile.
+    pub fn stray(&self, attempt: &DeliveryAttempt) -> Landing {
         let went_to = (attempt.bucket.as_str(), attempt.object_key.as_str());
         let delivered = self.bucket.as_deref().zip(self.object_key.as_deref());
-        attempt.may_have_written() && delivered.is_some_and(|delivered| delivered != went_to)
+        if delivered.is_none_or(|delivered| delivered == went_to) { Landing::No } else { attempt.landing() }
     }
 }
 
 impl DeliveryAttempt {
-    fn has_written(&self) -> bool {
-        self.finished_at.is_some() && self.failure.is_none()
-    }
-
-    fn may_have_written(&self) -> bool {
-        self.failure.as_ref().map_or(self.finished_at.is_none(), Failure::leaves_the_write_open)
+    fn landing(&self) -> Landing {
+        match (&self.failure, self.finished_at) {
+            (Some(failure), _) if failure.leaves_the_write_open() => Landing::Maybe,
+            (Some(_), _) => Landing::No,
+            (None, None) => Landing::Maybe,
+            (None, Some(_)) => Landing::Yes,
+        }
     }
 }
 

@@ -284,6 +284,8 @@ impl Transaction {
             organization.to_string(),
             now.as_millis()
         )?;
+        // A writer that has been there since a time to come was started before the clock ran back.
+        let awake_since = if awake_since <= now { awake_since } else { Timestamp::from_millis(0) };
         let last_progress = Timestamp::from_millis(row.progress_at).max(awake_since);
         Ok(under_way == 0 && now.since(last_progress) >= WITHOUT_PROGRESS)
     }
@@ -332,7 +334,7 @@ impl Transaction {
         Ok(())
     }
 
-    /// A try has begun or a file has landed: whoever waits for the last one waits on. Gives whether anybody does.
+    /// A file has landed: whoever waits for the last one waits on. Gives whether anybody does.
     pub(super) async fn note_progress(&mut self, organization: OrganizationId) -> Result<bool, StoreError> {
         let waiting = execute!(
             self,

@@ -19,7 +19,7 @@ const TRY: Duration = Duration::from_secs(300);
 /// A lease outlasts a try, and the booking of it.
 pub(super) const LEASE: Duration = Duration::from_secs(360);
 /// Who finds no room for its body lets others go first for so long.
-const ANOTHER_FIRST: Duration = Duration::from_secs(2);
+const ANOTHER_FIRST: Duration = Duration::from_secs(5);
 /// Records are small as a rule, and large ones come few at a time.
 const PAGE: Page = Page { records: 1000, bytes: 4 * 1024 * 1024 };
 
@@ -45,9 +45,15 @@ impl Writer {
             _ => Cause::StoreFailed,
         };
         let failure = Failure { stage: Stage::Write, cause, aws: None };
-        self.store.put_off(claim.lease, failure).await?;
-        self.store.expire(claim.lease.organization, self.settings.hold).await?;
+        if let Err(other) = self.put_off(&claim, failure).await {
+            tracing::error!(organization = %claim.lease.organization, error = %other, "a failure could not be booked");
+        }
         Err(error)
+    }
+
+    async fn put_off(&self, claim: &Claim, failure: Failure) -> Result<(), StoreError> {
+        self.store.put_off(claim.lease, failure).await?;
+        self.store.expire(claim.lease.organization, self.settings.hold).await.map(drop)
     }
 
     async fn try_to_deliver(&self, claim: &Claim, lane: Lane) -> Result<(), StoreError> {

@@ -34,7 +34,8 @@ pub(super) enum Woken {
     ByTick,
 }
 
-/// Runs one idempotent step on every ring and every tick until told to stop, never twice at once.
+/// Runs one idempotent step on every ring and every tick until told to stop, never twice at once. What is left of a
+/// step then is left to the next process; a transaction that has begun ends by itself.
 pub(super) async fn step<F>(
     name: &'static str,
     mut doorbell: Doorbell,
@@ -51,7 +52,29 @@ pub(super) async fn step<F>(
             () = doorbell.rung() => Woken::ByRing,
             _ = ticks.tick() => Woken::ByTick,
         };
-        log(name, step(woken).await);
+        tokio::select! {
+            () = stop.cancelled() => return,
+            done = step(woken) => log(name, done),
+        }
+    }
+}
+
+/// Runs one idempotent step on every tick until told to stop. Nobody waits for it.
+pub(super) async fn regularly<F>(
+    name: &'static str,
+    tick: Duration,
+    stop: &CancellationToken,
+    mut step: impl FnMut() -> F,
+) where
+    F: Future<Output = Result<(), StoreError>>,
+{
+    let mut ticks = ticking(tick);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = ticks.tick() => {}
+        }
+        log(name, step().await);
     }
 }
 

@@ -4,7 +4,6 @@
 //! likes, by the doorbell or by the tick, in any number of processes. No transaction is open while AWS is asked.
 
 mod checker;
-mod clock_watch;
 mod deliverer;
 mod driver;
 mod encode;
@@ -22,7 +21,6 @@ use crate::domain::clock::{Clock, Entropy};
 use crate::domain::days::Days;
 use crate::domain::window::SealSpread;
 use crate::store::{Lane, Store, StoreError};
-use clock_watch::ClockWatch;
 use deliverer::LEASE;
 use driver::Pace;
 use memory::Memory;
@@ -32,6 +30,7 @@ use sealer::SealTimer;
 const TICK: Duration = Duration::from_secs(1);
 /// What is in flight at a stop gets so long to finish; then its lease is given back, before the process is ended.
 const FINISH_WITHIN: Duration = Duration::from_secs(15);
+const BOUND_WAITS: Duration = Duration::from_secs(10);
 const UPKEEP: Duration = Duration::from_secs(60);
 const CHECKS: Pace = Pace { tick: TICK, at_once: 8, patience: Duration::from_secs(5), at_most: 64 };
 /// One that does not answer in time makes room for another: 999 buckets that hang don't hold up the 1,000th.
@@ -97,15 +96,15 @@ impl Writer {
         let bell = || store.doorbell();
         let check = |check| self.clone().run_check(check, stop.clone());
         let awake_since = self.clock.now();
-        let (seal_timer, clock_watch) = (SealTimer::default(), ClockWatch::default());
+        let seal_timer = SealTimer::default();
         tokio::join!(
             driver::claim_and_do("access checks", bell(), CHECKS, stop, || store.claim_check(), check),
             driver::step("sealing", bell(), TICK, stop, |woken| self.seal(&seal_timer, woken)),
             self.deliver_in(Lane::Healthy, DELIVERIES, stop, hurry),
             self.deliver_in(Lane::Failing, FAILING_DELIVERIES, stop, hurry),
             driver::step("stops", bell(), TICK, stop, |_| store.end_stops(awake_since)),
-            driver::step("the clock", bell(), TICK, stop, |_| self.watch_clock(&clock_watch)),
-            driver::step("upkeep", bell(), UPKEEP, stop, |_| self.tidy()),
+            driver::regularly("waits", BOUND_WAITS, stop, || store.bound_waits(LEASE)),
+            driver::regularly("upkeep", UPKEEP, stop, || self.tidy()),
             self.keep_retention(stop),
         );
     }

@@ -1,23 +1,25 @@
 //! When ended windows are looked for: not more often than one can have ended, unless somebody asks.
 
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use super::Writer;
 use super::driver::Woken;
 use crate::domain::clock::Timestamp;
-use crate::domain::window::{Window, WindowLength};
+use crate::domain::window::WindowLength;
 use crate::store::StoreError;
+
+const AFTER_A_FAILURE: Duration = Duration::from_secs(10);
 
 /// When to look next; never has anybody looked, at first.
 #[derive(Debug, Default)]
 pub(super) struct SealTimer(Mutex<Option<Timestamp>>);
 
 impl SealTimer {
-    /// A time further away than the next minute was set before the clock ran back.
+    /// A time further away than a minute was set before the clock ran back.
     fn is_due(&self, now: Timestamp) -> bool {
         let next = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let next_minute = Window::containing(now, WindowLength::SHORTEST).end();
-        next.is_none_or(|next| next <= now || next > next_minute)
+        next.is_none_or(|next| next <= now || next > now + WindowLength::SHORTEST.duration())
     }
 
     fn set(&self, next: Option<Timestamp>) {
@@ -31,8 +33,8 @@ impl Writer {
         if woken == Woken::ByTick && !timer.is_due(self.clock.now()) {
             return Ok(());
         }
-        // What fails is looked for again on the next tick.
-        timer.set(None);
+        // What fails is looked for again after a while: one organization's rows must not keep all others' busy.
+        timer.set(Some(self.clock.now() + AFTER_A_FAILURE));
         timer.set(Some(self.store.seal(self.settings.seal_spread).await?));
         Ok(())
     }

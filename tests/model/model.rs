@@ -40,7 +40,7 @@ pub struct Told {
     pub action: &'static str,
     pub resource: &'static str,
     pub succeeded: bool,
-    /// The run that was discarded with it, or was not collected until it.
+    /// The run that was discarded with it, or that is in no file before it.
     pub left_out: Option<Run>,
 }
 
@@ -82,8 +82,6 @@ pub struct Stop {
     pub cut: usize,
     /// The last thing that nobody can deny is progress: that it was asked for, or a delivery.
     pub progress_at: Timestamp,
-    /// The last sign of work: the beginning of a try counts too.
-    pub work_at: Timestamp,
 }
 
 pub struct Check {
@@ -174,7 +172,7 @@ impl Model {
         let start = stored_at.as_millis().div_euclid(length) * length;
         let window = (start, start + length);
         let ended = if far_ahead {
-            let sealed_at = self.batches.iter().rev().map(|batch| batch.sealed_at).find(|at| *at <= now);
+            let sealed_at = self.batches.iter().rev().map(|batch| batch.sealed_at).find(|at| *at < now);
             sealed_at.is_none_or(|at| at.as_millis() < start)
         } else {
             window.1 <= now.as_millis()
@@ -220,7 +218,7 @@ impl Model {
             record.fate = Fate::Delivered;
         }
         if let Some(stop) = &mut self.stop {
-            (stop.progress_at, stop.work_at) = (now, now);
+            stop.progress_at = now;
         }
     }
 
@@ -267,15 +265,17 @@ impl Model {
             Purpose::Activate => "enable",
             Purpose::Test => "test",
         };
+        let begins = matches!(check.purpose, Purpose::Enable | Purpose::Activate);
+        let left_out = if state == CheckState::Passed && begins { self.left_out() } else { None };
         if state == CheckState::Passed && check.purpose != Purpose::Test {
             self.changes += 1;
             self.settings = Some(check.settings);
-            if matches!(check.purpose, Purpose::Enable | Purpose::Activate) {
+            if begins {
                 self.active = true;
                 self.stretches += 1;
             }
         }
-        self.append(about_integration(action, state == CheckState::Passed, None), now);
+        self.append(about_integration(action, state == CheckState::Passed, left_out), now);
         Some(state)
     }
 
@@ -316,7 +316,7 @@ impl Model {
         self.append(about_integration("update", true, None), now);
         self.ask_for_all();
         self.changes += 1;
-        self.stop = Some(Stop { then, cut: self.records.len(), progress_at: now, work_at: now });
+        self.stop = Some(Stop { then, cut: self.records.len(), progress_at: now });
         Ok(())
     }
 
@@ -374,7 +374,7 @@ impl Model {
         let update = Told { action: "update", resource: "plan", succeeded: true, left_out: None };
         match self.below_enterprise {
             None if self.suspended => {
-                let left_out = self.not_collected();
+                let left_out = self.left_out();
                 self.suspended = false;
                 self.changes += 1;
                 self.stretches += 1;
@@ -394,36 +394,21 @@ impl Model {
         self.below_enterprise.unwrap_or(Plan::Enterprise)
     }
 
-    /// What was stored since the suspension.
-    fn not_collected(&self) -> Option<Run> {
-        let many = self.records.iter().rev().take_while(|record| record.fate == Fate::NotCollected).count();
+    /// What was stored behind everything that is delivered or will be, if anything is.
+    fn left_out(&self) -> Option<Run> {
+        let covers = |record: &Record| matches!(record.fate, Fate::Pending | Fate::Delivered);
+        let covered = self.records.iter().rposition(covers)? + 1;
         let last = self.records.len();
-        (many > 0).then_some((last - many + 1, last, many))
+        (covered < last).then_some((covered + 1, last, last - covered))
     }
 
     // The end.
 
-    /// Sequences that some record, or the time of being switched off, explains the absence of.
+    /// Sequences whose absence some delivered record explains.
     pub fn explained(&self) -> BTreeSet<usize> {
-        let mut explained = BTreeSet::new();
-        let mut off = true;
-        for (record, sequence) in self.records.iter().zip(1..) {
-            let Told { action, resource, succeeded, left_out } = record.told;
-            if let Some((first, last, _)) = left_out {
-                explained.extend(first..=last);
-            }
-            if resource == "audit-log-integration" && succeeded {
-                off = match action {
-                    "create" | "enable" => false,
-                    "disable" | "delete" => true,
-                    _ => off,
-                };
-            }
-            if off {
-                explained.insert(sequence);
-            }
-        }
-        explained
+        let delivered = self.records.iter().filter(|record| record.fate == Fate::Delivered);
+        let left_out = delivered.filter_map(|record| record.told.left_out);
+        left_out.flat_map(|(first, last, _)| first..=last).collect()
     }
 }
 

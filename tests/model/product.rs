@@ -189,8 +189,8 @@ impl Product {
         }
     }
 
-    pub async fn clock_ran_back(&self) -> Result<(), Broken> {
-        Ok(self.store.clock_ran_back(LEASE).await?)
+    pub async fn bound_waits(&self) -> Result<(), Broken> {
+        Ok(self.store.bound_waits(LEASE).await?)
     }
 
     /// Reads a batch's records, page by page.

@@ -102,12 +102,13 @@ impl Tenant {
                 delivered.extend(batch.first..=batch.last);
             }
         }
-        // What comes behind everything collected is no gap yet.
-        let collected = model.records.iter().rposition(|record| record.fate != Fate::NotCollected);
+        let pending = model.records.iter().position(|record| record.fate == Fate::Pending);
+        promise!(pending.is_none(), "record {} is still pending", pending.unwrap_or_default() + 1);
+        // Before the first file and behind the last one there is no gap.
+        let between = delivered.first().copied().unwrap_or(1)..=delivered.last().copied().unwrap_or(0);
         let explained = model.explained();
-        for sequence in 1..=collected.map_or(0, |place| place + 1) {
+        for sequence in between {
             let fate = model.record(sequence).fate;
-            promise!(fate != Fate::Pending, "record {sequence} is still pending");
             promise!(
                 delivered.contains(&sequence) || explained.contains(&sequence),
                 "record {sequence} ({fate:?}) is not delivered, and no record explains why"
@@ -169,7 +170,7 @@ fn says(line: &str, told: &Told) -> bool {
 }
 
 fn run_in(parameters: &Value) -> Option<Run> {
-    let run = parameters.get("discarded").or_else(|| parameters.get("not_collected"))?;
+    let run = parameters.get("discarded").or_else(|| parameters.get("not_delivered"))?;
     let number = |key: &str| run[key].as_u64().map(|number| number as usize);
     Some((number("first_sequence")?, number("last_sequence")?, number("records")?))
 }

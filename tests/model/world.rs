@@ -94,13 +94,18 @@ impl World {
         }
     }
 
-    /// Writers notice, and let no lease last longer than one that begins now.
+    /// Writers let no lease last longer than one that begins now, and no stop have made progress in a time to come.
     async fn turn_back(&mut self, seconds: u64) -> Result<(), Broken> {
         self.clock.turn_back(Duration::from_secs(seconds));
-        self.product.clock_ran_back().await?;
+        self.product.bound_waits().await?;
         let longest = self.clock.now() + LEASE;
-        for holder in self.tenants.iter_mut().filter_map(|tenant| tenant.model.holder.as_mut()) {
-            holder.until = holder.until.min(longest);
+        for Model { holder, stop, .. } in self.tenants.iter_mut().map(|tenant| &mut tenant.model) {
+            if let Some(holder) = holder {
+                holder.until = holder.until.min(longest);
+            }
+            if let Some(stop) = stop {
+                stop.progress_at = stop.progress_at.min(self.clock.now());
+            }
         }
         Ok(())
     }
@@ -195,7 +200,7 @@ impl World {
             let without = |since: Timestamp| now >= since + WITHOUT_PROGRESS;
             let under_way = model.holder.is_some_and(|holder| holder.until > now);
             let may_give_up = without(stop.progress_at);
-            let has_to = without(stop.work_at) && !under_way;
+            let has_to = may_give_up && !under_way;
             let given_up = self.product.integration(*id).await?.stop.is_none();
             promise!(may_give_up || !given_up, "a stop was given up before its time");
             promise!(given_up || !has_to, "a stop without progress is not given up");
@@ -266,7 +271,7 @@ impl World {
 
     /// Books the try. What is allowed has to be the holder's, and of the oldest batch under the settings in force.
     async fn book(&mut self, claim: Box<Claim>, body: Body) -> Result<Writer, Broken> {
-        let (now, flaw) = (self.clock.now(), self.flaw);
+        let flaw = self.flaw;
         let attempt = self.product.start(&claim, body.digest).await?;
         let model = &mut self.tenant_of(claim.lease.organization)?.model;
         if attempt.is_some() {
@@ -280,11 +285,6 @@ impl World {
                 oldest == Some(Some(claim.batch.id)),
                 "a try of a batch whose turn it is not was allowed"
             );
-            if let Some(stop) = &mut model.stop {
-                stop.work_at = now;
-                // By a clock that was turned back, what came before is not later.
-                stop.progress_at = stop.progress_at.min(now);
-            }
         }
         if attempt.is_none() && flaw != Flaw::SendWhatIsRefused {
             self.release(&claim).await?;

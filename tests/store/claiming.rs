@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use trailpost::domain::access_check::Stage;
+use trailpost::domain::access_check::{Purpose, Stage};
 use trailpost::domain::failure::{AwsAnswer, Cause, Failure};
 use trailpost::domain::integration::Health;
 use trailpost::domain::organization::Organization;
@@ -13,6 +13,8 @@ use super::delivering::{failed, finish, start, written};
 
 on_both_engines! {
     who_has_waited_longest_comes_first_and_who_asked_before_everybody,
+    a_backlog_of_one_keeps_nobody_from_their_turn,
+    what_is_asked_for_under_a_try_that_fails_follows_at_once,
     what_fails_has_a_lane_of_its_own_until_it_is_mended,
     a_wait_is_as_long_as_aws_asks_for,
     many_denied_at_once_are_ours_until_somebody_is_let_in,
@@ -58,6 +60,35 @@ async fn who_has_waited_longest_comes_first_and_who_asked_before_everybody(books
         turns.push(claim.lease.organization);
     }
     assert_eq!(turns, [third.id, first.id, second.id]);
+}
+
+async fn a_backlog_of_one_keeps_nobody_from_their_turn(books: Books) {
+    books.enable().await;
+    for _ in 0..5 {
+        books.append(1).await;
+        books.seal().await;
+    }
+    let other = books.tenant("Other").await;
+    books.seal().await;
+    books.clock.advance(Duration::from_secs(1));
+    let mut turns = Vec::new();
+    while let Some(claim) = books.try_once(Lane::Healthy, written()).await {
+        turns.push(claim.lease.organization);
+        books.clock.advance(Duration::from_secs(1));
+    }
+    assert_eq!(turns.iter().position(|organization| *organization == other.id), Some(1));
+    assert_eq!(turns.len(), 5 + 1);
+}
+
+async fn what_is_asked_for_under_a_try_that_fails_follows_at_once(books: Books) {
+    books.enable().await;
+    books.seal().await;
+    let claim = books.claim().await.unwrap();
+    let attempt = start(&books, &claim).await.unwrap();
+    books.pass(Purpose::Test, None).await;
+    assert!(finish(&books, &claim, attempt, failed(Cause::WriteDenied)).await);
+    assert!(books.try_once(Lane::Failing, failed(Cause::WriteDenied)).await.is_some(), "it may be mended");
+    assert!(books.claim().await.is_none(), "and then it waits");
 }
 
 async fn what_fails_has_a_lane_of_its_own_until_it_is_mended(books: Books) {

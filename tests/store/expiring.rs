@@ -12,6 +12,7 @@ use super::{Books, settings};
 
 on_both_engines! {
     what_was_held_too_long_expires_with_a_record_that_names_it,
+    only_the_oldest_expire_whatever_the_clock_did,
     a_writer_that_was_away_for_long_tries_first,
     nothing_expires_under_a_try,
 }
@@ -64,6 +65,20 @@ async fn what_was_held_too_long_expires_with_a_record_that_names_it(books: Books
     let attempt = start(&books, &claim).await.unwrap();
     assert!(finish(&books, &claim, attempt, written()).await);
     assert!(books.claim().await.is_none());
+}
+
+async fn only_the_oldest_expire_whatever_the_clock_did(books: Books) {
+    books.enable().await;
+    books.seal().await;
+    books.clock.advance(DAY);
+    books.append(1).await;
+    books.seal().await;
+    books.clock.turn_back(DAY);
+    books.append(1).await;
+    books.seal().await;
+    books.clock.advance(HOLD);
+    books.fail_once().await;
+    assert_eq!(books.expire().await, Some((1, 1, 1)), "not what lies behind one that is younger");
 }
 
 async fn a_writer_that_was_away_for_long_tries_first(books: Books) {

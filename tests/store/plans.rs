@@ -13,7 +13,7 @@ use super::{Books, settings};
 
 on_both_engines! {
     a_plan_below_enterprise_suspends_and_its_return_resumes,
-    records_of_plans_in_between_are_not_collected_either,
+    records_of_plans_in_between_are_not_delivered_either,
     a_suspension_without_records_leaves_no_gap,
     the_same_plan_changes_and_records_nothing,
     what_is_switched_off_stays_off,
@@ -60,12 +60,12 @@ async fn a_plan_below_enterprise_suspends_and_its_return_resumes(books: Books) {
     assert_eq!(suspended["resource_id"], "standard");
     assert_eq!(suspended["parameters"]["before"]["plan"], "enterprise");
     assert_eq!(suspended["parameters"]["after"]["plan"], "standard");
-    assert!(suspended["parameters"].get("not_collected").is_none());
+    assert!(suspended["parameters"].get("not_delivered").is_none());
     assert_eq!(resumed["resource_id"], "enterprise");
-    let not_collected = &resumed["parameters"]["not_collected"];
-    assert_eq!(not_collected["first_sequence"], 5);
-    assert_eq!(not_collected["last_sequence"], 9);
-    assert_eq!(not_collected["records"], 5);
+    let not_delivered = &resumed["parameters"]["not_delivered"];
+    assert_eq!(not_delivered["first_sequence"], 5);
+    assert_eq!(not_delivered["last_sequence"], 9);
+    assert_eq!(not_delivered["records"], 5);
     assert_eq!(lines[3]["actor"]["principal_type"], "service_account");
     assert_eq!(lines[3]["actor"]["principal_id"], "trailpost");
     assert!(suspended["parameters"].get("source_ip").is_none(), "nobody pressed anything");
@@ -76,15 +76,15 @@ async fn a_plan_below_enterprise_suspends_and_its_return_resumes(books: Books) {
     }
 }
 
-async fn records_of_plans_in_between_are_not_collected_either(books: Books) {
+async fn records_of_plans_in_between_are_not_delivered_either(books: Books) {
     books.enable().await;
     set_plan(&books, Plan::Standard).await;
     set_plan(&books, Plan::Starter).await;
     assert_eq!(books.integration().await.situation(), Situation::Suspended);
     set_plan(&books, Plan::Enterprise).await;
-    let not_collected = books.lines().await[3]["event"]["parameters"]["not_collected"].clone();
+    let not_delivered = books.lines().await[3]["event"]["parameters"]["not_delivered"].clone();
     assert_eq!(
-        (not_collected["first_sequence"].as_i64(), not_collected["records"].as_i64()),
+        (not_delivered["first_sequence"].as_i64(), not_delivered["records"].as_i64()),
         (Some(3), Some(1))
     );
     books.seal().await;
@@ -96,7 +96,7 @@ async fn a_suspension_without_records_leaves_no_gap(books: Books) {
     books.enable().await;
     set_plan(&books, Plan::Starter).await;
     set_plan(&books, Plan::Enterprise).await;
-    assert!(books.lines().await[2]["event"]["parameters"].get("not_collected").is_none());
+    assert!(books.lines().await[2]["event"]["parameters"].get("not_delivered").is_none());
     books.seal().await;
     assert_eq!(deliver_next(&books).await, (1, 2));
     assert_eq!(deliver_next(&books).await, (3, 3), "ranges are sealed apart");
@@ -120,7 +120,7 @@ async fn what_is_switched_off_stays_off(books: Books) {
     assert_eq!(books.integration().await.situation(), Situation::Inactive);
     books.append(1).await;
     assert_eq!(books.seal().await, 0);
-    assert!(books.lines().await[3]["event"]["parameters"].get("not_collected").is_none());
+    assert!(books.lines().await[3]["event"]["parameters"].get("not_delivered").is_none());
 }
 
 async fn a_check_does_not_pass_after_the_plan_fell(books: Books) {

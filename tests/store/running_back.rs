@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use trailpost::domain::failure::Cause;
+use trailpost::domain::integration::Situation;
+use trailpost::store::SwitchOff;
 
 use super::delivering::{failed, finish, start, written};
 use super::{Books, LEASE};
@@ -11,6 +13,8 @@ on_both_engines! {
     what_was_stored_before_a_jump_back_is_sealed_once_in_each_window,
     a_jump_forward_seals_and_delivers_what_there_is,
     leases_and_waits_from_before_a_jump_back_end,
+    waits_that_are_as_long_as_they_may_be_stay,
+    a_stop_is_given_up_after_a_jump_back_too,
 }
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -22,6 +26,7 @@ async fn what_was_stored_before_a_jump_back_is_sealed_once_in_each_window(books:
     books.clock.turn_back(HOUR);
     assert_eq!(books.seal_now().await, 1, "what is there is not kept until the clock has caught up");
     for _ in 0..3 {
+        books.clock.advance(Duration::from_secs(1));
         books.append(1).await;
         assert_eq!(books.seal_now().await, 0, "one batch for each window");
         books.append(1).await;
@@ -64,14 +69,35 @@ async fn leases_and_waits_from_before_a_jump_back_end(books: Books) {
     let _dead = books.claim().await.unwrap();
     let claim = books.claim().await.unwrap();
     assert_eq!(claim.lease.organization, waiting.id);
-    let attempt = start(&books, &claim).await.unwrap();
-    assert!(finish(&books, &claim, attempt, failed(Cause::AwsUnavailable)).await);
-    books.clock.turn_back(HOUR);
-    books.clock.advance(MINUTE);
+    books.store.release(claim.lease).await.unwrap();
+    books.clock.turn_back(30 * 24 * HOUR);
     assert!(books.claim().await.is_none());
-    books.store.clock_ran_back(LEASE).await.unwrap();
+    books.store.bound_waits(LEASE).await.unwrap();
     assert_eq!(books.claim().await.unwrap().lease.organization, waiting.id, "its wait is over");
     assert!(books.claim().await.is_none(), "a lease that begins now would not be over");
     books.clock.advance(LEASE);
     assert_eq!(books.claim().await.unwrap().lease.organization, books.acme.id);
+}
+
+async fn waits_that_are_as_long_as_they_may_be_stay(books: Books) {
+    books.enable().await;
+    books.seal().await;
+    let claim = books.claim().await.unwrap();
+    let attempt = start(&books, &claim).await.unwrap();
+    assert!(finish(&books, &claim, attempt, failed(Cause::AwsUnavailable)).await);
+    books.store.bound_waits(LEASE).await.unwrap();
+    assert!(books.claim().await.is_none());
+}
+
+async fn a_stop_is_given_up_after_a_jump_back_too(books: Books) {
+    books.enable().await;
+    books.seal().await;
+    let revision = books.revision().await;
+    let (caller, owner, acme) = (books.caller(), books.owner.id, books.acme.id);
+    books.store.deliver_first(caller, owner, acme, revision, SwitchOff::Disable).await.unwrap();
+    books.clock.turn_back(HOUR);
+    books.store.bound_waits(LEASE).await.unwrap();
+    books.clock.advance(2 * MINUTE);
+    books.end_stops().await.unwrap();
+    assert_eq!(books.integration().await.situation(), Situation::Active);
 }

@@ -78,6 +78,9 @@ async fn what_was_stored_up_to_the_cut_is_delivered_and_what_came_after_is_named
     assert!(books.deliver().await.is_none());
 
     books.pass(Purpose::Activate, None).await;
+    let begins = books.last_event().await;
+    let gap = &begins["parameters"]["not_delivered"];
+    assert_eq!((&gap["first_sequence"], &gap["last_sequence"]), (&6.into(), &8.into()), "{begins}");
     books.append(1).await;
     books.seal().await;
     assert_eq!(books.deliver().await, Some((9, 10)), "switched on again, from there");

@@ -141,19 +141,19 @@ pub(super) fn status(web: &Web, integration: &Integration, status: &DeliveryStat
     })
 }
 
+/// Of a delivery that failed for weeks there are thousands; the newest tell what is the matter.
+const SHOWN_ATTEMPTS: usize = 20;
+
 /// One row of the delivery history.
 pub(super) fn delivery(web: &Web, row: &store::DeliveryRow) -> DeliveryRow {
     let now = web.clock.now();
     let failed = row.attempts.last().is_some_and(|attempt| attempt.failure.is_some());
     let (result, result_label) = match row.state {
-        BatchState::Delivered if row.attempts.iter().any(|attempt| row.is_stray(attempt)) => {
-            ("delivered", "Delivered, may still appear elsewhere")
-        }
-        BatchState::Delivered => ("delivered", "Delivered"),
+        BatchState::Delivered => ("delivered", delivered(row)),
         BatchState::Sealed if failed => ("failed", "Will be tried again"),
         BatchState::Sealed => ("waiting", "Waiting"),
         BatchState::Discarded => ("discarded", discarded(row.landing())),
-        BatchState::Expired => ("discarded", "Expired"),
+        BatchState::Expired => ("discarded", expired(row.landing())),
     };
     let (start, end) = (row.window.start(), row.window.end());
     DeliveryRow {
@@ -161,14 +161,20 @@ pub(super) fn delivery(web: &Web, row: &store::DeliveryRow) -> DeliveryRow {
         window: Moment::new(start, now),
         window_label: format!("{}–{} UTC", start.hour_and_minute(), end.hour_and_minute()),
         key: row.object_key.clone(),
-        without_key: without_key(row.state),
+        without_key: without_key(row),
         sequences: format!("records {} to {}", row.first, row.last),
         records: thousands(row.records),
         bytes: bytes(row.bytes),
         result,
         result_label: result_label.to_owned(),
         attempts_label: count(row.attempts.len() as u64, "attempt"),
-        attempts: row.attempts.iter().map(|tried| attempt(web, row, tried)).collect(),
+        earlier_attempts: row.attempts.len().checked_sub(SHOWN_ATTEMPTS).filter(|left_out| *left_out > 0),
+        attempts: row
+            .attempts
+            .iter()
+            .skip(row.attempts.len().saturating_sub(SHOWN_ATTEMPTS))
+            .map(|tried| attempt(web, row, tried))
+            .collect(),
     }
 }
 
@@ -181,11 +187,30 @@ fn discarded(landing: Landing) -> &'static str {
     }
 }
 
+/// What was under way when its time ran out can't be called back either.
+fn expired(landing: Landing) -> &'static str {
+    match landing {
+        Landing::No => "Expired",
+        Landing::Maybe => "Expired, may still appear",
+        Landing::Yes => "Expired after it was written",
+    }
+}
+
+fn delivered(row: &store::DeliveryRow) -> &'static str {
+    match row.attempts.iter().map(|attempt| row.stray(attempt)).max() {
+        Some(Landing::Yes) => "Delivered, in two places",
+        Some(Landing::Maybe) => "Delivered, may still appear elsewhere",
+        Some(Landing::No) | None => "Delivered",
+    }
+}
+
 /// What is not delivered has no key: the prefix in force when a try starts is part of it.
-fn without_key(state: BatchState) -> &'static str {
-    match state {
-        BatchState::Sealed => "Named when it is delivered",
-        BatchState::Delivered | BatchState::Discarded | BatchState::Expired => "Not delivered",
+fn without_key(row: &store::DeliveryRow) -> &'static str {
+    match (row.state, row.landing()) {
+        (BatchState::Sealed, _) => "Named when it is delivered",
+        (_, Landing::No) => "Not delivered",
+        (_, Landing::Maybe) => "Not known to be delivered",
+        (_, Landing::Yes) => "Written by an attempt that was under way",
     }
 }
 
@@ -204,8 +229,21 @@ fn attempt(web: &Web, row: &store::DeliveryRow, tried: &store::DeliveryAttempt) 
         code: answer.map(|answer| answer.code.clone()).filter(|code| !code.is_empty()),
         request_id: tried.request_id.clone(),
         message: answer.map(|answer| answer.message.clone()).filter(|message| !message.is_empty()),
-        may_appear: row.is_stray(tried).then(|| format!("s3://{}/{}", tried.bucket, tried.object_key)),
+        stray: stray(row.stray(tried)).map(|sentence| (sentence, place_of(tried))),
     }
+}
+
+/// The settings were updated while the try was under way.
+fn stray(landing: Landing) -> Option<&'static str> {
+    match landing {
+        Landing::No => None,
+        Landing::Maybe => Some("The settings were updated meanwhile. Its file may still appear as"),
+        Landing::Yes => Some("The settings were updated meanwhile. Its file is also at"),
+    }
+}
+
+fn place_of(tried: &store::DeliveryAttempt) -> String {
+    format!("s3://{}/{}", tried.bucket, tried.object_key)
 }
 
 /// The values and policies to put into AWS: filled in with the typed values as far as they can be used.

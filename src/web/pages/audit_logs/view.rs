@@ -277,6 +277,8 @@ pub(super) struct DeliveryRow {
     pub(super) result_label: String,
     /// `3 attempts`.
     pub(super) attempts_label: String,
+    /// How many older ones are not shown, if any.
+    pub(super) earlier_attempts: Option<usize>,
     pub(super) attempts: Vec<AttemptView>,
 }
 
@@ -288,8 +290,8 @@ pub(super) struct AttemptView {
     pub(super) code: Option<String>,
     pub(super) request_id: Option<String>,
     pub(super) message: Option<String>,
-    /// Where a file may still appear that is not the delivered one.
-    pub(super) may_appear: Option<String>,
+    /// What is to be said of a file that is not the delivered one, and where it is.
+    pub(super) stray: Option<(&'static str, String)>,
 }
 
 /// The page behind the switch; its `[data-dialog-content]` is the dialog.
