@@ -148,14 +148,18 @@ impl Bench {
     async fn deliver_raw(&self) -> Duration {
         const PAGE: i64 = 1000;
         let (mut connection, s3) = (connect(self.folder.path()).await, self.aws.client());
+        let organization = "SELECT MIN(id) FROM organizations";
+        let organization: String = sqlx::query_scalar(organization).fetch_one(&mut connection).await.unwrap();
         let start = Instant::now();
         let (mut after, mut file) = (0, 0);
         loop {
             let mut body = Vec::new();
             for _ in 0..RECORDS_PER_WINDOW as i64 / PAGE {
                 let page: Vec<(i64, String)> = sqlx::query_as(
-                    "SELECT sequence, line FROM records WHERE sequence > $1 ORDER BY organization_id, sequence LIMIT $2",
+                    "SELECT sequence, line FROM records
+                     WHERE organization_id = $1 AND sequence > $2 ORDER BY sequence LIMIT $3",
                 )
+                .bind(&organization)
                 .bind(after)
                 .bind(PAGE)
                 .fetch_all(&mut connection)
