@@ -237,6 +237,7 @@ async fn start_sandbox(
         folder: folder.data.join("sandbox"),
         users: world::users(),
         roles: world::roles(&acme.external_id),
+        keys: world::keys(),
         buckets: world::buckets(),
         now: Arc::new(move || clock.now().as_millis()),
         seed: entropy.bytes(),

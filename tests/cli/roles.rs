@@ -108,6 +108,7 @@ async fn start_sandbox(
         folder: installation.folder().join("sandbox"),
         users: world::users(),
         roles: world::roles(external_id),
+        keys: world::keys(),
         buckets: world::buckets(),
         now: Arc::new(move || clock.now().as_millis()),
         seed: [7; 32],
