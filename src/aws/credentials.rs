@@ -48,19 +48,14 @@ pub enum ExternalIdProbe {
 }
 
 impl AssumedRole {
-    /// The role of these settings, with a session policy that allows the access test and the organization's
-    /// own folder and nothing else.
+    /// The role of these settings, with a session policy that allows the access test, the organization's own folder
+    /// and their encryption, and nothing else.
     pub fn new(organization: OrganizationId, external_id: ExternalId, settings: &Settings) -> AssumedRole {
         AssumedRole {
             organization,
             role_arn: settings.role_arn.clone(),
             external_id,
-            session_policy: policy::session_policy(
-                &settings.destination(),
-                organization,
-                settings.role_arn.partition(),
-            )
-            .to_string(),
+            session_policy: policy::session_policy(settings, organization).to_string(),
         }
     }
 

@@ -1,7 +1,8 @@
 //! Writing objects with a customer's role, in the bucket's own region.
 //!
-//! Every PUT carries a SHA-256 checksum, `If-None-Match: *` and the expected bucket owner. We need
-//! `s3:PutObject` and nothing else: the region is read from an answer that S3 gives even to who may do nothing.
+//! Every PUT carries a SHA-256 checksum, `If-None-Match: *`, the expected bucket owner, and how to encrypt, if the
+//! settings say. A checksum is also what buckets with Object Lock ask for. We need
+//! `s3:PutObject` and, for a key, `kms:GenerateDataKey`, and nothing else: the region is read from an answer that S3 gives even to who may do nothing.
 
 use std::sync::PoisonError;
 use std::time::Duration;
@@ -12,9 +13,10 @@ use aws_sdk_s3::config::IdentityCache;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::error::SdkError;
 use aws_sdk_s3::operation::RequestId as _;
+use aws_sdk_s3::operation::put_object::builders::PutObjectFluentBuilder;
 use aws_sdk_s3::operation::put_object::{PutObjectError, PutObjectOutput};
 use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::ChecksumAlgorithm;
+use aws_sdk_s3::types::{ChecksumAlgorithm, ServerSideEncryption};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use bytes::Bytes;
 
@@ -22,6 +24,7 @@ use super::diagnosis::diagnose;
 use super::{AssumedRole, Aws, CALL_TIMEOUT};
 use crate::domain::access_check::Stage;
 use crate::domain::bucket::BucketName;
+use crate::domain::encryption::Encryption;
 use crate::domain::failure::{Cause, Failure};
 use crate::domain::integration::Settings;
 use crate::domain::object_key::ObjectKey;
@@ -141,12 +144,14 @@ impl Aws {
             .content_type(object.content_type)
             .checksum_algorithm(ChecksumAlgorithm::Sha256)
             .body(ByteStream::from(object.body.clone()));
+        let put = encrypted(put, &settings.encryption);
         let put = match if_there {
             IfThere::Leave => put.if_none_match("*"),
             IfThere::Replace => put,
         };
         let within = TimeoutConfig::builder().operation_timeout(time_to_put(object.body.len())).build();
-        put.customize().config_override(as_role(credentials).timeout_config(within)).send().await
+        let config = as_role(credentials, &settings.bucket).timeout_config(within);
+        put.customize().config_override(config).send().await
     }
 
     async fn region_of(&self, role: &AssumedRole, bucket: &BucketName) -> Result<String, Failure> {
@@ -161,7 +166,7 @@ impl Aws {
             .head_bucket()
             .bucket(bucket.as_str())
             .customize()
-            .config_override(as_role(credentials))
+            .config_override(as_role(credentials, bucket))
             .send()
             .await;
         let region = match &answer {
@@ -211,13 +216,29 @@ enum IfThere {
     Replace,
 }
 
+/// The bucket's own default is asked for by saying nothing
+/// (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html>).
+fn encrypted(put: PutObjectFluentBuilder, encryption: &Encryption) -> PutObjectFluentBuilder {
+    match encryption {
+        Encryption::BucketDefault => put,
+        Encryption::SseS3 => put.server_side_encryption(ServerSideEncryption::Aes256),
+        Encryption::Kms(key) => {
+            put.server_side_encryption(ServerSideEncryption::AwsKms).ssekms_key_id(key.as_str())
+        }
+    }
+}
+
 /// 64 MiB get 79 s, which is shorter than a whole try of a delivery.
 fn time_to_put(bytes: usize) -> Duration {
     CALL_TIMEOUT + Duration::from_secs_f64(bytes as f64 / SLOWEST_BYTES_PER_SECOND)
 }
 
-fn as_role(credentials: Credentials) -> aws_sdk_s3::config::Builder {
-    aws_sdk_s3::config::Builder::new().credentials_provider(credentials)
+/// A name with dots is no name of a host: no certificate is for it, and in front of an address it names nothing
+/// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html>).
+fn as_role(credentials: Credentials, bucket: &BucketName) -> aws_sdk_s3::config::Builder {
+    aws_sdk_s3::config::Builder::new()
+        .credentials_provider(credentials)
+        .force_path_style(bucket.as_str().contains('.'))
 }
 
 fn status<E>(error: &SdkError<E, HttpResponse>) -> Option<u16> {

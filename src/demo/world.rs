@@ -26,7 +26,7 @@ pub const BUCKET: &str = "acme-audit-logs";
 /// The same in another region.
 const BUCKET_ELSEWHERE: &str = "acme-audit-logs-frankfurt";
 /// The same with dots in its name.
-const BUCKET_WITH_DOTS: &str = "acme.audit.logs";
+pub const BUCKET_WITH_DOTS: &str = "acme.audit.logs";
 /// Takes only what is encrypted with a KMS key, and says so in its policy.
 pub const BUCKET_WANTS_KMS: &str = "acme-audit-logs-kms-required";
 /// Takes only what comes with a checksum.
@@ -80,7 +80,7 @@ pub fn roles(external_id: &ExternalId) -> Vec<IamRole> {
     let trust = policy::trust_policy(OUR_PRINCIPAL, external_id).to_string();
     let write = [BUCKET, BUCKET_ELSEWHERE, BUCKET_WITH_DOTS, BUCKET_WANTS_KMS, BUCKET_LOCKS].map(|bucket| {
         let destination = Destination::parse(bucket, "").expect("the demo's buckets are valid");
-        policy::permissions_policy(&destination, Partition::Aws).to_string()
+        policy::permissions_policy(&destination, Partition::Aws, None).to_string()
     });
     let use_keys = [KEY, KEY_DISABLED].map(|key| allow("kms:GenerateDataKey", key));
     let other_external_id = "trailpost-00000000000000000000000000000000".parse().expect("of our shape");

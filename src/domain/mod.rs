@@ -7,6 +7,7 @@ pub mod caller;
 pub mod clock;
 pub mod credential;
 pub mod denial;
+pub mod encryption;
 pub mod event_catalog;
 pub mod failure;
 pub mod id;

@@ -6,8 +6,10 @@ use super::view::{
 };
 use crate::domain::access_check::{CheckState, StageState};
 use crate::domain::bucket::Destination;
+use crate::domain::encryption::EncryptionKind;
 use crate::domain::failure::{Failure, FixContext};
 use crate::domain::integration::{Health, Settings, TypedSettings};
+use crate::domain::kms_key_arn::KmsKeyArn;
 use crate::domain::policy;
 use crate::domain::role_arn::Partition;
 use crate::domain::window::Window;
@@ -217,13 +219,18 @@ pub(super) fn setup(web: &Web, integration: &Integration, typed: &TypedSettings)
         .role_arn
         .parse()
         .map_or(Partition::Aws, |role: crate::domain::role_arn::RoleArn| role.partition());
+    let uses_key = typed.encryption == EncryptionKind::Kms.as_str();
+    let key: Option<KmsKeyArn> = typed.kms_key_arn.parse().ok().filter(|_| uses_key);
     let external_id = &integration.organization.external_id;
     let principal = web.config.principal_arn.as_ref();
     SetupGuide {
         external_id: external_id.to_string(),
         trust_policy: principal
             .map(|principal| format!("{:#}", policy::trust_policy(principal.as_str(), external_id))),
-        permissions_policy: format!("{:#}", policy::permissions_policy(&destination, partition)),
+        permissions_policy: format!(
+            "{:#}",
+            policy::permissions_policy(&destination, partition, key.as_ref())
+        ),
         principal_arn: principal.map(ToString::to_string),
     }
 }
