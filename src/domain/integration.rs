@@ -9,6 +9,7 @@ use super::bucket::{BucketName, Destination, DestinationError, Field, Prefix};
 use super::encryption::{Encryption, EncryptionKind};
 use super::object_key::{Compression, Format};
 use super::organization::Plan;
+use super::principals::Principals;
 use super::role_arn::{AccountId, RoleArn};
 use super::window::WindowLength;
 
@@ -128,6 +129,25 @@ impl TypedSettings {
                 window: window.unwrap_or(default_window),
             }),
             _ => Err(errors),
+        }
+    }
+
+    /// The same, with a role that these principals serve.
+    ///
+    /// # Errors
+    /// One entry for each field that can't be used.
+    pub fn parse_served(
+        &self,
+        default_window: WindowLength,
+        principals: &Principals,
+    ) -> Result<Settings, Vec<FieldError>> {
+        let refused = RoleArn::parse(&self.role_arn).ok().and_then(|role| principals.check(&role).err());
+        let refused =
+            refused.map(|refused| FieldError { field: SettingsField::RoleArn, message: refused.to_string() });
+        match (refused, self.parse(default_window)) {
+            (None, parsed) => parsed,
+            (Some(refused), Ok(_)) => Err(vec![refused]),
+            (Some(refused), Err(others)) => Err([vec![refused], others].concat()),
         }
     }
 

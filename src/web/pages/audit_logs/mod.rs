@@ -121,7 +121,7 @@ async fn submit(request: &MemberRequest, post: SettingsPost, purpose: Purpose) -
     let typed = form::without_the_key_left_over(typed, &shown);
     let default_window =
         stored.settings.map_or(request.web.config.default_window, |settings| settings.window);
-    let proposed = match typed.parse(default_window) {
+    let proposed = match typed.parse_served(default_window, &request.web.config.principals) {
         Ok(settings) => settings,
         Err(errors) => {
             let input = FormInput::invalid(typed, errors);
