@@ -12,6 +12,7 @@ mod kills;
 mod log;
 mod operator;
 mod outage;
+mod partitions;
 #[cfg(target_os = "linux")]
 mod permissions;
 mod roles;

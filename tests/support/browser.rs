@@ -207,6 +207,11 @@ impl Browser {
         log.into_iter().filter(|entry| entry.level == "SEVERE").map(|entry| entry.message).collect()
     }
 
+    /// Makes the window as large as this.
+    pub async fn resize(&self, width: u32, height: u32) {
+        self.session.set_window_rect(0, 0, width, height).await.unwrap();
+    }
+
     /// Keeps what can be seen as `target/screenshots/{name}.png`.
     pub async fn screenshot(&self, name: &str) {
         let target = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("../screenshots");

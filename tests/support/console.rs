@@ -13,6 +13,7 @@ use trailpost::domain::credential::Password;
 use trailpost::domain::days::Days;
 use trailpost::domain::membership::Role;
 use trailpost::domain::organization::{Organization, Plan};
+use trailpost::domain::principals::Principals;
 use trailpost::domain::sequence::Sequence;
 use trailpost::domain::window::WindowLength;
 use trailpost::web::{Hosts, PublicUrl, TrustedProxies, WebConfig, hash_new_password};
@@ -50,7 +51,7 @@ impl Console {
         let web = WebConfig {
             public_url: public_url(address),
             hosts: Hosts::OfPublicUrl,
-            principal_arn: None,
+            principals: Principals::default(),
             trusted_proxies: TrustedProxies::new(
                 trusted.iter().map(|network| network.parse().unwrap()).collect(),
             ),

@@ -6,10 +6,12 @@ use super::view::{
 };
 use crate::domain::access_check::{CheckState, StageState};
 use crate::domain::bucket::Destination;
+use crate::domain::encryption::EncryptionKind;
 use crate::domain::failure::{Failure, FixContext};
 use crate::domain::integration::{Health, Settings, TypedSettings};
+use crate::domain::kms_key_arn::KmsKeyArn;
 use crate::domain::policy;
-use crate::domain::role_arn::Partition;
+use crate::domain::role_arn::RoleArn;
 use crate::domain::window::Window;
 use crate::store::{self, AccessCheck, BatchState, DeliveryStatus, Integration, Landing};
 use crate::web::Web;
@@ -66,7 +68,7 @@ fn failure(web: &Web, integration: &Integration, failed: &Failure, settings: &Se
     let context = FixContext {
         settings,
         external_id: &integration.organization.external_id,
-        principal_arn: web.config.principal_arn.as_ref(),
+        principal_arn: web.config.principals.of(settings.role_arn.partition()),
     };
     let fix = failed.fix(&context);
     let said = |text: &str| (!text.is_empty()).then(|| text.to_owned());
@@ -251,17 +253,20 @@ pub(super) fn setup(web: &Web, integration: &Integration, typed: &TypedSettings)
     let destination = Destination::parse(&typed.bucket, &typed.prefix)
         .or_else(|_| Destination::parse("your-bucket", ""))
         .expect("the example is a destination");
-    let partition = typed
-        .role_arn
-        .parse()
-        .map_or(Partition::Aws, |role: crate::domain::role_arn::RoleArn| role.partition());
+    let partition =
+        typed.role_arn.parse().map_or(web.config.principals.home(), |role: RoleArn| role.partition());
+    let uses_key = typed.encryption == EncryptionKind::Kms.as_str();
+    let key: Option<KmsKeyArn> = typed.kms_key_arn.parse().ok().filter(|_| uses_key);
     let external_id = &integration.organization.external_id;
-    let principal = web.config.principal_arn.as_ref();
+    let principal = web.config.principals.of(partition);
     SetupGuide {
         external_id: external_id.to_string(),
         trust_policy: principal
             .map(|principal| format!("{:#}", policy::trust_policy(principal.as_str(), external_id))),
-        permissions_policy: format!("{:#}", policy::permissions_policy(&destination, partition)),
+        permissions_policy: format!(
+            "{:#}",
+            policy::permissions_policy(&destination, partition, key.as_ref())
+        ),
         principal_arn: principal.map(ToString::to_string),
     }
 }
