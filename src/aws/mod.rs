@@ -4,6 +4,8 @@
 //! Our own identity, endpoints and region come from the standard AWS environment variables and credential
 //! chain, unless the composition root states them.
 
+mod codes;
+mod connection;
 mod credentials;
 mod diagnosis;
 mod s3;
@@ -59,6 +61,7 @@ pub struct Aws {
     bucket_regions: Mutex<HashMap<BucketName, String>>,
     credentials: CredentialsCache,
     let_in_at: Mutex<Option<Timestamp>>,
+    refused_since: Mutex<Option<Timestamp>>,
 }
 
 impl Aws {
@@ -94,6 +97,7 @@ impl Aws {
             bucket_regions: Mutex::default(),
             credentials: CredentialsCache::default(),
             let_in_at: Mutex::default(),
+            refused_since: Mutex::default(),
         }
     }
 

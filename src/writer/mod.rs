@@ -10,6 +10,7 @@ mod driver;
 mod encode;
 mod memory;
 mod sealer;
+mod trial;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,6 +31,8 @@ use sealer::SealTimer;
 const TICK: Duration = Duration::from_secs(1);
 const UPKEEP: Duration = Duration::from_secs(60);
 const CHECKS: Pace = Pace { tick: TICK, at_once: 8, patience: Duration::from_secs(5), at_most: 64 };
+/// Those that nobody asked for are in no hurry, and never in the way of those that somebody waits for.
+const DAILY_CHECKS: Pace = Pace { tick: TICK, at_once: 4, patience: Duration::from_secs(5), at_most: 16 };
 /// One that does not answer in time makes room for another: 999 buckets that hang don't hold up the 1,000th.
 const DELIVERIES: Pace = Pace { tick: TICK, at_once: 16, patience: Duration::from_secs(3), at_most: 256 };
 /// What failed before gets fewer turns, and none of the others'.
@@ -85,6 +88,15 @@ impl Writer {
         let (seal_timer, clock_watch) = (SealTimer::default(), ClockWatch::default());
         tokio::join!(
             driver::claim_and_do("access checks", bell(), CHECKS, stop, || store.claim_check(), run_check),
+            driver::claim_and_do(
+                "daily access checks",
+                bell(),
+                DAILY_CHECKS,
+                stop,
+                || store.claim_daily_check(),
+                run_check
+            ),
+            driver::step("waiting access checks", bell(), TICK, stop, |_| store.tend_checks()),
             driver::step("sealing", bell(), TICK, stop, |woken| self.seal(&seal_timer, woken)),
             driver::claim_and_do(
                 "deliveries",
