@@ -5,6 +5,7 @@
 pub mod demo;
 mod parts;
 mod patience;
+mod readiness;
 pub mod serve;
 mod server;
 
@@ -17,6 +18,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::middleware::from_fn_with_state;
 use tokio::net::TcpListener;
 use tokio::time::timeout;
 
@@ -224,15 +226,21 @@ impl App {
         listener: TcpListener,
     ) -> App {
         let mut parts = Parts::default();
+        let mut our_side = None;
         if let Some(WriterConfig { aws, settings }) = config.writer {
             let aws = Arc::new(Aws::new(aws, clock.clone()).await);
-            let writer = Writer::new(store.clone(), aws, clock.clone(), entropy.clone(), settings);
+            let writer =
+                Writer::new(store.clone(), Arc::clone(&aws), clock.clone(), entropy.clone(), settings);
             parts.start("writer", writer.run(parts.stop_token()));
+            our_side = Some(aws);
         }
-        let router = match config.web {
+        let mut router = match config.web {
             Some(web) => Web::new(store.clone(), clock, entropy, web).router(),
             None => health_router(store.clone()),
         };
+        if let Some(aws) = our_side {
+            router = router.layer(from_fn_with_state(aws, readiness::require_our_identity));
+        }
         let server = server::serve(listener, router, config.most_connections, parts.stop_token());
         parts.start("server", server);
         App { store, parts }

@@ -160,7 +160,8 @@ impl Aws {
         role: &AssumedRole,
         external_id: Option<&ExternalId>,
     ) -> Result<AssumeRoleOutput, Failure> {
-        self.own(role.partition())
+        let answer = self
+            .own(role.partition())
             .sts
             .assume_role()
             .role_arn(role.role_arn.as_str())
@@ -170,7 +171,26 @@ impl Aws {
             .set_external_id(external_id.map(ToString::to_string))
             .send()
             .await
-            .map_err(|error| diagnose(Stage::AssumeRole, &error))
+            .map_err(|error| diagnose(Stage::AssumeRole, &error));
+        self.note_our_standing(answer.as_ref().err());
+        answer
+    }
+
+    /// Since when AWS has refused our own identity, or our clock; none while it takes both, as far as it was asked.
+    pub fn refused_since(&self) -> Option<Timestamp> {
+        *self.refused_since.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whoever is let in, or denied a role, was recognised.
+    fn note_our_standing(&self, failure: Option<&Failure>) {
+        let mut since = self.refused_since.lock().unwrap_or_else(PoisonError::into_inner);
+        match failure.map(|failure| failure.cause) {
+            Some(Cause::OwnIdentityRefused | Cause::ClockSkewed) => {
+                since.get_or_insert_with(|| self.clock.now());
+            }
+            None | Some(Cause::AssumeRoleDenied) => *since = None,
+            Some(_) => {}
+        }
     }
 }
 

@@ -1,11 +1,11 @@
-//! From the SDK's errors to the domain's failures: the one place that knows AWS's error codes.
-//! Codes of S3: <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html#ErrorCodeList>,
-//! of STS: <https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html>.
+//! From the SDK's errors to the domain's failures: `codes` knows what AWS's answers mean, `connection` why there was
+//! none.
 
 use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_types::retry::ErrorKind;
 
+use super::{codes, connection};
 use crate::domain::access_check::Stage;
 use crate::domain::failure::{AwsAnswer, Cause, Failure};
 
@@ -17,7 +17,9 @@ where
     match error {
         SdkError::TimeoutError(_) => without_answer(stage, Cause::Timeout),
         SdkError::DispatchFailure(failure) if failure.is_timeout() => without_answer(stage, Cause::Timeout),
-        SdkError::DispatchFailure(failure) if failure.is_io() => without_answer(stage, Cause::Unreachable),
+        SdkError::DispatchFailure(failure) if failure.is_io() => {
+            without_answer(stage, connection::cause(error))
+        }
         SdkError::DispatchFailure(failure) if failure.as_other() == Some(ErrorKind::TransientError) => {
             // The connection ended in place of an answer.
             without_answer(stage, Cause::Timeout)
@@ -27,23 +29,21 @@ where
             tracing::error!(error = %DisplayErrorContext(error), "Trailpost has no AWS identity to sign with");
             without_answer(stage, Cause::OwnIdentityRefused)
         }
-        SdkError::ServiceError(context) => {
-            let answer = answer(context.raw(), error);
-            Failure { stage, cause: cause(stage, &answer), aws: Some(answer) }
-        }
         // The connection ended amid the answer.
         SdkError::ResponseError(context) if context.raw().status().is_success() => {
             without_answer(stage, Cause::Timeout)
         }
-        SdkError::ResponseError(context) => {
-            let answer = answer(context.raw(), error);
-            Failure { stage, cause: cause(stage, &answer), aws: Some(answer) }
-        }
+        SdkError::ServiceError(context) => answered(stage, answer(context.raw(), error)),
+        SdkError::ResponseError(context) => answered(stage, answer(context.raw(), error)),
         other => {
             tracing::error!(error = %DisplayErrorContext(other), "a request to AWS could not be made");
             without_answer(stage, Cause::Unexpected)
         }
     }
+}
+
+fn answered(stage: Stage, answer: AwsAnswer) -> Failure {
+    Failure { stage, cause: codes::cause(stage, &answer), aws: Some(answer) }
 }
 
 /// A failure that no error code stands for.
@@ -76,32 +76,6 @@ fn answer<E: ProvideErrorMetadata>(raw: &HttpResponse, error: &SdkError<E, HttpR
     }
 }
 
-fn cause(stage: Stage, answer: &AwsAnswer) -> Cause {
-    match (stage, answer.code.as_str(), answer.status) {
-        (Stage::AssumeRole | Stage::ExternalIdRequired, "AccessDenied", _) => Cause::AssumeRoleDenied,
-        (
-            Stage::AssumeRole | Stage::ExternalIdRequired,
-            "InvalidClientTokenId"
-            | "SignatureDoesNotMatch"
-            | "ExpiredToken"
-            | "ExpiredTokenException"
-            | "MissingAuthenticationToken"
-            | "IncompleteSignature",
-            _,
-        ) => Cause::OwnIdentityRefused,
-        (_, "NoSuchBucket", _) | (Stage::Bucket, _, 404) => Cause::BucketMissing,
-        // A session's key that AWS no longer knows is renewed like one that ran out.
-        (_, "ExpiredToken" | "InvalidToken" | "InvalidAccessKeyId", _) => Cause::CredentialsExpired,
-        (_, "SlowDown" | "Throttling" | "ThrottlingException" | "RequestLimitExceeded", _) | (_, _, 429) => {
-            Cause::Throttled
-        }
-        (_, "RequestTimeout", _) => Cause::Timeout,
-        (_, _, 500..=599) => Cause::AwsUnavailable,
-        (Stage::Write, "AccessDenied", _) => Cause::WriteDenied,
-        _ => Cause::Unexpected,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use aws_sdk_s3::operation::put_object::PutObjectError;
@@ -124,34 +98,5 @@ mod tests {
         let unsigned: SdkError<PutObjectError, HttpResponse> =
             SdkError::dispatch_failure(ConnectorError::other("no credentials".into(), None));
         assert_eq!(diagnose(Stage::Write, &unsigned).cause, Cause::OwnIdentityRefused);
-    }
-
-    #[test]
-    fn the_same_code_means_another_thing_at_another_stage() {
-        let denied = |stage, code: &str, status| {
-            cause(
-                stage,
-                &AwsAnswer {
-                    code: code.to_owned(),
-                    message: String::new(),
-                    request_id: None,
-                    status,
-                    retry_after_seconds: None,
-                },
-            )
-        };
-        assert_eq!(denied(Stage::AssumeRole, "AccessDenied", 403), Cause::AssumeRoleDenied);
-        assert_eq!(denied(Stage::Write, "AccessDenied", 403), Cause::WriteDenied);
-        assert_eq!(denied(Stage::AssumeRole, "ExpiredToken", 403), Cause::OwnIdentityRefused);
-        assert_eq!(denied(Stage::Write, "ExpiredToken", 400), Cause::CredentialsExpired);
-        assert_eq!(denied(Stage::Bucket, "NotFound", 404), Cause::BucketMissing);
-        assert_eq!(denied(Stage::Write, "SlowDown", 503), Cause::Throttled);
-        assert_eq!(denied(Stage::Write, "InternalError", 500), Cause::AwsUnavailable);
-        assert_eq!(
-            denied(Stage::Write, "RequestTimeTooSkewed", 403),
-            Cause::Unexpected,
-            "not the owner's fault"
-        );
-        assert_eq!(denied(Stage::Write, "TeaPot", 418), Cause::Unexpected);
     }
 }

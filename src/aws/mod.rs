@@ -4,6 +4,8 @@
 //! Our own identity, region and STS's endpoint come from the standard AWS environment variables and credential chain,
 //! and in further partitions from profiles, unless the composition root states them.
 
+mod codes;
+mod connection;
 mod credentials;
 mod diagnosis;
 mod partitions;
@@ -95,6 +97,7 @@ pub struct Aws {
     bucket_regions: Mutex<HashMap<(Partition, BucketName), String>>,
     credentials: CredentialsCache,
     let_in_at: Mutex<Option<Timestamp>>,
+    refused_since: Mutex<Option<Timestamp>>,
 }
 
 impl Aws {
@@ -113,6 +116,7 @@ impl Aws {
             bucket_regions: Mutex::default(),
             credentials: CredentialsCache::default(),
             let_in_at: Mutex::default(),
+            refused_since: Mutex::default(),
         }
     }
 

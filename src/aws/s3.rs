@@ -98,12 +98,28 @@ impl Aws {
             written @ Written::Now { .. } => return Ok(written),
         }
         match self.put(role, settings, object, IfThere::Replace).await {
-            Err(failure) if failure.cause == Cause::WriteDenied => Ok(Written::Before),
+            Err(failure) if failure.cause.is_refused_write() => Ok(Written::Before),
             other => other,
         }
     }
 
     async fn put(
+        &self,
+        role: &AssumedRole,
+        settings: &Settings,
+        object: &Object,
+        if_there: IfThere,
+    ) -> Result<Written, Failure> {
+        match self.put_once(role, settings, object, if_there).await {
+            // Credentials can be ended before their time: once more with new ones.
+            Err(failure) if failure.cause == Cause::CredentialsExpired => {
+                self.put_once(role, settings, object, if_there).await
+            }
+            other => other,
+        }
+    }
+
+    async fn put_once(
         &self,
         role: &AssumedRole,
         settings: &Settings,
@@ -122,8 +138,11 @@ impl Aws {
             Err(error) if status(&error) == Some(412) => Ok(Written::Before),
             Err(error) => {
                 let failure = diagnose(Stage::Write, &error);
-                if failure.cause == Cause::CredentialsExpired {
-                    self.forget_credentials(role);
+                // Another try begins with what AWS says then.
+                match failure.cause {
+                    Cause::CredentialsExpired => self.forget_credentials(role),
+                    Cause::WrongRegion => self.forget_region(settings.role_arn.partition(), &settings.bucket),
+                    _ => {}
                 }
                 Err(failure)
             }

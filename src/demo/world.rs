@@ -1,5 +1,7 @@
 //! The demo's small AWS: our own identity, the customer's account with its buckets, the role that is right, and
-//! roles that each are wrong in one way and named after it. Everything is said in policies; there are no switches.
+//! roles and buckets that each are wrong in one way and named after it. Everything is said in policies; there are no switches.
+
+use serde_json::{Value, json};
 
 use crate::domain::bucket::Destination;
 use crate::domain::organization::ExternalId;
@@ -35,6 +37,28 @@ pub const BUCKET_LOCKS: &str = "acme-audit-logs-object-lock";
 pub const KEY: &str = "arn:aws:kms:us-east-1:111122223333:key/0a1b2c3d-0000-4000-8000-00000000000a";
 /// A key that somebody disabled.
 pub const KEY_DISABLED: &str = "arn:aws:kms:us-east-1:111122223333:key/0a1b2c3d-0000-4000-8000-00000000000d";
+/// Its policy denies what we write.
+const BUCKET_DENIED: &str = "acme-audit-logs-denied";
+/// Its policy denies what names no encryption.
+const BUCKET_DEMANDS_ENCRYPTION: &str = "acme-audit-logs-demands-encryption";
+/// It belongs to another account than the role, and its policy lets the role write.
+const BUCKET_WRONG_OWNER: &str = "acme-audit-logs-wrong-owner";
+/// It belongs to another account than the role, and its policy says nothing.
+const BUCKET_NO_POLICY: &str = "acme-audit-logs-no-bucket-policy";
+/// Every bucket that the permissions of the roles cover.
+const BUCKETS: [&str; 9] = [
+    BUCKET,
+    BUCKET_ELSEWHERE,
+    BUCKET_WITH_DOTS,
+    BUCKET_WANTS_KMS,
+    BUCKET_LOCKS,
+    BUCKET_DENIED,
+    BUCKET_DEMANDS_ENCRYPTION,
+    BUCKET_WRONG_OWNER,
+    BUCKET_NO_POLICY,
+];
+/// Where the customer keeps its other buckets.
+const OTHER_ACCOUNT: &str = "444455556666";
 
 const LONGEST_SESSION_SECONDS: i64 = 3600;
 
@@ -65,20 +89,45 @@ pub fn keys() -> Vec<KmsKey> {
 
 /// The customer's buckets.
 pub fn buckets() -> Vec<Bucket> {
-    let bucket = |name: &str| Bucket::new(name, REGION, CUSTOMER_ACCOUNT);
+    let bucket = |name: &str, owner: &str, policy: Option<String>| Bucket {
+        policy,
+        ..Bucket::new(name, REGION, owner)
+    };
+    let own = |name: &str| Bucket::new(name, REGION, CUSTOMER_ACCOUNT);
+    let role = format!("arn:aws:iam::{CUSTOMER_ACCOUNT}:role/trailpost-audit-logs");
+    let any_write = |name, effect, principal, condition| {
+        bucket_policy(effect, principal, &format!("arn:aws:s3:::{name}/*"), condition)
+    };
+    let no_encryption = json!({ "Null": { "s3:x-amz-server-side-encryption": "true" } });
     vec![
-        bucket(BUCKET),
-        Bucket { region: "eu-central-1".to_owned(), ..bucket(BUCKET_ELSEWHERE) },
-        bucket(BUCKET_WITH_DOTS),
-        Bucket { policy: Some(only_with_kms(BUCKET_WANTS_KMS)), ..bucket(BUCKET_WANTS_KMS) },
-        Bucket { object_lock: true, ..bucket(BUCKET_LOCKS) },
+        own(BUCKET),
+        Bucket { region: "eu-central-1".to_owned(), ..own(BUCKET_ELSEWHERE) },
+        own(BUCKET_WITH_DOTS),
+        Bucket { policy: Some(only_with_kms(BUCKET_WANTS_KMS)), ..own(BUCKET_WANTS_KMS) },
+        Bucket { object_lock: true, ..own(BUCKET_LOCKS) },
+        bucket(
+            BUCKET_DENIED,
+            CUSTOMER_ACCOUNT,
+            Some(any_write(BUCKET_DENIED, "Deny", json!("*"), json!({}))),
+        ),
+        bucket(
+            BUCKET_DEMANDS_ENCRYPTION,
+            CUSTOMER_ACCOUNT,
+            Some(any_write(BUCKET_DEMANDS_ENCRYPTION, "Deny", json!("*"), no_encryption)),
+        ),
+        bucket(
+            BUCKET_WRONG_OWNER,
+            OTHER_ACCOUNT,
+            Some(any_write(BUCKET_WRONG_OWNER, "Allow", json!({ "AWS": role }), json!({}))),
+        ),
+        bucket(BUCKET_NO_POLICY, OTHER_ACCOUNT, None),
     ]
 }
 
 /// The customer's roles, for the organization with this external ID.
 pub fn roles(external_id: &ExternalId) -> Vec<IamRole> {
     let trust = policy::trust_policy(OUR_PRINCIPAL, external_id).to_string();
-    let write = [BUCKET, BUCKET_ELSEWHERE, BUCKET_WITH_DOTS, BUCKET_WANTS_KMS, BUCKET_LOCKS].map(|bucket| {
+    let write = BUCKETS.map(|bucket| {
         let destination = Destination::parse(bucket, "").expect("the demo's buckets are valid");
         policy::permissions_policy(&destination, Partition::Aws, None).to_string()
     });
@@ -95,22 +144,45 @@ pub fn roles(external_id: &ExternalId) -> Vec<IamRole> {
         role("trailpost-audit-logs", trust.clone(), [write.as_slice(), &use_keys].concat()),
         role("no-kms-permission", trust.clone(), write.to_vec()),
         role(
-            "wrong-external-id",
+            "trailpost-wrong-external-id",
             policy::trust_policy(OUR_PRINCIPAL, &other_external_id).to_string(),
             write.to_vec(),
         ),
         role(
-            "wrong-principal",
+            "trailpost-no-trust",
             policy::trust_policy(other_principal, external_id).to_string(),
             write.to_vec(),
         ),
-        role("external-id-not-required", trust_without_condition(), write.to_vec()),
-        role("no-permissions", trust, Vec::new()),
+        role("trailpost-no-external-id", trust_without_condition(), write.to_vec()),
+        role("trailpost-no-permission", trust.clone(), Vec::new()),
+        role("trailpost-denying-policy", trust, write.into_iter().chain([denial()]).collect()),
     ]
 }
 
+fn denial() -> String {
+    json!({
+        "Version": "2012-10-17",
+        "Statement": [{ "Effect": "Deny", "Action": "s3:PutObject", "Resource": "*" }],
+    })
+    .to_string()
+}
+
+fn bucket_policy(effect: &str, principal: Value, resource: &str, condition: Value) -> String {
+    json!({
+        "Version": "2012-10-17",
+        "Statement": [{
+            "Effect": effect,
+            "Principal": principal,
+            "Action": "s3:PutObject",
+            "Resource": resource,
+            "Condition": condition,
+        }],
+    })
+    .to_string()
+}
+
 fn allow(action: &str, resource: &str) -> String {
-    serde_json::json!({
+    json!({
         "Version": "2012-10-17",
         "Statement": [{ "Effect": "Allow", "Action": action, "Resource": resource }],
     })
@@ -134,7 +206,7 @@ fn only_with_kms(bucket: &str) -> String {
 }
 
 fn trust_without_condition() -> String {
-    serde_json::json!({
+    json!({
         "Version": "2012-10-17",
         "Statement": [{
             "Effect": "Allow",

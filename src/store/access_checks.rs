@@ -4,7 +4,7 @@ use futures::FutureExt;
 
 use super::database::{Sql, execute, fetch_optional, parse};
 use super::integrations::{Integration, Refused, SettingsColumns, from_json, to_json};
-use super::transaction::Transaction;
+use super::transaction::{LockedOrganization, Transaction};
 use super::{Store, StoreError};
 use crate::domain::access_check::{CheckState, Checklist, Purpose};
 use crate::domain::caller::Caller;
@@ -61,6 +61,8 @@ pub struct AccessCheck {
     pub asked_at: Timestamp,
     /// The revision that was in force when it was asked for.
     pub revision: Revision,
+    /// The last sign of life of a writer, by the machine's own time: a moved clock makes nobody look dead.
+    pub(super) seen_at: Timestamp,
 }
 
 #[derive(sqlx::FromRow)]
@@ -77,7 +79,9 @@ pub(super) struct CheckRow {
     stages: String,
     failure: Option<String>,
     asked_at: i64,
+    seen_at: i64,
     run_token: i64,
+    daily: i64,
 }
 
 /// A check with all that ending it needs.
@@ -87,6 +91,8 @@ pub(super) struct StoredCheck {
     pub(super) caller: Caller,
     pub(super) user: Option<UserId>,
     pub(super) run_token: i64,
+    /// Nobody asked for it.
+    pub(super) daily: bool,
 }
 
 impl TryFrom<CheckRow> for StoredCheck {
@@ -105,11 +111,13 @@ impl TryFrom<CheckRow> for StoredCheck {
                 asked_by: caller.actor.principal_name.clone(),
                 asked_at: Timestamp::from_millis(row.asked_at),
                 revision: Revision::new(row.revision),
+                seen_at: Timestamp::from_millis(row.seen_at),
             },
             organization: parse("access_checks.organization_id", &row.organization_id)?,
             caller,
             user: row.asked_by_user.map(|id| parse("access_checks.asked_by_user", &id)).transpose()?,
             run_token: row.run_token,
+            daily: row.daily == 1,
         })
     }
 }
@@ -120,7 +128,7 @@ macro_rules! select_check {
         concat!(
             "SELECT id, organization_id, purpose, asked_by, asked_by_user, revision, role_arn, bucket, prefix,
                     bucket_owner_account, encryption, kms_key_arn, format, compression, window_minutes, state, stages,
-                    failure, asked_at, run_token
+                    failure, asked_at, seen_at, run_token, daily
              FROM access_checks ",
             $rest
         )
@@ -128,12 +136,29 @@ macro_rules! select_check {
 }
 pub(super) use select_check;
 
+/// Who asks for a check, and for what.
+pub(super) struct Asked<'a> {
+    pub(super) caller: &'a Caller,
+    /// None for a daily check.
+    pub(super) user: Option<UserId>,
+    pub(super) organization: OrganizationId,
+    pub(super) purpose: Purpose,
+    pub(super) revision: Revision,
+}
+
+const HOLD_OPEN_CHECK: Sql = Sql {
+    sqlite: select_check!("WHERE organization_id = $1 AND state IN ('waiting', 'running')"),
+    postgres: select_check!(
+        "WHERE organization_id = $1 AND state IN ('waiting', 'running') FOR NO KEY UPDATE"
+    ),
+};
+
 const HOLD_CHECK: Sql = Sql {
     sqlite: select_check!("WHERE id = $1"),
     postgres: select_check!("WHERE id = $1 FOR NO KEY UPDATE"),
 };
 
-/// The open check, else the one asked for last.
+/// The open check, else the one asked for last. A daily check is nobody's business before it has failed.
 pub(super) async fn newest_check(
     tx: &mut Transaction,
     organization: OrganizationId,
@@ -142,7 +167,7 @@ pub(super) async fn newest_check(
     let open = fetch_optional!(
         tx,
         CheckRow,
-        select_check!("WHERE organization_id = $1 AND state IN ('waiting', 'running')"),
+        select_check!("WHERE organization_id = $1 AND state IN ('waiting', 'running') AND daily = 0"),
         &organization
     )?;
     let newest = match open {
@@ -150,7 +175,10 @@ pub(super) async fn newest_check(
         None => fetch_optional!(
             tx,
             CheckRow,
-            select_check!("WHERE organization_id = $1 ORDER BY asked_at DESC, id DESC LIMIT 1"),
+            select_check!(
+                "WHERE organization_id = $1 AND state NOT IN ('waiting', 'running')
+                 ORDER BY asked_at DESC, id DESC LIMIT 1"
+            ),
             &organization
         )?,
     };
@@ -167,6 +195,20 @@ impl Store {
 
     /// One check of an organization.
     pub async fn access_check(
+        &self,
+        organization: OrganizationId,
+        check: CheckId,
+    ) -> Result<Option<AccessCheck>, StoreError> {
+        let found = self.access_check_as_it_stands(organization, check).await?;
+        match found {
+            Some(check) if self.give_up_if_abandoned(&check).await? => {
+                self.access_check_as_it_stands(organization, check.id).await
+            }
+            found => Ok(found),
+        }
+    }
+
+    async fn access_check_as_it_stands(
         &self,
         organization: OrganizationId,
         check: CheckId,
@@ -196,15 +238,12 @@ impl Store {
 
 impl Transaction {
     async fn open_check(&mut self, new: NewCheck) -> Result<OpenedCheck, Refused> {
-        let locked = self.lock_organization(new.organization).await?.ok_or(Refused::NotAnOwner)?;
+        let mut locked = self.lock_organization(new.organization).await?.ok_or(Refused::NotAnOwner)?;
         self.require_manager(&locked, new.user).await?;
-        if let Some((id,)) = fetch_optional!(
-            self,
-            (String,),
-            "SELECT id FROM access_checks WHERE organization_id = $1 AND state IN ('waiting', 'running')",
-            new.organization.to_string()
-        )? {
-            return Ok(OpenedCheck { id: parse("access_checks.id", &id)?, joined: true });
+        if let Some(open) = self.held_open_check(new.organization).await?
+            && !self.make_way(&mut locked, &open).await?
+        {
+            return Ok(OpenedCheck { id: open.check.id, joined: true });
         }
         let integration = self.integration(locked.organization).await?;
         if integration.revision != new.revision {
@@ -214,26 +253,64 @@ impl Transaction {
             return Err(Refused::NotPossible);
         }
         let proposed = new.proposed.clone().or(integration.settings).ok_or(Refused::NotPossible)?;
-        let id = self.insert_check(&new, &proposed).await?;
+        let asked = Asked {
+            caller: &new.caller,
+            user: Some(new.user),
+            organization: new.organization,
+            purpose: new.purpose,
+            revision: new.revision,
+        };
+        let id = self.insert_check(asked, &proposed).await?;
         self.connection.ring_elsewhere().await?;
         Ok(OpenedCheck { id, joined: false })
     }
 
-    async fn insert_check(&mut self, new: &NewCheck, proposed: &Settings) -> Result<CheckId, StoreError> {
+    /// Ends an open check that is in nobody's interest any more: a daily one, or one that no writer runs. Gives `false`
+    /// if it is to be waited for.
+    async fn make_way(
+        &mut self,
+        locked: &mut LockedOrganization,
+        open: &StoredCheck,
+    ) -> Result<bool, StoreError> {
+        if open.daily {
+            self.forget_daily_checks(open.organization).await?;
+            return Ok(true);
+        }
+        if !open.check.is_abandoned(self.clock.wall()) {
+            return Ok(false);
+        }
+        self.give_up_check(locked, open).await?;
+        Ok(true)
+    }
+
+    /// The open check of an organization, held until the commit.
+    pub(super) async fn held_open_check(
+        &mut self,
+        organization: OrganizationId,
+    ) -> Result<Option<StoredCheck>, StoreError> {
+        fetch_optional!(self, CheckRow, HOLD_OPEN_CHECK, organization.to_string())?
+            .map(StoredCheck::try_from)
+            .transpose()
+    }
+
+    pub(super) async fn insert_check(
+        &mut self,
+        asked: Asked<'_>,
+        proposed: &Settings,
+    ) -> Result<CheckId, StoreError> {
         let id = CheckId::generate(&self.clock, &self.entropy);
-        let now = self.clock.now().as_millis();
         execute!(
             self,
             "INSERT INTO access_checks (id, organization_id, purpose, asked_by, asked_by_user, revision, role_arn,
                                         bucket, prefix, bucket_owner_account, encryption, kms_key_arn, format,
-                                        compression, window_minutes, state, stages, asked_at, seen_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, 'waiting', $16, $17, $17)",
+                                        compression, window_minutes, state, stages, asked_at, seen_at, daily)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, 'waiting', $16, $17, $18, $19)",
             id.to_string(),
-            new.organization.to_string(),
-            new.purpose.as_str(),
-            to_json(&new.caller),
-            new.user.to_string(),
-            new.revision.get(),
+            asked.organization.to_string(),
+            asked.purpose.as_str(),
+            to_json(asked.caller),
+            asked.user.map(|user| user.to_string()),
+            asked.revision.get(),
             proposed.role_arn.as_str(),
             proposed.bucket.as_str(),
             proposed.prefix.as_str(),
@@ -244,7 +321,9 @@ impl Transaction {
             proposed.compression.as_str(),
             i64::from(proposed.window.minutes()),
             to_json(&Checklist::default()),
-            now,
+            self.clock.now().as_millis(),
+            self.clock.wall().as_millis(),
+            i64::from(asked.user.is_none()),
         )?;
         Ok(id)
     }

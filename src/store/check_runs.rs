@@ -5,21 +5,22 @@ use std::time::Duration;
 
 use futures::FutureExt;
 
+use super::abandoned_checks::ABANDONED_AFTER;
 use super::access_checks::{CheckRow, StoredCheck, is_possible, select_check};
 use super::database::{Sql, execute, fetch_optional};
 use super::integrations::{Refused, to_json};
 use super::transaction::{LockedOrganization, Transaction};
 use super::{Store, StoreError};
-use crate::domain::access_check::{CheckState, Checklist, Purpose};
+use crate::domain::access_check::{CheckState, Checklist, Purpose, Stage, next_daily_check};
 use crate::domain::event_catalog::EventDraft;
-use crate::domain::failure::Failure;
+use crate::domain::failure::{Cause, Failure};
 use crate::domain::id::{CheckId, OrganizationId, RangeId};
 use crate::domain::integration::Settings;
 use crate::domain::organization::ExternalId;
 use crate::domain::sequence::Sequence;
 
 /// A running check whose writer gave no sign of life for so long is taken over.
-const SILENCE_BEFORE_TAKEOVER: Duration = Duration::from_secs(30);
+pub(super) const SILENCE_BEFORE_TAKEOVER: Duration = Duration::from_secs(30);
 
 /// A check that this writer runs.
 #[derive(Clone, Debug)]
@@ -32,8 +33,19 @@ pub struct ClaimedCheck {
     pub external_id: ExternalId,
     /// The settings to prove.
     pub proposed: Settings,
+    /// Whether the test object is to be written.
+    pub write: WriteStage,
     /// Proof of the claim: a report under an older token is not taken.
     pub run_token: i64,
+}
+
+/// What the last stage is to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WriteStage {
+    /// Write the test object.
+    TestObject,
+    /// Nothing: a file landed lately, and nobody asked for more.
+    ProvedByADelivery,
 }
 
 /// How a check ended.
@@ -46,7 +58,7 @@ pub enum CheckVerdict {
 }
 
 impl Store {
-    /// Takes the oldest check that waits for a writer, or whose writer has gone silent.
+    /// Takes the oldest check that somebody asked for and that waits for a writer, or whose writer has gone silent.
     pub async fn claim_check(&self) -> Result<Option<ClaimedCheck>, StoreError> {
         self.write(move |tx| async move { tx.claim_check().await }.boxed()).await
     }
@@ -61,7 +73,7 @@ impl Store {
                     "UPDATE access_checks SET seen_at = $3 WHERE id = $1 AND run_token = $2 AND state = 'running'",
                     id.to_string(),
                     run_token,
-                    tx.clock.now().as_millis()
+                    tx.clock.wall().as_millis()
                 )?;
                 Ok(changed == 1)
             }
@@ -105,7 +117,7 @@ impl Store {
                     id.to_string(),
                     run_token,
                     to_json(&checklist),
-                    tx.clock.now().as_millis()
+                    tx.clock.wall().as_millis()
                 )?;
                 Ok(changed == 1)
             }
@@ -131,47 +143,50 @@ impl Store {
 /// On PostgreSQL, one that another writer is just taking is left to it.
 const HOLD_A_WAITING_CHECK: Sql = Sql {
     sqlite: select_check!(
-        "WHERE state IN ('waiting', 'running') AND (state = 'waiting' OR seen_at < $1)
+        "WHERE state IN ('waiting', 'running') AND daily = 0 AND (state = 'waiting' OR seen_at < $1) AND seen_at >= $2
          ORDER BY asked_at, id LIMIT 1"
     ),
     postgres: select_check!(
-        "WHERE state IN ('waiting', 'running') AND (state = 'waiting' OR seen_at < $1)
+        "WHERE state IN ('waiting', 'running') AND daily = 0 AND (state = 'waiting' OR seen_at < $1) AND seen_at >= $2
          ORDER BY asked_at, id LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED"
     ),
 };
 
 impl Transaction {
     async fn claim_check(&mut self) -> Result<Option<ClaimedCheck>, StoreError> {
-        let now = self.clock.now();
-        let silent_since = now - SILENCE_BEFORE_TAKEOVER;
-        while let Some(row) = fetch_optional!(self, CheckRow, HOLD_A_WAITING_CHECK, silent_since.as_millis())?
+        let now = self.clock.wall();
+        let silent_since = (now - SILENCE_BEFORE_TAKEOVER).as_millis();
+        let abandoned_since = (now - ABANDONED_AFTER).as_millis();
+        while let Some(row) =
+            fetch_optional!(self, CheckRow, HOLD_A_WAITING_CHECK, silent_since, abandoned_since)?
         {
-            let id = row.id.clone();
-            match self.claimed_check(row).await {
-                Ok(claimed) => {
-                    execute!(
-                        self,
-                        "UPDATE access_checks
-                         SET state = 'running', seen_at = $2, run_token = run_token + 1 WHERE id = $1",
-                        id,
-                        now.as_millis()
-                    )?;
-                    return Ok(Some(claimed));
-                }
-                // One that can't be read must not keep the others from their turn.
-                Err(error @ StoreError::Corrupt { .. }) => {
-                    tracing::error!(check = id, %error, "an access check is ended unread");
-                    execute!(
-                        self,
-                        "UPDATE access_checks SET state = 'cancelled', finished_at = $2 WHERE id = $1",
-                        id,
-                        now.as_millis()
-                    )?;
-                }
-                Err(error) => return Err(error),
+            if let Some(claimed) = self.take_check(row).await? {
+                return Ok(Some(claimed));
             }
         }
         Ok(None)
+    }
+
+    /// Makes a held check this writer's. Gives none for one that can't be read: it is ended.
+    pub(super) async fn take_check(&mut self, row: CheckRow) -> Result<Option<ClaimedCheck>, StoreError> {
+        let id = row.id.clone();
+        match self.claimed_check(row).await {
+            Ok(claimed) => {
+                execute!(
+                    self,
+                    "UPDATE access_checks
+                     SET state = 'running', seen_at = $2, run_token = run_token + 1 WHERE id = $1",
+                    id,
+                    self.clock.wall().as_millis()
+                )?;
+                Ok(Some(claimed))
+            }
+            Err(error @ StoreError::Corrupt { .. }) => {
+                self.end_unread(&id, &error).await?;
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     async fn claimed_check(&mut self, row: CheckRow) -> Result<ClaimedCheck, StoreError> {
@@ -181,11 +196,13 @@ impl Transaction {
                 column: "access_checks.organization_id",
                 reason: format!("there is no organization {}", stored.organization),
             })?;
+        let proved = stored.daily && self.has_delivered_lately(stored.organization).await?;
         Ok(ClaimedCheck {
             id: stored.check.id,
             organization: stored.organization,
             external_id: organization.external_id,
             proposed: stored.check.proposed,
+            write: if proved { WriteStage::ProvedByADelivery } else { WriteStage::TestObject },
             run_token: stored.run_token + 1,
         })
     }
@@ -219,8 +236,13 @@ impl Transaction {
         };
         self.end_check(id, state, Some(checklist), failure.as_ref()).await?;
         let at = self.append_event(&mut locked, &stored.caller, event).await?;
-        if state == CheckState::Passed {
-            self.put_into_force(&stored, at).await?;
+        match (state, failure) {
+            (CheckState::Passed, _) => self.put_into_force(&stored, checklist, at).await?,
+            (_, Some(failure)) if failure.cause == Cause::RoleTooOpen => self.note_too_open(&stored).await?,
+            _ => {}
+        }
+        if stored.daily && state != CheckState::Failed {
+            self.forget_daily_checks(stored.organization).await?;
         }
         Ok(Some(state))
     }
@@ -238,6 +260,19 @@ impl Transaction {
             }
             Purpose::Update | Purpose::Test => Ok(event),
         }
+    }
+
+    /// The role that deliveries use lets anybody in: the page says so, and deliveries go on.
+    async fn note_too_open(&mut self, stored: &StoredCheck) -> Result<(), StoreError> {
+        execute!(
+            self,
+            "UPDATE integrations SET too_open_since = COALESCE(too_open_since, $2)
+             WHERE organization_id = $1 AND active = 1 AND role_arn = $3",
+            stored.organization.to_string(),
+            self.clock.now().as_millis(),
+            stored.check.proposed.role_arn.as_str()
+        )?;
+        Ok(())
     }
 
     /// Role, plan, revision and toggle, read again in the transaction that would apply the check.
@@ -262,9 +297,18 @@ impl Transaction {
     }
 
     /// What a passed check was for. Any failure is forgotten: the next delivery is tried at once.
-    async fn put_into_force(&mut self, stored: &StoredCheck, at: Sequence) -> Result<(), StoreError> {
+    async fn put_into_force(
+        &mut self,
+        stored: &StoredCheck,
+        checklist: &Checklist,
+        at: Sequence,
+    ) -> Result<(), StoreError> {
         let id = stored.organization.to_string();
-        self.forget_failure(stored.organization).await?;
+        // A daily check that wrote nothing says nothing of what deliveries fail at.
+        if !stored.daily || checklist.has_passed(Stage::Write) {
+            self.forget_failure(stored.organization).await?;
+        }
+        execute!(self, "UPDATE integrations SET too_open_since = NULL WHERE organization_id = $1", &id)?;
         self.deliver_at_once(stored.organization).await?;
         if stored.check.purpose == Purpose::Test {
             return Ok(());
@@ -303,7 +347,12 @@ impl Transaction {
         first: Sequence,
     ) -> Result<(), StoreError> {
         let id = organization.to_string();
-        execute!(self, "UPDATE integrations SET active = 1 WHERE organization_id = $1", &id)?;
+        execute!(
+            self,
+            "UPDATE integrations SET active = 1, next_check_at = $2 WHERE organization_id = $1",
+            &id,
+            next_daily_check(organization, self.clock.now()).as_millis()
+        )?;
         execute!(
             self,
             "INSERT INTO collection_ranges (id, organization_id, first_sequence, opened_at) VALUES ($1, $2, $3, $4)",

@@ -38,6 +38,8 @@ pub struct Integration {
     pub stop: Option<Stop>,
     /// What is failing, and since when.
     pub failure: Option<(Failure, Timestamp)>,
+    /// Since when it is known that the role does not require the external ID.
+    pub too_open_since: Option<Timestamp>,
     /// The newest access check.
     pub check: Option<AccessCheck>,
 }
@@ -157,11 +159,20 @@ struct IntegrationRow {
     changed_at: Option<i64>,
     failure: Option<String>,
     failing_since: Option<i64>,
+    too_open_since: Option<i64>,
 }
 
 impl Store {
     /// An organization's integration as it is now.
     pub async fn integration(&self, id: OrganizationId) -> Result<Option<Integration>, StoreError> {
+        let found = self.integration_as_it_stands(id).await?;
+        match found.as_ref().and_then(|integration| integration.check.as_ref()) {
+            Some(check) if self.give_up_if_abandoned(check).await? => self.integration_as_it_stands(id).await,
+            _ => Ok(found),
+        }
+    }
+
+    async fn integration_as_it_stands(&self, id: OrganizationId) -> Result<Option<Integration>, StoreError> {
         self.read(move |tx| {
             async move {
                 let Some(organization) = tx.organization(id).await? else { return Ok(None) };
@@ -221,7 +232,7 @@ impl Transaction {
             self,
             IntegrationRow,
             "SELECT configured, active, suspended, health, revision, changed_by, changed_at,
-                    failure, failing_since
+                    failure, failing_since, too_open_since
              FROM integrations WHERE organization_id = $1",
             id.to_string()
         )?;
@@ -242,6 +253,7 @@ impl Transaction {
             stop: self.stop(id).await?,
             changed: row.changed_by.zip(row.changed_at.map(Timestamp::from_millis)),
             failure,
+            too_open_since: row.too_open_since.map(Timestamp::from_millis),
             check: None,
         })
     }

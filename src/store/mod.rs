@@ -1,10 +1,12 @@
 //! The only code that speaks SQL. Each function is one transaction, named for what it does to the business;
 //! a change of an organization appends its record in the same one.
 
+mod abandoned_checks;
 mod access_checks;
 mod check_runs;
 mod claims;
 mod credentials;
+mod daily_checks;
 mod database;
 mod deliveries;
 mod doorbell;
@@ -47,7 +49,7 @@ use ingestion::Ingestion;
 use readiness::Readiness;
 
 pub use access_checks::{AccessCheck, NewCheck, OpenedCheck};
-pub use check_runs::{CheckVerdict, ClaimedCheck};
+pub use check_runs::{CheckVerdict, ClaimedCheck, WriteStage};
 pub use claims::{Claim, DueBatch, Lane, Lease};
 pub use credentials::{ListedToken, ProducerAccess, TokenRefused, TokenScope};
 pub use deliveries::{AttemptResult, FinishedBatch};

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use super::Writer;
+use super::trial::Trial;
 use crate::aws::{AssumedRole, ExternalIdProbe, Object, Written};
 use crate::domain::access_check::{Checklist, Stage, StageState};
 use crate::domain::failure::{Cause, Failure};
 use crate::domain::object_key::ObjectKey;
 use crate::domain::organization::ExternalId;
-use crate::store::{CheckVerdict, ClaimedCheck, StoreError};
-
-use super::Writer;
+use crate::store::{CheckVerdict, ClaimedCheck, StoreError, WriteStage};
 
 /// Also how soon Cancel ends a call that hangs.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(2);
@@ -84,44 +84,77 @@ impl Writer {
         // The ARN was parsed before it was stored: this stage says what was read out of it.
         let read =
             format!("Role {} in account {}", settings.role_arn.role_name(), settings.role_arn.account_id());
-        self.passed(check, list, Stage::RoleArn, Some(read)).await?;
+        self.passed(check, list, Stage::RoleArn, read).await?;
 
-        self.started(check, list, Stage::AssumeRole).await?;
-        self.aws.assume(&role).await.map_err(Stopped::Failed)?;
-        self.passed(check, list, Stage::AssumeRole, Some("Assumed with your external ID".to_owned())).await?;
+        self.try_for_a_minute(check, list, Stage::AssumeRole, || self.aws.assume(&role)).await?;
+        self.passed(check, list, Stage::AssumeRole, "Assumed with your external ID".to_owned()).await?;
 
-        self.started(check, list, Stage::ExternalIdRequired).await?;
         let other = ExternalId::generate(&self.entropy);
-        match self.aws.probe_external_id(&role, &other).await.map_err(Stopped::Failed)? {
-            ExternalIdProbe::Required => {}
-            ExternalIdProbe::NotRequired => {
-                return Err(Stopped::Failed(Failure {
-                    stage: Stage::ExternalIdRequired,
-                    cause: Cause::RoleTooOpen,
-                    aws: None,
-                }));
-            }
+        self.try_for_a_minute(check, list, Stage::ExternalIdRequired, || {
+            self.require_external_id(&role, &other)
+        })
+        .await?;
+        let refused = "Refused without it and with another, as it should be".to_owned();
+        self.passed(check, list, Stage::ExternalIdRequired, refused).await?;
+
+        let region = self
+            .try_for_a_minute(check, list, Stage::Bucket, || self.aws.bucket_region(&role, &settings.bucket))
+            .await?;
+        self.passed(check, list, Stage::Bucket, format!("Found in {region}")).await?;
+
+        if check.write == WriteStage::ProvedByADelivery {
+            let proved = "Not needed: a file was delivered in the last 24 hours".to_owned();
+            list.set(Stage::Write, StageState::Waiting, Some(proved));
+            return Ok(());
         }
-        let refused = "Refused without it, as it should be".to_owned();
-        self.passed(check, list, Stage::ExternalIdRequired, Some(refused)).await?;
-
-        self.started(check, list, Stage::Bucket).await?;
-        let region = self.aws.bucket_region(&role, &settings.bucket).await.map_err(Stopped::Failed)?;
-        self.passed(check, list, Stage::Bucket, Some(format!("Found in {region}"))).await?;
-
-        self.started(check, list, Stage::Write).await?;
         let key = ObjectKey::access_test(&settings.prefix);
         let object = Object { key: key.clone(), content_type: "text/plain", body: TEST_BODY.into() };
-        let note = match self.aws.put_test(&role, settings, &object).await.map_err(Stopped::Failed)? {
+        let written = self
+            .try_for_a_minute(check, list, Stage::Write, || self.aws.put_test(&role, settings, &object))
+            .await?;
+        let note = match written {
             Written::Now { .. } => format!("Wrote {key}"),
             Written::Before => format!("{key} is there from an earlier check, and may not be overwritten"),
         };
-        self.passed(check, list, Stage::Write, Some(note)).await
+        self.passed(check, list, Stage::Write, note).await
     }
 
-    async fn started(&self, check: &ClaimedCheck, list: &mut Checklist, stage: Stage) -> Result<(), Stopped> {
+    async fn require_external_id(&self, role: &AssumedRole, other: &ExternalId) -> Result<(), Failure> {
+        match self.aws.probe_external_id(role, other).await? {
+            ExternalIdProbe::Required => Ok(()),
+            ExternalIdProbe::NotRequired => {
+                Err(Failure { stage: Stage::ExternalIdRequired, cause: Cause::RoleTooOpen, aws: None })
+            }
+        }
+    }
+
+    /// Tries a stage until it is proved, or fails in a way that does not pass within a minute. What failed so far is
+    /// shown meanwhile.
+    async fn try_for_a_minute<T, F>(
+        &self,
+        check: &ClaimedCheck,
+        list: &mut Checklist,
+        stage: Stage,
+        prove: impl Fn() -> F,
+    ) -> Result<T, Stopped>
+    where
+        F: Future<Output = Result<T, Failure>>,
+    {
         list.set(stage, StageState::Running, None);
-        self.report(check, list).await
+        self.report(check, list).await?;
+        let mut trial = Trial::default();
+        loop {
+            match prove().await {
+                Ok(proved) => return Ok(proved),
+                Err(failure) if trial.is_over(&failure, self.clock.now()) => {
+                    return Err(Stopped::Failed(failure));
+                }
+                // A later stage finds out that an earlier one does not hold any more: that is where it failed.
+                Err(failure) => list.set_trying(Failure { stage, ..failure }),
+            }
+            self.report(check, list).await?;
+            trial.wait_for_the_next_try(&self.clock).await;
+        }
     }
 
     async fn passed(
@@ -129,9 +162,9 @@ impl Writer {
         check: &ClaimedCheck,
         list: &mut Checklist,
         stage: Stage,
-        detail: Option<String>,
+        detail: String,
     ) -> Result<(), Stopped> {
-        list.set(stage, StageState::Passed, detail);
+        list.set(stage, StageState::Passed, Some(detail));
         self.report(check, list).await
     }
 

@@ -10,6 +10,7 @@ mod encode;
 mod memory;
 mod retention;
 mod sealer;
+mod trial;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,6 +34,8 @@ const FINISH_WITHIN: Duration = Duration::from_secs(15);
 const BOUND_WAITS: Duration = Duration::from_secs(10);
 const UPKEEP: Duration = Duration::from_secs(60);
 const CHECKS: Pace = Pace { tick: TICK, at_once: 8, patience: Duration::from_secs(5), at_most: 64 };
+/// Those that nobody asked for are in no hurry, and never in the way of those that somebody waits for.
+const DAILY_CHECKS: Pace = Pace { tick: TICK, at_once: 4, patience: Duration::from_secs(5), at_most: 16 };
 /// One that does not answer in time makes room for another: 999 buckets that hang don't hold up the 1,000th.
 const DELIVERIES: Pace = Pace { tick: TICK, at_once: 16, patience: Duration::from_secs(3), at_most: 256 };
 /// What failed before gets fewer turns, and none of the others'.
@@ -99,6 +102,15 @@ impl Writer {
         let seal_timer = SealTimer::default();
         tokio::join!(
             driver::claim_and_do("access checks", bell(), CHECKS, stop, || store.claim_check(), check),
+            driver::claim_and_do(
+                "daily access checks",
+                bell(),
+                DAILY_CHECKS,
+                stop,
+                || store.claim_daily_check(),
+                check
+            ),
+            driver::step("waiting access checks", bell(), TICK, stop, |_| store.tend_checks()),
             driver::step("sealing", bell(), TICK, stop, |woken| self.seal(&seal_timer, woken)),
             self.deliver_in(Lane::Healthy, DELIVERIES, stop, hurry),
             self.deliver_in(Lane::Failing, FAILING_DELIVERIES, stop, hurry),

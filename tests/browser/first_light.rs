@@ -23,7 +23,7 @@ async fn an_owner_turns_audit_logs_on_and_finds_the_records_in_the_bucket() {
     assert!(browser.has_scripts_running().await);
     browser.click_link("Audit logs").await;
 
-    a_check_that_fails_shows_its_stages(&browser).await;
+    a_check_that_fails_shows_its_stages(&product, &browser).await;
     browser.screenshot("check-failed").await;
     submit_settings(&browser, ROLE_ARN).await;
     browser.see_switch(SWITCH, true).await;
@@ -85,7 +85,7 @@ async fn all_of_it_works_without_javascript() {
     assert!(!browser.has_scripts_running().await);
     browser.click_link("Audit logs").await;
 
-    a_check_that_fails_shows_its_stages(&browser).await;
+    a_check_that_fails_shows_its_stages(&product, &browser).await;
     submit_settings(&browser, ROLE_ARN).await;
     see_after_refreshing(&browser, "Records are collected").await;
     browser.see_switch(SWITCH, true).await;
@@ -135,8 +135,12 @@ async fn submit_settings(browser: &Browser, role_arn: &str) {
 }
 
 /// A role that is not there: the check says how far it came, what AWS said and whose turn it is.
-async fn a_check_that_fails_shows_its_stages(browser: &Browser) {
+async fn a_check_that_fails_shows_its_stages(product: &Product, browser: &Browser) {
     submit_settings(browser, MISSING_ROLE_ARN).await;
+    see_after_refreshing(browser, "still trying for 60 s, new roles can be slow").await;
+    browser.see_text("It requires exactly the external ID trailpost-").await;
+    browser.see_button("Cancel").await;
+    product.advance(Duration::from_secs(60));
     for (stage, state) in [
         ("Role ARN Role no-such-role in account 111122223333", "Passed"),
         ("Assume role AWS did not let us assume the role", "Failed"),

@@ -1,10 +1,11 @@
 //! The log: who decides what is in it, and what never is.
 
 use serde_json::Value;
+use trailpost::demo::world;
 
 use super::command::{demo, program_in, start_in, start_nowhere};
 use super::installation::Installation;
-use crate::support::http_user::HttpUser;
+use crate::support::http_user::{HttpUser, enable};
 
 #[test]
 fn a_rust_log_that_is_no_filter_is_one_clear_line() {
@@ -53,6 +54,34 @@ async fn a_log_of_everything_holds_no_token_of_a_link() {
     assert!(log.contains("TRACE"), "everything is logged: {} bytes", log.len());
     let told: Vec<&str> = log.lines().filter(|line| line.contains(&token)).take(3).collect();
     assert!(told.is_empty(), "{told:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_of_everything_about_aws_holds_no_key_and_no_session_token() {
+    const SESSION_TOKEN: &str = "dHJhaWxwb3N0LXNhbmRib3";
+    let everything = "trailpost=trace,aws_config=trace,aws_runtime=trace,aws_sdk_s3=trace,aws_sdk_sts=trace,\
+                      aws_smithy_runtime=trace,aws_smithy_runtime_api=trace,aws_sigv4=trace";
+    let installation = Installation::new();
+    let flags =
+        ["--ephemeral", "--no-activity", "--listen", "127.0.0.1:0", "--sandbox-listen", "127.0.0.1:0"];
+    let mut running = start_in(
+        installation.folder(),
+        &[&["demo"][..], &flags[..], &["--json"]].concat(),
+        &[("RUST_LOG", everything)],
+    );
+    let ready: Value = serde_json::from_str(&running.line()).unwrap();
+    let account = &ready["accounts"][0];
+    let word = |name: &str| account[name].as_str().unwrap();
+    let owner =
+        HttpUser::sign_in(ready["console_url"].as_str().unwrap(), word("email"), word("password")).await;
+    enable(&owner, word("organization_id")).await;
+    running.terminate();
+    let log = running.end().stderr;
+    assert!(log.contains("TRACE") && log.contains("AssumeRole"), "everything is logged: {} bytes", log.len());
+    for secret in [SESSION_TOKEN, world::OUR_SECRET_ACCESS_KEY] {
+        let told: Vec<&str> = log.lines().filter(|line| line.contains(secret)).take(3).collect();
+        assert!(told.is_empty(), "{told:#?}");
+    }
 }
 
 #[test]

@@ -20,6 +20,7 @@ macro_rules! on_both_engines {
 }
 
 mod appending;
+mod checking;
 mod claiming;
 mod delivering;
 mod encrypting;

@@ -3,6 +3,7 @@
 
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
+use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::{TempDir, tempdir};
@@ -16,7 +17,10 @@ use trailpost::domain::organization::{Organization, Plan};
 use trailpost::domain::principals::Principals;
 use trailpost::domain::sequence::Sequence;
 use trailpost::domain::window::WindowLength;
+use trailpost::store::Store;
 use trailpost::web::{Hosts, PublicUrl, TrustedProxies, WebConfig, hash_new_password};
+
+use super::database::TestDatabase;
 
 pub const EMAIL: &str = "owner@acme.example";
 pub const PASSWORD: &str = "correct horse battery";
@@ -25,7 +29,7 @@ pub struct Console {
     app: App,
     pub address: SocketAddr,
     pub acme: Organization,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Console {
@@ -62,7 +66,7 @@ impl Console {
         let config =
             AppConfig { web: Some(web), writer: None, most_connections: NonZeroUsize::new(10).unwrap() };
         let app = App::start(store, clock, entropy, config, listener).await;
-        Console { app, address, acme, _folder: folder }
+        Console { app, address, acme, folder }
     }
 
     /// Where it listens, without a proxy.
@@ -75,6 +79,19 @@ impl Console {
         let first = Sequence::new(1).unwrap();
         let lines = self.app.store().lines(self.acme.id, first, first, super::EVERYTHING).await.unwrap();
         serde_json::from_str(lines[0].line.as_str()).unwrap()
+    }
+
+    pub fn store(&self) -> &Store {
+        self.app.store()
+    }
+
+    /// What so long of the machine's own time would do to an access check that no writer runs.
+    pub async fn age_checks(&self, span: Duration) {
+        let database =
+            TestDatabase::at(format!("sqlite:{}", self.folder.path().join("trailpost.db").display()));
+        let millis = span.as_millis();
+        let aged = database.tamper(&format!("UPDATE access_checks SET seen_at = seen_at - {millis}")).await;
+        assert!(aged > 0);
     }
 
     pub async fn stop(self) {

@@ -21,7 +21,7 @@ const PROVED: [(FaultKind, FaultTarget, &[Cause]); 9] = [
     (FaultKind::Reset, FaultTarget::S3, &[Cause::Timeout, Cause::Unreachable]),
     (FaultKind::ResetAfterWrite, FaultTarget::S3, &[Cause::Timeout]),
     (FaultKind::TruncatedAnswer, FaultTarget::S3, &[Cause::Timeout]),
-    (FaultKind::Denied, FaultTarget::S3, &[Cause::WriteDenied]),
+    (FaultKind::Denied, FaultTarget::S3, &[Cause::RoleDoesNotAllow]),
     (FaultKind::Denied, FaultTarget::Sts, &[Cause::AssumeRoleDenied]),
     (FaultKind::TimeoutBeforeWrite, FaultTarget::S3, &[Cause::Timeout]),
     (FaultKind::TimeoutAfterWrite, FaultTarget::S3, &[Cause::Timeout]),

@@ -1,6 +1,8 @@
 //! The writer over the whole product: what is broken for one organization is booked for it, and stops nobody else.
 
 mod background;
+mod checks;
+mod connections;
 mod endpoint;
 mod failing;
 mod silent;

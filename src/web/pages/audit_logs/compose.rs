@@ -41,6 +41,7 @@ pub(super) async fn page(
         stopping: integration.stop.as_ref().map(|stop| stopping(web, stop)),
         conflict: conflict(web, integration, &input),
         failing: parts::failing(web, integration, &status),
+        too_open: parts::too_open(web, integration),
         check: visible_check(integration, &input).map(|check| parts::check(web, visitor, integration, check)),
         status: (shown != Shown::Checking).then(|| parts::status(web, integration, &status)).flatten(),
         settings_heading,

@@ -2,12 +2,12 @@
 
 use super::view::{
     AttemptView, CheckView, DeliveryRow, Failing, FailureView, LastDelivery, SetupGuide, StageView,
-    StatusCard,
+    StatusCard, TooOpen,
 };
-use crate::domain::access_check::{CheckState, StageState};
+use crate::domain::access_check::{CheckState, Stage, StageState};
 use crate::domain::bucket::Destination;
 use crate::domain::encryption::EncryptionKind;
-use crate::domain::failure::{Failure, FixContext};
+use crate::domain::failure::{Cause, Failure, FixContext, Trying};
 use crate::domain::integration::{Health, Settings, TypedSettings};
 use crate::domain::kms_key_arn::KmsKeyArn;
 use crate::domain::policy;
@@ -54,7 +54,15 @@ pub(super) fn check(
             CheckState::Superseded => "superseded",
         },
         stages: stages.collect(),
-        failure: check.failure.as_ref().map(|failed| failure(web, integration, failed, &check.proposed)),
+        failure: check
+            .failure
+            .as_ref()
+            .map(|failed| failure(web, integration, failed, &check.proposed, Trying::NoMore)),
+        trying: check
+            .checklist
+            .trying()
+            .filter(|_| check.state.is_open())
+            .map(|failed| failure(web, integration, failed, &check.proposed, Trying::Again)),
         asked_by: check.asked_by.clone(),
         started: Moment::new(check.asked_at, web.clock.now()),
         live_url: format!("{here}/checks/{}", check.id),
@@ -64,7 +72,13 @@ pub(super) fn check(
 }
 
 /// One failure, with the fix filled in with the settings that failed.
-fn failure(web: &Web, integration: &Integration, failed: &Failure, settings: &Settings) -> FailureView {
+fn failure(
+    web: &Web,
+    integration: &Integration,
+    failed: &Failure,
+    settings: &Settings,
+    trying: Trying,
+) -> FailureView {
     let context = FixContext {
         settings,
         external_id: &integration.organization.external_id,
@@ -76,11 +90,12 @@ fn failure(web: &Web, integration: &Integration, failed: &Failure, settings: &Se
     FailureView {
         title: failed.title().to_owned(),
         cause: failed.explanation().to_owned(),
-        whose_turn: failed.turn().label().to_owned(),
+        whose_turn: failed.turn().label(trying).to_owned(),
         aws_message: answer.and_then(|answer| said(&answer.message)),
         aws_code: answer.and_then(|answer| said(&answer.code)),
         request_id: answer.and_then(|answer| answer.request_id.clone()),
         fix_intro: fix.as_ref().map(|fix| fix.intro.clone()).unwrap_or_default(),
+        checklist: fix.as_ref().map(|fix| fix.checklist.clone()).unwrap_or_default(),
         fix: fix.and_then(|fix| fix.statement),
         doc_url: failed.documentation().map(str::to_owned),
     }
@@ -91,7 +106,7 @@ pub(super) fn failing(web: &Web, integration: &Integration, status: &DeliverySta
     let (failed, since) = integration.failure.as_ref()?;
     let settings = integration.settings.as_ref()?;
     Some(Failing {
-        failure: failure(web, integration, failed, settings),
+        failure: failure(web, integration, failed, settings, Trying::Again),
         since: Moment::new(*since, web.clock.now()),
         held: match integration.stop {
             None => {
@@ -100,6 +115,16 @@ pub(super) fn failing(web: &Web, integration: &Integration, status: &DeliverySta
             Some(_) => format!("{} held.", count_with_verb(status.pending_records, "record")),
         },
         expires: status.held_since.map(|since| Moment::new(since + web.config.hold.span(), web.clock.now())),
+    })
+}
+
+/// The banner over a running integration whose role lets anybody in.
+pub(super) fn too_open(web: &Web, integration: &Integration) -> Option<TooOpen> {
+    let (since, settings) = (integration.too_open_since?, integration.settings.as_ref()?);
+    let failed = Failure { stage: Stage::ExternalIdRequired, cause: Cause::RoleTooOpen, aws: None };
+    integration.active.then(|| TooOpen {
+        failure: failure(web, integration, &failed, settings, Trying::Again),
+        since: Moment::new(since, web.clock.now()),
     })
 }
 

@@ -45,6 +45,8 @@ pub(super) struct AuditLogsShow {
     pub(super) conflict: Option<Conflict>,
     /// Above the active page, when delivery fails.
     pub(super) failing: Option<Failing>,
+    /// Above the active page, when the role lets anybody in.
+    pub(super) too_open: Option<TooOpen>,
     /// The check that runs, or one that ended and says why nothing changed.
     pub(super) check: Option<CheckView>,
     pub(super) status: Option<StatusCard>,
@@ -108,6 +110,12 @@ pub(super) struct Failing {
     pub(super) expires: Option<Moment>,
 }
 
+/// The role of a running integration does not require the external ID; deliveries go on.
+pub(super) struct TooOpen {
+    pub(super) failure: FailureView,
+    pub(super) since: Moment,
+}
+
 /// The values and policies to put into AWS.
 #[derive(Clone)]
 pub(super) struct SetupGuide {
@@ -155,6 +163,8 @@ pub(super) struct CheckView {
     pub(super) state: &'static str,
     pub(super) stages: Vec<StageView>,
     pub(super) failure: Option<FailureView>,
+    /// What failed so far, while it is tried again.
+    pub(super) trying: Option<FailureView>,
     pub(super) asked_by: String,
     pub(super) started: Moment,
     pub(super) live_url: String,
@@ -201,6 +211,8 @@ pub(super) struct FailureView {
     pub(super) request_id: Option<String>,
     /// What to do, before the block to paste.
     pub(super) fix_intro: String,
+    /// What to compare, the likeliest first.
+    pub(super) checklist: Vec<String>,
     pub(super) fix: Option<String>,
     pub(super) doc_url: Option<String>,
 }

@@ -1,0 +1,30 @@
+//! A process that works in the background is ready only while AWS takes its own identity: whoever watches `/readyz`
+//! hears of it before the customers do.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Json, Response};
+use http::StatusCode;
+use serde_json::json;
+
+use crate::aws::Aws;
+
+/// Answers `/readyz` in place of the router where it would say that all is well, and AWS refuses us.
+pub(super) async fn require_our_identity(
+    State(aws): State<Arc<Aws>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let asks = request.uri().path() == "/readyz";
+    let answer = next.run(request).await;
+    match aws.refused_since() {
+        Some(since) if asks && answer.status().is_success() => {
+            let reason = format!("AWS has refused our own identity, or our clock, since {since}");
+            let body = Json(json!({ "status": "unavailable", "reasons": [reason] }));
+            (StatusCode::SERVICE_UNAVAILABLE, body).into_response()
+        }
+        _ => answer,
+    }
+}
