@@ -12,6 +12,7 @@ pub mod failure;
 pub mod id;
 pub mod integration;
 pub mod invitation;
+pub mod kms_key_arn;
 pub mod membership;
 pub mod object_key;
 pub mod organization;
