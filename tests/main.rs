@@ -14,6 +14,7 @@ mod cli;
 mod links;
 mod model;
 mod qa;
+mod setup;
 mod store;
 mod support;
 mod torture;

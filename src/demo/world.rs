@@ -66,7 +66,7 @@ pub fn roles(external_id: &ExternalId) -> Vec<IamRole> {
     let trust = policy::trust_policy(OUR_PRINCIPAL, external_id).to_string();
     let write = [BUCKET, BUCKET_ELSEWHERE].map(|bucket| {
         let destination = Destination::parse(bucket, "").expect("the demo's buckets are valid");
-        policy::permissions_policy(&destination, Partition::Aws).to_string()
+        policy::permissions_policy(&destination, Partition::Aws, None).to_string()
     });
     let other_external_id = "trailpost-00000000000000000000000000000000".parse().expect("of our shape");
     let other_principal = "arn:aws:iam::999988887777:user/someone-else";

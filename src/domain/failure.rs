@@ -263,6 +263,7 @@ impl Failure {
                 statement: Some(pretty(&policy::permissions_policy(
                     &settings.destination(),
                     settings.role_arn.partition(),
+                    None,
                 ))),
             }),
             Cause::BucketMissing => Some(Fix {

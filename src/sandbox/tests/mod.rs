@@ -21,6 +21,7 @@ mod access;
 mod assume_role;
 mod delivery;
 mod faults;
+mod setup;
 
 const OURS: &str = "arn:aws:iam::999988887777:user/trailpost";
 const ROLE: &str = "arn:aws:iam::111122223333:role/logs/trailpost-audit-logs";

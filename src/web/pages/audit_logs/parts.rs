@@ -1,15 +1,11 @@
 //! The parts of the page, each made of what the store knows.
 
 use super::view::{
-    AttemptView, CheckView, DeliveryRow, Failing, FailureView, LastDelivery, SetupGuide, StageView,
-    StatusCard,
+    AttemptView, CheckView, DeliveryRow, Failing, FailureView, LastDelivery, StageView, StatusCard,
 };
 use crate::domain::access_check::{CheckState, StageState};
-use crate::domain::bucket::Destination;
 use crate::domain::failure::{Failure, FixContext};
-use crate::domain::integration::{Health, Settings, TypedSettings};
-use crate::domain::policy;
-use crate::domain::role_arn::Partition;
+use crate::domain::integration::{Health, Settings};
 use crate::domain::window::Window;
 use crate::store::{self, AccessCheck, BatchState, DeliveryStatus, Integration, Landing};
 use crate::web::Web;
@@ -205,25 +201,5 @@ fn attempt(web: &Web, row: &store::DeliveryRow, tried: &store::DeliveryAttempt) 
         request_id: tried.request_id.clone(),
         message: answer.map(|answer| answer.message.clone()).filter(|message| !message.is_empty()),
         may_appear: row.is_stray(tried).then(|| format!("s3://{}/{}", tried.bucket, tried.object_key)),
-    }
-}
-
-/// The values and policies to put into AWS: filled in with the typed values as far as they can be used.
-pub(super) fn setup(web: &Web, integration: &Integration, typed: &TypedSettings) -> SetupGuide {
-    let destination = Destination::parse(&typed.bucket, &typed.prefix)
-        .or_else(|_| Destination::parse("your-bucket", ""))
-        .expect("the example is a destination");
-    let partition = typed
-        .role_arn
-        .parse()
-        .map_or(Partition::Aws, |role: crate::domain::role_arn::RoleArn| role.partition());
-    let external_id = &integration.organization.external_id;
-    let principal = web.config.principal_arn.as_ref();
-    SetupGuide {
-        external_id: external_id.to_string(),
-        trust_policy: principal
-            .map(|principal| format!("{:#}", policy::trust_policy(principal.as_str(), external_id))),
-        permissions_policy: format!("{:#}", policy::permissions_policy(&destination, partition)),
-        principal_arn: principal.map(ToString::to_string),
     }
 }
