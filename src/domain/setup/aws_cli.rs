@@ -6,7 +6,7 @@ use super::{SUGGESTED_NAME, Setup};
 /// that an interactive shell without comments would wait for.
 const OPENING: &str = "\
 #!/usr/bin/env bash
-# Makes the role that Trailpost assumes to write audit logs, and its policy. The bucket must exist already.
+# Makes the role that Trailpost assumes to write audit logs, and its policy. It makes no bucket.
 # Prints the ARN to enter as Role ARN. For a role that exists, run the second command alone.
 ";
 
@@ -20,7 +20,7 @@ pub(super) fn script(setup: &Setup) -> String {
     format!(
         "{OPENING}\n\
          aws iam create-role \\\n  --role-name {name} \\\n{path}  --assume-role-policy-document {trust} \\\n  \
-         --query Role.Arn --output text &&\n\
+         --query Role.Arn --output text &&\n\n\
          aws iam put-role-policy \\\n  --role-name {name} \\\n  --policy-name {policy_name} \\\n  \
          --policy-document {permissions}\n"
     )

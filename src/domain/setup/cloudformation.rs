@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::{SUGGESTED_NAME, Setup};
 
 const OPENING: &str = "\
-# Makes the role that Trailpost assumes to write audit logs, and its policy. The bucket must exist already.
+# Makes the role that Trailpost assumes to write audit logs, and its policy. It makes no bucket.
 # The stack needs the capability CAPABILITY_NAMED_IAM, because the role has a name.
 ";
 const STEP: usize = 2;

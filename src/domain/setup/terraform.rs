@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use super::{SUGGESTED_NAME, Setup};
 
 const OPENING: &str = "\
-# Makes the role that Trailpost assumes to write audit logs, and its policy. The bucket must exist already.
+# Makes the role that Trailpost assumes to write audit logs, and its policy. It makes no bucket.
 ";
 const STEP: usize = 2;
 
