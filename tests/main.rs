@@ -11,6 +11,7 @@ mod api;
 mod architecture;
 mod browser;
 mod cli;
+mod encryption;
 mod links;
 mod model;
 mod qa;

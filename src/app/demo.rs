@@ -15,6 +15,7 @@ use crate::demo::seed::{PASSWORD, Seeded, seed};
 use crate::demo::{activity, world};
 use crate::domain::clock::{Clock, Entropy};
 use crate::domain::credential::Password;
+use crate::domain::principals::Principals;
 use crate::domain::retry::HOLD;
 use crate::domain::window::{SealSpread, WindowLength};
 use crate::sandbox::{Sandbox, SandboxConfig};
@@ -155,7 +156,7 @@ impl Demo {
         let web = WebConfig {
             public_url,
             hosts: if console_address.ip().is_unspecified() { Hosts::Any } else { Hosts::OfPublicUrl },
-            principal_arn: Some(world::OUR_PRINCIPAL.parse().expect("the demo’s principal is one")),
+            principals: our_principals(),
             trusted_proxies: TrustedProxies::default(),
             default_window: options.window,
             hold: HOLD,
@@ -163,7 +164,7 @@ impl Demo {
         };
         // Whoever watches a demo waits for the window's end already.
         let settings = WriterSettings { seal_spread: SealSpread::None, hold: HOLD };
-        let writer = WriterConfig { aws, settings };
+        let writer = WriterConfig { aws: aws.into(), settings };
         let config = AppConfig { web: Some(web), writer: Some(writer), most_connections: MOST_CONNECTIONS };
         let app = App::start(store, clock.clone(), entropy, config, console_listener).await;
         Ok(Demo { app, sandbox, clock, announcement, activity: trickling, stop, _folder: folder })
@@ -237,11 +238,17 @@ async fn start_sandbox(
         folder: folder.data.join("sandbox"),
         users: world::users(),
         roles: world::roles(&acme.external_id),
+        keys: world::keys(),
         buckets: world::buckets(),
         now: Arc::new(move || clock.now().as_millis()),
         seed: entropy.bytes(),
     };
     Sandbox::start(config, listener, stop).await.map_err(|error| StartError::Other(error.to_string()))
+}
+
+fn our_principals() -> Principals {
+    let principal = world::OUR_PRINCIPAL.parse().expect("the demo’s principal is one");
+    Principals::new(vec![principal]).expect("one is of one partition")
 }
 
 fn announce(public_url: &PublicUrl, sandbox: &Sandbox, seeded: &Seeded) -> Announcement {

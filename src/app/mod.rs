@@ -20,7 +20,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::time::timeout;
 
-use crate::aws::{Aws, AwsIdentity};
+use crate::aws::{Aws, AwsConfig};
 use crate::config::StoreConfig;
 use crate::domain::clock::{Clock, Entropy};
 use crate::store::{Opening, Store, StoreError, StoreUrl, behind_links};
@@ -200,8 +200,8 @@ pub struct AppConfig {
 /// What the operator (or the demo) decides about the work in the background.
 #[derive(Debug)]
 pub struct WriterConfig {
-    /// Where our own AWS identity comes from.
-    pub aws: AwsIdentity,
+    /// Our side of AWS.
+    pub aws: AwsConfig,
     /// When it seals, and how long it holds what can't be delivered.
     pub settings: WriterSettings,
 }

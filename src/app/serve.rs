@@ -6,9 +6,10 @@ use serde::Serialize;
 use tokio::net::TcpListener;
 
 use super::{App, AppConfig, DataFolder, EndedEarly, StartError, WriterConfig, listen, local_address};
-use crate::aws::AwsIdentity;
+use crate::aws::{AwsConfig, AwsIdentity};
 use crate::config::Config;
 use crate::domain::clock::{Clock, Entropy};
+use crate::domain::principal_arn::PrincipalArn;
 use crate::domain::retry::HOLD;
 use crate::domain::window::SealSpread;
 use crate::store::{Opening, Store, StoreUrl};
@@ -78,7 +79,7 @@ impl Serving {
 }
 
 fn web(config: &Config, address: SocketAddr) -> Result<WebConfig, StartError> {
-    if config.principal_arn().is_none() {
+    if config.principals().as_slice().is_empty() {
         tracing::warn!(
             "aws.principal_arn is not set: owners can't finish their set-up, because nobody tells them whom their \
              role has to trust"
@@ -97,7 +98,7 @@ fn web(config: &Config, address: SocketAddr) -> Result<WebConfig, StartError> {
     Ok(WebConfig {
         public_url,
         hosts: Hosts::OfPublicUrl,
-        principal_arn: config.principal_arn().cloned(),
+        principals: config.principals().clone(),
         trusted_proxies: config.server().trusted_proxies().clone(),
         default_window: config.window(),
         hold: HOLD,
@@ -110,6 +111,16 @@ fn public_url(config: &Config, address: SocketAddr) -> Result<PublicUrl, StartEr
     config.server().public_url_on(address).ok_or_else(missing)
 }
 
+/// In the home partition we are who the environment says; what further ones there are, their principals say.
+fn aws(config: &Config) -> AwsConfig {
+    let further = config.principals().as_slice().iter().skip(1);
+    AwsConfig {
+        identity: AwsIdentity::Environment,
+        further: further.map(PrincipalArn::partition).collect(),
+        s3: config.s3().clone(),
+    }
+}
+
 async fn start_app(
     config: &Config,
     web: Option<WebConfig>,
@@ -119,7 +130,7 @@ async fn start_app(
     listener: TcpListener,
 ) -> App {
     let settings = WriterSettings { seal_spread: SealSpread::PerOrganization, hold: HOLD };
-    let writer = WriterConfig { aws: AwsIdentity::Environment, settings };
+    let writer = WriterConfig { aws: aws(config), settings };
     let config = AppConfig {
         web,
         writer: config.server().role().writes().then_some(writer),

@@ -22,7 +22,7 @@ use crate::domain::id::OrganizationId;
 use crate::domain::integration::Settings;
 use crate::domain::organization::ExternalId;
 use crate::domain::policy;
-use crate::domain::role_arn::RoleArn;
+use crate::domain::role_arn::{Partition, RoleArn};
 
 /// AWS's own default, and the most a chained role may have
 /// (<https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>).
@@ -48,20 +48,20 @@ pub enum ExternalIdProbe {
 }
 
 impl AssumedRole {
-    /// The role of these settings, with a session policy that allows the access test and the organization's
-    /// own folder and nothing else.
+    /// The role of these settings, with a session policy that allows the access test, the organization's own folder
+    /// and their encryption, and nothing else.
     pub fn new(organization: OrganizationId, external_id: ExternalId, settings: &Settings) -> AssumedRole {
         AssumedRole {
             organization,
             role_arn: settings.role_arn.clone(),
             external_id,
-            session_policy: policy::session_policy(
-                &settings.destination(),
-                organization,
-                settings.role_arn.partition(),
-            )
-            .to_string(),
+            session_policy: policy::session_policy(settings, organization).to_string(),
         }
+    }
+
+    /// Where the role is, and so who we are to it.
+    pub(super) fn partition(&self) -> Partition {
+        self.role_arn.partition()
     }
 
     /// Carries the organization's id into the customer's CloudTrail.
@@ -160,7 +160,8 @@ impl Aws {
         role: &AssumedRole,
         external_id: Option<&ExternalId>,
     ) -> Result<AssumeRoleOutput, Failure> {
-        self.sts
+        self.own(role.partition())
+            .sts
             .assume_role()
             .role_arn(role.role_arn.as_str())
             .role_session_name(role.session_name())

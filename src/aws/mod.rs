@@ -1,25 +1,29 @@
 //! The only code that speaks to AWS: assuming a customer's role, finding a bucket's region, writing objects.
 //! Every failure comes out as one of the domain's, with AWS's own words.
 //!
-//! Our own identity, endpoints and region come from the standard AWS environment variables and credential
-//! chain, unless the composition root states them.
+//! Our own identity, region and STS's endpoint come from the standard AWS environment variables and credential chain,
+//! and in further partitions from profiles, unless the composition root states them.
 
 mod credentials;
 mod diagnosis;
+mod partitions;
 mod s3;
 
 use std::collections::HashMap;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_config::{BehaviorVersion, ConfigLoader, Region};
 use aws_credential_types::Credentials;
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 
 use crate::domain::bucket::BucketName;
 use crate::domain::clock::{Clock, Timestamp};
+use crate::domain::role_arn::Partition;
+use crate::domain::s3_endpoint::S3Endpoint;
 use credentials::CredentialsCache;
+use partitions::OwnIdentity;
 
 pub use credentials::{AssumedRole, ExternalIdProbe};
 pub use s3::{Object, Written};
@@ -49,47 +53,49 @@ pub enum AwsIdentity {
     },
 }
 
+/// What the operator (or the demo) decides about our side of AWS.
+#[derive(Clone, Debug)]
+pub struct AwsConfig {
+    /// Our identity in the home partition.
+    pub identity: AwsIdentity,
+    /// Further partitions; our identity in each is the profile `trailpost-{partition}`.
+    pub further: Vec<Partition>,
+    /// How S3 is spoken to.
+    pub s3: S3Endpoint,
+}
+
+impl From<AwsIdentity> for AwsConfig {
+    /// This identity, and what AWS does by itself.
+    fn from(identity: AwsIdentity) -> AwsConfig {
+        AwsConfig { identity, further: Vec::new(), s3: S3Endpoint::default() }
+    }
+}
+
 /// Our side of AWS. One per process; clients, regions and credentials are shared by all deliveries.
 #[derive(Debug)]
 pub struct Aws {
-    sdk: SdkConfig,
-    sts: aws_sdk_sts::Client,
+    home: OwnIdentity,
+    further: HashMap<Partition, OwnIdentity>,
     clock: Clock,
+    endpoint: S3Endpoint,
     s3_clients: Mutex<HashMap<String, aws_sdk_s3::Client>>,
-    bucket_regions: Mutex<HashMap<BucketName, String>>,
+    bucket_regions: Mutex<HashMap<(Partition, BucketName), String>>,
     credentials: CredentialsCache,
     let_in_at: Mutex<Option<Timestamp>>,
 }
 
 impl Aws {
     /// Makes the clients. Nothing is called yet.
-    pub async fn new(identity: AwsIdentity, clock: Clock) -> Aws {
-        let mut loader = aws_config::defaults(BehaviorVersion::latest())
-            // A retry inside the SDK would be a try that our books don't know.
-            .retry_config(RetryConfig::disabled())
-            .timeout_config(
-                TimeoutConfig::builder()
-                    .connect_timeout(CONNECT_TIMEOUT)
-                    .operation_timeout(CALL_TIMEOUT)
-                    .build(),
-            );
-        if let AwsIdentity::Stated { endpoint_url, region, access_key_id, secret_access_key } = identity {
-            use secrecy::ExposeSecret as _;
-            loader = loader.endpoint_url(endpoint_url).region(Region::new(region)).credentials_provider(
-                Credentials::new(access_key_id, secret_access_key.expose_secret(), None, None, "stated"),
-            );
-        }
-        let mut sdk = loader.load().await;
-        if sdk.region().is_none_or(|region| region.as_ref().is_empty()) {
-            tracing::warn!(
-                "AWS_REGION is not set: the STS of {FALLBACK_REGION} is called; set it to call another"
-            );
-            sdk = sdk.into_builder().region(Region::new(FALLBACK_REGION)).build();
+    pub async fn new(config: AwsConfig, clock: Clock) -> Aws {
+        let mut further = HashMap::new();
+        for partition in config.further {
+            further.insert(partition, OwnIdentity::of_profile(partition).await);
         }
         Aws {
-            sts: aws_sdk_sts::Client::new(&sdk),
-            sdk,
+            home: home_identity(config.identity).await,
+            further,
             clock,
+            endpoint: config.s3,
             s3_clients: Mutex::default(),
             bucket_regions: Mutex::default(),
             credentials: CredentialsCache::default(),
@@ -97,7 +103,35 @@ impl Aws {
         }
     }
 
-    fn home_region(&self) -> String {
-        self.sdk.region().map_or_else(|| FALLBACK_REGION.to_owned(), ToString::to_string)
+    /// Who we are to roles of this partition. One that is not served finds that out from AWS.
+    fn own(&self, partition: Partition) -> &OwnIdentity {
+        self.further.get(&partition).unwrap_or(&self.home)
     }
+}
+
+async fn home_identity(identity: AwsIdentity) -> OwnIdentity {
+    let mut loader = loader();
+    if let AwsIdentity::Stated { endpoint_url, region, access_key_id, secret_access_key } = identity {
+        use secrecy::ExposeSecret as _;
+        loader = loader.endpoint_url(endpoint_url).region(Region::new(region)).credentials_provider(
+            Credentials::new(access_key_id, secret_access_key.expose_secret(), None, None, "stated"),
+        );
+    }
+    let mut sdk = loader.load().await;
+    if sdk.region().is_none_or(|region| region.as_ref().is_empty()) {
+        tracing::warn!(
+            "AWS_REGION is not set: the STS of {FALLBACK_REGION} is called; set it to call another"
+        );
+        sdk = sdk.into_builder().region(Region::new(FALLBACK_REGION)).build();
+    }
+    OwnIdentity::new(sdk)
+}
+
+fn loader() -> ConfigLoader {
+    aws_config::defaults(BehaviorVersion::latest())
+        // A retry inside the SDK would be a try that our books don't know.
+        .retry_config(RetryConfig::disabled())
+        .timeout_config(
+            TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_timeout(CALL_TIMEOUT).build(),
+        )
 }

@@ -1,20 +1,23 @@
 //! Writing objects with a customer's role, in the bucket's own region.
 //!
-//! Every PUT carries a SHA-256 checksum, `If-None-Match: *` and the expected bucket owner. We need
-//! `s3:PutObject` and nothing else: the region is read from an answer that S3 gives even to who may do nothing.
+//! Every PUT carries a SHA-256 checksum and `If-None-Match: *` (unless the operator's store is said to know no such
+//! thing), the expected bucket owner, and how to encrypt, if the settings say. A checksum is also what buckets with
+//! Object Lock ask for. We need `s3:PutObject` and, for a key, `kms:GenerateDataKey`, and nothing else: the region is
+//! read from an answer that S3 gives even to who may do nothing.
 
 use std::sync::PoisonError;
 use std::time::Duration;
 
 use aws_config::Region;
 use aws_credential_types::Credentials;
-use aws_sdk_s3::config::IdentityCache;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
+use aws_sdk_s3::config::{IdentityCache, RequestChecksumCalculation};
 use aws_sdk_s3::error::SdkError;
 use aws_sdk_s3::operation::RequestId as _;
+use aws_sdk_s3::operation::put_object::builders::PutObjectFluentBuilder;
 use aws_sdk_s3::operation::put_object::{PutObjectError, PutObjectOutput};
 use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::ChecksumAlgorithm;
+use aws_sdk_s3::types::{ChecksumAlgorithm, ServerSideEncryption};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use bytes::Bytes;
 
@@ -22,9 +25,12 @@ use super::diagnosis::diagnose;
 use super::{AssumedRole, Aws, CALL_TIMEOUT};
 use crate::domain::access_check::Stage;
 use crate::domain::bucket::BucketName;
+use crate::domain::encryption::Encryption;
 use crate::domain::failure::{Cause, Failure};
 use crate::domain::integration::Settings;
 use crate::domain::object_key::ObjectKey;
+use crate::domain::role_arn::Partition;
+use crate::domain::s3_endpoint::Checksum;
 
 /// A connection that sends no faster is taken for one that hangs.
 const SLOWEST_BYTES_PER_SECOND: f64 = 1024.0 * 1024.0;
@@ -60,7 +66,7 @@ impl Aws {
     /// # Errors
     /// A failure of the stage *Bucket*.
     pub async fn bucket_region(&self, role: &AssumedRole, bucket: &BucketName) -> Result<String, Failure> {
-        self.forget_region(bucket);
+        self.forget_region(role.partition(), bucket);
         self.region_of(role, bucket).await
     }
 
@@ -108,7 +114,7 @@ impl Aws {
         let region = self.region_of(role, &settings.bucket).await?;
         let mut answer = self.call_put(&region, credentials.clone(), settings, object, if_there).await;
         if let Some(moved) = answer.as_ref().err().and_then(|error| other_region(error, &region)) {
-            self.keep_region(&settings.bucket, &moved);
+            self.keep_region(role.partition(), &settings.bucket, &moved);
             answer = self.call_put(&moved, credentials, settings, object, if_there).await;
         }
         match answer {
@@ -133,35 +139,41 @@ impl Aws {
         if_there: IfThere,
     ) -> Result<PutObjectOutput, SdkError<PutObjectError, HttpResponse>> {
         let put = self
-            .s3(region)
+            .s3(settings.role_arn.partition(), region)
             .put_object()
             .bucket(settings.bucket.as_str())
             .key(object.key.as_str())
             .expected_bucket_owner(settings.expected_bucket_owner().to_string())
             .content_type(object.content_type)
-            .checksum_algorithm(ChecksumAlgorithm::Sha256)
+            .set_checksum_algorithm(checksum(self.endpoint.checksum))
             .body(ByteStream::from(object.body.clone()));
+        let put = encrypted(put, &settings.encryption);
         let put = match if_there {
-            IfThere::Leave => put.if_none_match("*"),
-            IfThere::Replace => put,
+            IfThere::Leave if self.endpoint.conditional_writes => put.if_none_match("*"),
+            IfThere::Leave | IfThere::Replace => put,
         };
         let within = TimeoutConfig::builder().operation_timeout(time_to_put(object.body.len())).build();
-        put.customize().config_override(as_role(credentials).timeout_config(within)).send().await
+        let config = self.as_role(credentials, &settings.bucket).timeout_config(within);
+        put.customize().config_override(config).send().await
     }
 
     async fn region_of(&self, role: &AssumedRole, bucket: &BucketName) -> Result<String, Failure> {
-        let known = self.bucket_regions.lock().unwrap_or_else(PoisonError::into_inner).get(bucket).cloned();
+        if let Some(region) = &self.endpoint.region {
+            return Ok(region.clone());
+        }
+        let place = (role.partition(), bucket.clone());
+        let known = self.bucket_regions.lock().unwrap_or_else(PoisonError::into_inner).get(&place).cloned();
         if let Some(region) = known {
             return Ok(region);
         }
         let credentials = self.role_credentials(role).await?;
-        let home = self.home_region();
+        let home = self.own(role.partition()).region();
         let answer = self
-            .s3(&home)
+            .s3(role.partition(), &home)
             .head_bucket()
             .bucket(bucket.as_str())
             .customize()
-            .config_override(as_role(credentials))
+            .config_override(self.as_role(credentials, bucket))
             .send()
             .await;
         let region = match &answer {
@@ -176,30 +188,44 @@ impl Aws {
             }
         };
         let region = region.unwrap_or(home);
-        self.keep_region(bucket, &region);
+        self.keep_region(role.partition(), bucket, &region);
         Ok(region)
     }
 
-    fn keep_region(&self, bucket: &BucketName, region: &str) {
+    fn keep_region(&self, partition: Partition, bucket: &BucketName, region: &str) {
         let mut regions = self.bucket_regions.lock().unwrap_or_else(PoisonError::into_inner);
-        regions.insert(bucket.clone(), region.to_owned());
+        regions.insert((partition, bucket.clone()), region.to_owned());
     }
 
-    fn forget_region(&self, bucket: &BucketName) {
-        self.bucket_regions.lock().unwrap_or_else(PoisonError::into_inner).remove(bucket);
+    fn forget_region(&self, partition: Partition, bucket: &BucketName) {
+        let mut regions = self.bucket_regions.lock().unwrap_or_else(PoisonError::into_inner);
+        regions.remove(&(partition, bucket.clone()));
     }
 
-    /// One client for each region; credentials come with each request.
-    fn s3(&self, region: &str) -> aws_sdk_s3::Client {
+    /// A name with dots is no name of a host: no certificate is for it, and in front of an address it names nothing
+    /// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html>).
+    fn as_role(&self, credentials: Credentials, bucket: &BucketName) -> aws_sdk_s3::config::Builder {
+        aws_sdk_s3::config::Builder::new()
+            .credentials_provider(credentials)
+            .force_path_style(self.endpoint.path_style || bucket.as_str().contains('.'))
+    }
+
+    /// One client for each region, which is of one partition; credentials come with each request.
+    fn s3(&self, partition: Partition, region: &str) -> aws_sdk_s3::Client {
         let mut clients = self.s3_clients.lock().unwrap_or_else(PoisonError::into_inner);
         clients
             .entry(region.to_owned())
             .or_insert_with(|| {
-                let config = aws_sdk_s3::config::Builder::from(&self.sdk)
+                let mut config = aws_sdk_s3::config::Builder::from(&self.own(partition).sdk)
                     .region(Region::new(region.to_owned()))
-                    .identity_cache(IdentityCache::no_cache())
-                    .build();
-                aws_sdk_s3::Client::from_conf(config)
+                    .identity_cache(IdentityCache::no_cache());
+                if let Some(url) = &self.endpoint.url {
+                    config = config.endpoint_url(url.as_str());
+                }
+                if self.endpoint.checksum == Checksum::None {
+                    config = config.request_checksum_calculation(RequestChecksumCalculation::WhenRequired);
+                }
+                aws_sdk_s3::Client::from_conf(config.build())
             })
             .clone()
     }
@@ -211,13 +237,28 @@ enum IfThere {
     Replace,
 }
 
+fn checksum(checksum: Checksum) -> Option<ChecksumAlgorithm> {
+    match checksum {
+        Checksum::Sha256 => Some(ChecksumAlgorithm::Sha256),
+        Checksum::None => None,
+    }
+}
+
+/// The bucket's own default is asked for by saying nothing
+/// (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html>).
+fn encrypted(put: PutObjectFluentBuilder, encryption: &Encryption) -> PutObjectFluentBuilder {
+    match encryption {
+        Encryption::BucketDefault => put,
+        Encryption::SseS3 => put.server_side_encryption(ServerSideEncryption::Aes256),
+        Encryption::Kms(key) => {
+            put.server_side_encryption(ServerSideEncryption::AwsKms).ssekms_key_id(key.as_str())
+        }
+    }
+}
+
 /// 64 MiB get 79 s, which is shorter than a whole try of a delivery.
 fn time_to_put(bytes: usize) -> Duration {
     CALL_TIMEOUT + Duration::from_secs_f64(bytes as f64 / SLOWEST_BYTES_PER_SECOND)
-}
-
-fn as_role(credentials: Credentials) -> aws_sdk_s3::config::Builder {
-    aws_sdk_s3::config::Builder::new().credentials_provider(credentials)
 }
 
 fn status<E>(error: &SdkError<E, HttpResponse>) -> Option<u16> {

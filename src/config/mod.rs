@@ -17,6 +17,8 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
 use crate::domain::principal_arn::PrincipalArn;
+use crate::domain::principals::Principals;
+use crate::domain::s3_endpoint::{EndpointUrl, S3Endpoint};
 use crate::domain::window::WindowLength;
 use crate::store::StoreUrl;
 use crate::web::{PublicUrl, TrustedProxies};
@@ -51,7 +53,8 @@ pub struct Flags {
 pub struct Config {
     server: ServerConfig,
     store: StoreConfig,
-    principal_arn: Option<PrincipalArn>,
+    principals: Principals,
+    s3: S3Endpoint,
     window: WindowLength,
     log: LogConfig,
 }
@@ -106,7 +109,8 @@ impl Config {
         Ok(Config {
             server: ServerConfig::parse(layers)?,
             store: StoreConfig::parse(layers)?,
-            principal_arn: layers.optional("aws.principal_arn", parsed)?,
+            principals: principals(layers)?,
+            s3: s3_endpoint(layers)?,
             window: layers
                 .value("delivery.window_minutes", |text| text.parse().map_err(|_| minutes.to_owned()))?,
             log: LogConfig {
@@ -147,9 +151,14 @@ impl Config {
         &self.store
     }
 
-    /// The principal that customers' roles have to trust, if it is stated.
-    pub fn principal_arn(&self) -> Option<&PrincipalArn> {
-        self.principal_arn.as_ref()
+    /// Whom customers' roles have to trust, as far as it is stated: the partitions that are served.
+    pub fn principals(&self) -> &Principals {
+        &self.principals
+    }
+
+    /// Section `s3`.
+    pub fn s3(&self) -> &S3Endpoint {
+        &self.s3
     }
 
     /// The delivery window of a new integration.
@@ -166,6 +175,7 @@ impl Config {
     pub fn effective(&self) -> Value {
         let ServerConfig { listen, role, trusted_proxies, most_connections, .. } = &self.server;
         let public_url = self.server.public_url();
+        let principal_arns: Vec<_> = self.principals.as_slice().iter().map(PrincipalArn::as_str).collect();
         let networks = trusted_proxies.networks().iter().map(ToString::to_string);
         json!({
             "server": {
@@ -180,7 +190,17 @@ impl Config {
                 "data_dir": self.store.data_dir.display().to_string(),
                 "most_connections": self.store.most_connections,
             },
-            "aws": { "principal_arn": self.principal_arn.as_ref().map_or("", PrincipalArn::as_str) },
+            "aws": {
+                "principal_arn": principal_arns.first().unwrap_or(&""),
+                "further_principal_arns": principal_arns.get(1..).unwrap_or_default(),
+            },
+            "s3": {
+                "endpoint_url": self.s3.url.as_ref().map_or("", EndpointUrl::as_str),
+                "region": self.s3.region.as_deref().unwrap_or_default(),
+                "path_style": self.s3.path_style,
+                "checksum": self.s3.checksum.as_str(),
+                "conditional_writes": self.s3.conditional_writes,
+            },
             "delivery": { "window_minutes": self.window },
             "log": { "format": self.log.format.as_str(), "filter": self.log.filter.as_str() },
         })
@@ -287,6 +307,40 @@ impl LogConfig {
     pub fn filter(&self) -> &LogFilter {
         &self.filter
     }
+}
+
+/// The home partition's principal, and those of further ones.
+fn principals(layers: &Layers) -> Result<Principals, ConfigError> {
+    const FURTHER: &str = "aws.further_principal_arns";
+    let home: Option<PrincipalArn> = layers.optional("aws.principal_arn", parsed)?;
+    let further = layers.list(FURTHER, parsed)?;
+    if home.is_none() && !further.is_empty() {
+        return Err(layers.wrong(FURTHER, "set aws.principal_arn first: these are further ones"));
+    }
+    Principals::new(home.into_iter().chain(further).collect())
+        .map_err(|error| layers.wrong(FURTHER, error.to_string()))
+}
+
+fn s3_endpoint(layers: &Layers) -> Result<S3Endpoint, ConfigError> {
+    Ok(S3Endpoint {
+        url: layers.optional("s3.endpoint_url", parsed)?,
+        region: layers.optional("s3.region", region)?,
+        path_style: layers.value("s3.path_style", flag)?,
+        checksum: layers.value("s3.checksum", parsed)?,
+        conditional_writes: layers.value("s3.conditional_writes", flag)?,
+    })
+}
+
+fn region(text: &str) -> Result<String, String> {
+    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    match text.bytes().all(allowed) {
+        true => Ok(text.to_owned()),
+        false => Err("write a region in lower case, such as eu-west-1".to_owned()),
+    }
+}
+
+fn flag(text: &str) -> Result<bool, String> {
+    text.parse().map_err(|_| "write true or false".to_owned())
 }
 
 fn parsed<T: FromStr>(text: &str) -> Result<T, String>

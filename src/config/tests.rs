@@ -1,6 +1,8 @@
 use super::*;
+use crate::domain::s3_endpoint::Checksum;
 
 const NOBODY: [(String, String); 0] = [];
+const GOV: &str = "arn:aws-us-gov:iam::999988887777:role/trailpost";
 const SECRET_URL: &str = "postgres://app:hunter2@db.example/trailpost";
 
 fn variables(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
@@ -27,7 +29,8 @@ fn the_defaults_are_a_configuration() {
     assert_eq!(config.server().trusted_proxies(), &TrustedProxies::default());
     assert_eq!(config.server().most_connections().get(), 1024);
     assert_eq!(config.store().url().to_string(), "sqlite:trailpost-data/trailpost.db");
-    assert_eq!(config.principal_arn(), None);
+    assert_eq!(config.principals(), &Principals::default());
+    assert_eq!(config.s3(), &S3Endpoint::default());
     assert_eq!(config.window(), WindowLength::default());
     assert_eq!(config.log().format(), LogFormat::Text);
 }
@@ -78,7 +81,10 @@ fn an_unknown_key_is_named_with_its_origin() {
     assert!(error.contains("server.listen_on") && error.contains("trailpost.toml"), "{error}");
     assert!(error.contains("listen, most_connections, public_url"), "{error}");
     let error = from_file("[sever]\nlisten = \"x\"\n", &[]).unwrap_err().to_string();
-    assert!(error.contains("sever.listen") && error.contains("aws, delivery, log, server, store"), "{error}");
+    assert!(
+        error.contains("sever.listen") && error.contains("aws, delivery, log, s3, server, store"),
+        "{error}"
+    );
     for text in
         ["listen = \"x\"\n", "server = 1\n", "[server.listen]\nx = 1\n", "[server.listen]\n[x]\ny = 2\n"]
     {
@@ -100,6 +106,17 @@ fn a_wrong_value_says_which_key_and_what_to_write() {
         ("TRAILPOST__SERVER__PUBLIC_URL", "http://a.example", "server.public_url", "loopback"),
         ("TRAILPOST__STORE__URL", "mysql://a", "store.url", "sqlite:PATH"),
         ("TRAILPOST__AWS__PRINCIPAL_ARN", "arn:aws:iam::1:root", "aws.principal_arn", "12 digits"),
+        (
+            "TRAILPOST__AWS__FURTHER_PRINCIPAL_ARNS",
+            GOV,
+            "aws.further_principal_arns",
+            "aws.principal_arn first",
+        ),
+        ("TRAILPOST__S3__ENDPOINT_URL", "s3.example.com", "s3.endpoint_url", "https://s3.example.com"),
+        ("TRAILPOST__S3__REGION", "EU", "s3.region", "eu-west-1"),
+        ("TRAILPOST__S3__PATH_STYLE", "1", "s3.path_style", "true or false"),
+        ("TRAILPOST__S3__CHECKSUM", "md5", "s3.checksum", "sha256 or none"),
+        ("TRAILPOST__S3__CONDITIONAL_WRITES", "yes", "s3.conditional_writes", "true or false"),
         ("TRAILPOST__DELIVERY__WINDOW_MINUTES", "7", "delivery.window_minutes", "20, 30 or 60"),
         ("TRAILPOST__LOG__FORMAT", "xml", "log.format", "text or json"),
         ("TRAILPOST__LOG__FILTER", "a=b=c", "log.filter", "trailpost=info,warn"),
@@ -122,6 +139,31 @@ fn lists_are_written_in_toml_or_with_commas() {
     let name = "TRAILPOST__SERVER__TRUSTED_PROXIES";
     assert_eq!(networks(from_environment(&[(name, "10.0.0.0/8, ::1")]).unwrap()), ["10.0.0.0/8", "::1/128"]);
     assert!(networks(from_file(text, &[(name, "")]).unwrap()).is_empty());
+}
+
+#[test]
+fn a_store_that_speaks_s3_is_described_as_it_is() {
+    let text = "[s3]\nendpoint_url = \"https://s3.example.com/\"\nregion = \"eu\"\npath_style = true\n\
+                checksum = \"none\"\nconditional_writes = false\n";
+    let s3 = from_file(text, &[]).unwrap().s3().clone();
+    assert_eq!(s3.url.unwrap().as_str(), "https://s3.example.com");
+    assert_eq!(s3.region.as_deref(), Some("eu"));
+    assert_eq!((s3.path_style, s3.checksum, s3.conditional_writes), (true, Checksum::None, false));
+}
+
+#[test]
+fn a_principal_of_each_partition_makes_it_a_served_one() {
+    let home = ("TRAILPOST__AWS__PRINCIPAL_ARN", "arn:aws:iam::999988887777:role/trailpost");
+    let served =
+        |further: &str| from_environment(&[home, ("TRAILPOST__AWS__FURTHER_PRINCIPAL_ARNS", further)]);
+    let config = served(GOV).unwrap();
+    assert_eq!(config.principals().as_slice().len(), 2);
+    assert_eq!(
+        config.effective()["aws"],
+        json!({ "principal_arn": home.1, "further_principal_arns": [GOV] })
+    );
+    let error = served("arn:aws:iam::999988887777:role/other").unwrap_err().to_string();
+    assert!(error.contains("in the partition aws,"), "{error}");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use crate::domain::bucket::Destination;
 use crate::domain::organization::ExternalId;
 use crate::domain::policy;
 use crate::domain::role_arn::Partition;
-use crate::sandbox::{Bucket, IamRole, IamUser};
+use crate::sandbox::{Bucket, IamRole, IamUser, KmsKey, KmsKeyState};
 
 /// The principal that Trailpost acts as in the demo; customers' roles trust it.
 pub const OUR_PRINCIPAL: &str = "arn:aws:iam::999988887777:user/trailpost";
@@ -25,6 +25,16 @@ pub const REGION: &str = "us-east-1";
 pub const BUCKET: &str = "acme-audit-logs";
 /// The same in another region.
 const BUCKET_ELSEWHERE: &str = "acme-audit-logs-frankfurt";
+/// The same with dots in its name.
+pub const BUCKET_WITH_DOTS: &str = "acme.audit.logs";
+/// Takes only what is encrypted with a KMS key, and says so in its policy.
+pub const BUCKET_WANTS_KMS: &str = "acme-audit-logs-kms-required";
+/// Takes only what comes with a checksum.
+pub const BUCKET_LOCKS: &str = "acme-audit-logs-object-lock";
+/// The KMS key that is right.
+pub const KEY: &str = "arn:aws:kms:us-east-1:111122223333:key/0a1b2c3d-0000-4000-8000-00000000000a";
+/// A key that somebody disabled.
+pub const KEY_DISABLED: &str = "arn:aws:kms:us-east-1:111122223333:key/0a1b2c3d-0000-4000-8000-00000000000d";
 
 const LONGEST_SESSION_SECONDS: i64 = 3600;
 
@@ -48,26 +58,31 @@ pub fn users() -> Vec<IamUser> {
     ]
 }
 
+/// The customer's KMS keys.
+pub fn keys() -> Vec<KmsKey> {
+    vec![KmsKey::new(KEY), KmsKey { state: KmsKeyState::Disabled, ..KmsKey::new(KEY_DISABLED) }]
+}
+
 /// The customer's buckets.
 pub fn buckets() -> Vec<Bucket> {
-    [(BUCKET, REGION), (BUCKET_ELSEWHERE, "eu-central-1")]
-        .into_iter()
-        .map(|(name, region)| Bucket {
-            name: name.to_owned(),
-            region: region.to_owned(),
-            owner_account: CUSTOMER_ACCOUNT.to_owned(),
-            policy: None,
-        })
-        .collect()
+    let bucket = |name: &str| Bucket::new(name, REGION, CUSTOMER_ACCOUNT);
+    vec![
+        bucket(BUCKET),
+        Bucket { region: "eu-central-1".to_owned(), ..bucket(BUCKET_ELSEWHERE) },
+        bucket(BUCKET_WITH_DOTS),
+        Bucket { policy: Some(only_with_kms(BUCKET_WANTS_KMS)), ..bucket(BUCKET_WANTS_KMS) },
+        Bucket { object_lock: true, ..bucket(BUCKET_LOCKS) },
+    ]
 }
 
 /// The customer's roles, for the organization with this external ID.
 pub fn roles(external_id: &ExternalId) -> Vec<IamRole> {
     let trust = policy::trust_policy(OUR_PRINCIPAL, external_id).to_string();
-    let write = [BUCKET, BUCKET_ELSEWHERE].map(|bucket| {
+    let write = [BUCKET, BUCKET_ELSEWHERE, BUCKET_WITH_DOTS, BUCKET_WANTS_KMS, BUCKET_LOCKS].map(|bucket| {
         let destination = Destination::parse(bucket, "").expect("the demo's buckets are valid");
         policy::permissions_policy(&destination, Partition::Aws, None).to_string()
     });
+    let use_keys = [KEY, KEY_DISABLED].map(|key| allow("kms:GenerateDataKey", key));
     let other_external_id = "trailpost-00000000000000000000000000000000".parse().expect("of our shape");
     let other_principal = "arn:aws:iam::999988887777:user/someone-else";
     let role = |name: &str, trust_policy: String, permission_policies: Vec<String>| IamRole {
@@ -77,7 +92,8 @@ pub fn roles(external_id: &ExternalId) -> Vec<IamRole> {
         max_session_seconds: LONGEST_SESSION_SECONDS,
     };
     vec![
-        role("trailpost-audit-logs", trust.clone(), write.to_vec()),
+        role("trailpost-audit-logs", trust.clone(), [write.as_slice(), &use_keys].concat()),
+        role("no-kms-permission", trust.clone(), write.to_vec()),
         role(
             "wrong-external-id",
             policy::trust_policy(OUR_PRINCIPAL, &other_external_id).to_string(),
@@ -97,6 +113,22 @@ fn allow(action: &str, resource: &str) -> String {
     serde_json::json!({
         "Version": "2012-10-17",
         "Statement": [{ "Effect": "Allow", "Action": action, "Resource": resource }],
+    })
+    .to_string()
+}
+
+/// As the S3 user guide words it ("Requiring server-side encryption").
+fn only_with_kms(bucket: &str) -> String {
+    serde_json::json!({
+        "Version": "2012-10-17",
+        "Statement": [{
+            "Sid": "DenyObjectsThatAreNotSSEKMS",
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "s3:PutObject",
+            "Resource": format!("arn:aws:s3:::{bucket}/*"),
+            "Condition": { "StringNotEquals": { "s3:x-amz-server-side-encryption": "aws:kms" } },
+        }],
     })
     .to_string()
 }

@@ -263,7 +263,7 @@ impl Failure {
                 statement: Some(pretty(&policy::permissions_policy(
                     &settings.destination(),
                     settings.role_arn.partition(),
-                    None,
+                    settings.encryption.kms_key_arn(),
                 ))),
             }),
             Cause::BucketMissing => Some(Fix {

@@ -6,8 +6,10 @@ use std::str::FromStr;
 use serde::Serialize;
 
 use super::bucket::{BucketName, Destination, DestinationError, Field, Prefix};
+use super::encryption::{Encryption, EncryptionKind};
 use super::object_key::{Compression, Format};
 use super::organization::Plan;
+use super::principals::Principals;
 use super::role_arn::{AccountId, RoleArn};
 use super::window::WindowLength;
 
@@ -22,6 +24,9 @@ pub struct Settings {
     pub prefix: Prefix,
     /// The account that owns the bucket, where it is not the role's.
     pub bucket_owner_account: Option<AccountId>,
+    /// What S3 encrypts objects with; in records and the API, `encryption` and `kms_key_arn`.
+    #[serde(flatten)]
+    pub encryption: Encryption,
     /// How a file holds its records.
     pub format: Format,
     /// How a file is compressed.
@@ -52,6 +57,8 @@ pub enum SettingsField {
     Bucket,
     Prefix,
     BucketOwnerAccount,
+    Encryption,
+    KmsKeyArn,
     Format,
     Compression,
     WindowMinutes,
@@ -74,6 +81,8 @@ pub struct TypedSettings {
     pub bucket: String,
     pub prefix: String,
     pub bucket_owner_account: String,
+    pub encryption: String,
+    pub kms_key_arn: String,
     pub format: String,
     pub compression: String,
     pub window_minutes: String,
@@ -96,14 +105,16 @@ impl TypedSettings {
         };
         let owner =
             keep(optional(&self.bucket_owner_account), SettingsField::BucketOwnerAccount, &mut errors);
+        let encryption = self.parse_encryption(role_arn.as_ref(), &mut errors);
         let format = keep(optional(&self.format), SettingsField::Format, &mut errors);
         let compression = keep(optional(&self.compression), SettingsField::Compression, &mut errors);
         let window = keep(self.parse_window(), SettingsField::WindowMinutes, &mut errors);
-        match (role_arn, destination, owner, format, compression, window) {
+        match (role_arn, destination, owner, encryption, format, compression, window) {
             (
                 Some(role_arn),
                 Some(destination),
                 Some(bucket_owner_account),
+                Some(encryption),
                 Some(format),
                 Some(compression),
                 Some(window),
@@ -112,6 +123,7 @@ impl TypedSettings {
                 bucket: destination.bucket().clone(),
                 prefix: destination.prefix().clone(),
                 bucket_owner_account,
+                encryption,
                 format: format.unwrap_or_default(),
                 compression: compression.unwrap_or_default(),
                 window: window.unwrap_or(default_window),
@@ -120,11 +132,55 @@ impl TypedSettings {
         }
     }
 
+    /// The same, with a role that these principals serve.
+    ///
+    /// # Errors
+    /// One entry for each field that can't be used.
+    pub fn parse_served(
+        &self,
+        default_window: WindowLength,
+        principals: &Principals,
+    ) -> Result<Settings, Vec<FieldError>> {
+        let refused = RoleArn::parse(&self.role_arn).ok().and_then(|role| principals.check(&role).err());
+        let refused =
+            refused.map(|refused| FieldError { field: SettingsField::RoleArn, message: refused.to_string() });
+        match (refused, self.parse(default_window)) {
+            (None, parsed) => parsed,
+            (Some(refused), Ok(_)) => Err(vec![refused]),
+            (Some(refused), Err(others)) => Err([vec![refused], others].concat()),
+        }
+    }
+
     fn parse_role_arn(&self) -> Result<RoleArn, String> {
         if self.role_arn.trim().is_empty() {
             return Err("Enter the ARN of the role that Trailpost should assume.".to_owned());
         }
         RoleArn::parse(&self.role_arn).map_err(|error| error.to_string())
+    }
+
+    /// The encryption alone.
+    ///
+    /// # Errors
+    /// One entry for each of its two fields that can't be used.
+    pub fn encryption(&self) -> Result<Encryption, Vec<FieldError>> {
+        let mut errors = Vec::new();
+        self.parse_encryption(None, &mut errors).ok_or(errors)
+    }
+
+    /// Two fields that have to go together. A key that does not is the field to mend.
+    fn parse_encryption(
+        &self,
+        role_arn: Option<&RoleArn>,
+        errors: &mut Vec<FieldError>,
+    ) -> Option<Encryption> {
+        let kind: Option<Option<EncryptionKind>> =
+            keep(optional(&self.encryption), SettingsField::Encryption, errors);
+        let key = keep(optional(&self.kms_key_arn), SettingsField::KmsKeyArn, errors);
+        let encryption = Encryption::of(kind?.unwrap_or_default(), key?).and_then(|encryption| {
+            role_arn.map_or(Ok(()), |role| encryption.check_partition(role.partition()))?;
+            Ok(encryption)
+        });
+        keep(encryption.map_err(|error| error.to_string()), SettingsField::KmsKeyArn, errors)
     }
 
     fn parse_window(&self) -> Result<Option<WindowLength>, String> {
@@ -147,6 +203,8 @@ impl From<&Settings> for TypedSettings {
                 .bucket_owner_account
                 .as_ref()
                 .map_or_else(String::new, ToString::to_string),
+            encryption: settings.encryption.kind().as_str().to_owned(),
+            kms_key_arn: settings.encryption.kms_key_arn().map_or_else(String::new, ToString::to_string),
             format: settings.format.to_string(),
             compression: settings.compression.to_string(),
             window_minutes: settings.window.minutes().to_string(),
@@ -334,6 +392,8 @@ mod tests {
             bucket: "Acme".to_owned(),
             prefix: String::new(),
             bucket_owner_account: "12".to_owned(),
+            encryption: "rot13".to_owned(),
+            kms_key_arn: "alias/a".to_owned(),
             format: "xml".to_owned(),
             compression: "zip".to_owned(),
             window_minutes: "7".to_owned(),
@@ -346,11 +406,41 @@ mod tests {
                 SettingsField::RoleArn,
                 SettingsField::Bucket,
                 SettingsField::BucketOwnerAccount,
+                SettingsField::Encryption,
+                SettingsField::KmsKeyArn,
                 SettingsField::Format,
                 SettingsField::Compression,
                 SettingsField::WindowMinutes,
             ]
         );
+    }
+
+    #[test]
+    fn the_key_is_the_field_to_mend_where_it_does_not_go_with_the_choice() {
+        const KEY: &str = "arn:aws-cn:kms:cn-north-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
+        let with = |encryption: &str, kms_key_arn: &str| TypedSettings {
+            encryption: encryption.to_owned(),
+            kms_key_arn: kms_key_arn.to_owned(),
+            ..typed()
+        };
+        for (encryption, key, words) in [
+            ("kms", " ", "Enter the ARN of the KMS key"),
+            ("", KEY, "only with the encryption “KMS key”"),
+            ("sse_s3", KEY, "only with the encryption “KMS key”"),
+            ("kms", KEY, "in the partition aws-cn, and the role in aws:"),
+        ] {
+            let errors = with(encryption, key).parse(WindowLength::default()).unwrap_err();
+            assert_eq!(errors.len(), 1, "{errors:?}");
+            assert_eq!(errors[0].field, SettingsField::KmsKeyArn);
+            assert!(errors[0].message.contains(words), "{errors:?}");
+        }
+        let typed = TypedSettings {
+            role_arn: "arn:aws-cn:iam::111122223333:role/a".to_owned(),
+            ..with("kms", &format!(" {KEY} "))
+        };
+        let settings = typed.parse(WindowLength::default()).unwrap();
+        assert_eq!(settings.encryption, Encryption::Kms(KEY.parse().unwrap()));
+        assert_eq!(TypedSettings::from(&settings).parse(WindowLength::default()), Ok(settings));
     }
 
     #[test]

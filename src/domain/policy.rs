@@ -1,17 +1,20 @@
-//! The policy documents of AWS that Trailpost shows or sends. Least privilege: `s3:PutObject` under the prefix, the use
-//! of the key where one is set, and nothing else
+//! The policy documents of AWS that Trailpost shows or sends. Least privilege: `s3:PutObject` under the prefix, the
+//! use of a KMS key where one is set, and nothing else
 //! (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html>).
 
 use serde_json::{Value, json};
 
 use super::bucket::Destination;
+use super::encryption::Encryption;
 use super::id::OrganizationId;
+use super::integration::Settings;
 use super::kms_key_arn::KmsKeyArn;
 use super::object_key::ACCESS_TEST;
 use super::organization::ExternalId;
 use super::role_arn::Partition;
 
 const VERSION: &str = "2012-10-17";
+const GENERATE_DATA_KEY: &str = "kms:GenerateDataKey";
 
 /// Who may assume the role: our principal, with this external ID.
 pub fn trust_policy(principal_arn: &str, external_id: &ExternalId) -> Value {
@@ -27,61 +30,62 @@ pub fn trust_policy(principal_arn: &str, external_id: &ExternalId) -> Value {
     })
 }
 
-/// What the role may do: write objects under the prefix, and have them encrypted with the key if there is one.
-pub fn permissions_policy(
-    destination: &Destination,
-    partition: Partition,
-    kms_key: Option<&KmsKeyArn>,
-) -> Value {
-    let write = json!({
+/// What the role may do: write objects under the prefix, and have them encrypted with the key, if one is set.
+pub fn permissions_policy(destination: &Destination, partition: Partition, key: Option<&KmsKeyArn>) -> Value {
+    let mut statements = vec![json!({
         "Sid": "TrailpostWritesAuditLogs",
         "Effect": "Allow",
         "Action": "s3:PutObject",
         "Resource": object_arn(destination, partition, "*"),
-    });
-    let statements: Vec<Value> = [write].into_iter().chain(kms_key.map(use_of_key)).collect();
+    })];
+    statements.extend(key.map(use_of_key));
     json!({ "Version": VERSION, "Statement": statements })
 }
 
-/// S3 asks for the data key on our behalf, and nobody else may. Its name ends in another domain in some partitions
-/// (<https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-via-service>).
+/// S3 asks for the data key on our behalf, and nobody else may: see `data_keys`.
 fn use_of_key(key: &KmsKeyArn) -> Value {
     json!({
-        "Sid": "TrailpostEncryptsWithThisKey",
+        "Sid": "TrailpostEncryptsThem",
         "Effect": "Allow",
-        "Action": "kms:GenerateDataKey",
+        "Action": GENERATE_DATA_KEY,
         "Resource": key.as_str(),
         "Condition": { "StringLike": { "kms:ViaService": format!("s3.{}.*", key.region()) } },
     })
 }
 
-/// What one session of ours may do, whatever the role allows: the test object and the organization's own folder.
-pub fn session_policy(
-    destination: &Destination,
-    organization: OrganizationId,
-    partition: Partition,
-) -> Value {
-    json!({
-        "Version": VERSION,
-        "Statement": [
-            {
-                "Effect": "Allow",
-                "Action": "s3:PutObject",
-                "Resource": [
-                    object_arn(destination, partition, ACCESS_TEST),
-                    object_arn(destination, partition, &format!("{organization}/*")),
-                ],
-            },
-            // A bucket may encrypt by default with a key of the customer's. S3 alone may ask for it on our behalf
-            // (https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-via-service).
-            {
-                "Effect": "Allow",
-                "Action": "kms:GenerateDataKey",
-                "Resource": "*",
-                "Condition": { "StringLike": { "kms:ViaService": "s3.*" } },
-            },
+/// What one session of ours may do, whatever the role allows: the test object, the organization's own folder, and the
+/// encryption of both.
+pub fn session_policy(settings: &Settings, organization: OrganizationId) -> Value {
+    let (destination, partition) = (settings.destination(), settings.role_arn.partition());
+    let mut statements = vec![json!({
+        "Effect": "Allow",
+        "Action": "s3:PutObject",
+        "Resource": [
+            object_arn(&destination, partition, ACCESS_TEST),
+            object_arn(&destination, partition, &format!("{organization}/*")),
         ],
-    })
+    })];
+    statements.extend(data_keys(&settings.encryption));
+    json!({ "Version": VERSION, "Statement": statements })
+}
+
+/// S3 alone may ask for data keys on our behalf
+/// (<https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-via-service>). Its name
+/// there ends in the domain of the partition.
+fn data_keys(encryption: &Encryption) -> Option<Value> {
+    let (key, via) = match encryption {
+        // Objects are then encrypted with no key of the customer's.
+        Encryption::SseS3 => return None,
+        // It may be a key of the customer's, and only the bucket knows which.
+        Encryption::BucketDefault => ("*", "s3.*".to_owned()),
+        Encryption::Kms(key) => (key.as_str(), format!("s3.{}.*", key.region())),
+    };
+    Some(json!({
+        "Effect": "Allow",
+        "Action": GENERATE_DATA_KEY,
+        "Resource": key,
+        "Condition": { "StringLike": { "kms:ViaService": via } },
+    }))
 }
 
 fn object_arn(destination: &Destination, partition: Partition, rest: &str) -> String {
@@ -92,34 +96,62 @@ fn object_arn(destination: &Destination, partition: Partition, rest: &str) -> St
 mod tests {
     use super::*;
     use crate::domain::clock::{Clock, Entropy};
+    use crate::domain::integration::TypedSettings;
+    use crate::domain::window::WindowLength;
+
+    const KEY: &str = "arn:aws-cn:kms:cn-north-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
+
+    fn settings(encryption: Encryption) -> Settings {
+        let typed = TypedSettings {
+            role_arn: "arn:aws-cn:iam::111122223333:role/trailpost-audit-logs".to_owned(),
+            bucket: format!("{}/team", "b".repeat(63)),
+            ..TypedSettings::default()
+        };
+        Settings { encryption, ..typed.parse(WindowLength::default()).unwrap() }
+    }
 
     #[test]
-    fn policies_allow_one_action_under_the_prefix_and_nothing_else() {
+    fn permissions_allow_one_action_under_the_prefix_and_the_key_if_one_is_set() {
         let destination = Destination::parse("acme-logs/team", "").unwrap();
-        let permissions = permissions_policy(&destination, Partition::AwsCn, None);
-        let statements = permissions["Statement"].as_array().unwrap();
-        assert_eq!(statements.len(), 1);
-        assert_eq!(statements[0]["Action"], "s3:PutObject");
-        assert_eq!(statements[0]["Resource"], "arn:aws-cn:s3:::acme-logs/team/*");
+        let allowed = |key: Option<KmsKeyArn>| {
+            let policy = permissions_policy(&destination, Partition::AwsCn, key.as_ref());
+            let statements = policy["Statement"].as_array().unwrap().clone();
+            statements
+                .iter()
+                .map(|each| (each["Action"].clone(), each["Resource"].clone()))
+                .collect::<Vec<_>>()
+        };
+        let write = (json!("s3:PutObject"), json!("arn:aws-cn:s3:::acme-logs/team/*"));
+        assert_eq!(allowed(None), std::slice::from_ref(&write));
+        assert_eq!(allowed(Some(KEY.parse().unwrap())), [write, (json!("kms:GenerateDataKey"), json!(KEY))]);
+        let with_key = permissions_policy(&destination, Partition::AwsCn, Some(&KEY.parse().unwrap()));
+        let condition = &with_key["Statement"][1]["Condition"]["StringLike"];
+        assert_eq!(condition["kms:ViaService"], "s3.cn-north-1.*", "by S3 alone, and of its region");
+    }
 
-        let text = "arn:aws-cn:kms:cn-north-1:111122223333:key/mrk-1234abcd12ab34cd56ef1234567890ab";
-        let key = KmsKeyArn::parse(text).unwrap();
-        let permissions = permissions_policy(&destination, Partition::AwsCn, Some(&key));
-        assert_eq!(permissions["Statement"][1]["Action"], "kms:GenerateDataKey");
-        assert_eq!(permissions["Statement"][1]["Resource"], text);
-        let condition = &permissions["Statement"][1]["Condition"]["StringLike"];
-        assert_eq!(condition["kms:ViaService"], "s3.cn-north-1.*");
-
+    #[test]
+    fn a_session_may_write_its_own_folder_and_use_the_key_that_is_set_through_s3_alone() {
         let organization = OrganizationId::generate(&Clock::system(), &Entropy::seeded(1));
-        let session = session_policy(&destination, organization, Partition::Aws);
-        assert_eq!(
-            session["Statement"][0]["Resource"],
-            json!([
-                "arn:aws:s3:::acme-logs/team/audit-log-access-test",
-                format!("arn:aws:s3:::acme-logs/team/{organization}/*"),
-            ])
-        );
-        assert!(session.to_string().len() < 2048, "STS takes at most 2,048 characters");
+        let key = Encryption::Kms(KEY.parse().unwrap());
+        for (encryption, data_keys) in [
+            (Encryption::SseS3, None),
+            (Encryption::BucketDefault, Some(("*", "s3.*"))),
+            (key, Some((KEY, "s3.cn-north-1.*"))),
+        ] {
+            let settings = settings(encryption);
+            let session = session_policy(&settings, organization);
+            let folder = object_arn(&settings.destination(), Partition::AwsCn, &format!("{organization}/*"));
+            let test = object_arn(&settings.destination(), Partition::AwsCn, "audit-log-access-test");
+            assert_eq!(session["Statement"][0]["Resource"], json!([test, folder]));
+            assert_eq!(session["Statement"].as_array().unwrap().len(), 1 + usize::from(data_keys.is_some()));
+            if let Some((resource, via)) = data_keys {
+                let statement = &session["Statement"][1];
+                assert_eq!(statement["Action"], "kms:GenerateDataKey");
+                assert_eq!(statement["Resource"], resource);
+                assert_eq!(statement["Condition"]["StringLike"]["kms:ViaService"], via);
+            }
+            assert!(session.to_string().len() < 2048, "STS takes at most 2,048 characters");
+        }
     }
 
     #[test]

@@ -192,7 +192,7 @@ impl RoleArn {
 }
 
 fn check_path(path: &str) -> Result<(), RoleArnError> {
-    if path.starts_with("aws-service-role") {
+    if path == "aws-service-role" || path.starts_with("aws-service-role/") {
         return Err(RoleArnError::ServiceLinked);
     }
     if is_path(path) { Ok(()) } else { Err(RoleArnError::Path) }
@@ -265,6 +265,7 @@ mod tests {
         assert_eq!(role.account_id().as_str(), "111122223333");
         assert_eq!(role.path(), "/team/audit/");
         assert_eq!(role.role_name(), "logs");
+        assert!(RoleArn::parse("arn:aws:iam::111122223333:role/aws-service-roles-of-ours/a").is_ok());
         assert_eq!(role.as_str(), "arn:aws-us-gov:iam::111122223333:role/team/audit/logs");
     }
 

@@ -1,15 +1,17 @@
-//! Who and what exists: users, roles, buckets and the sessions made from roles.
+//! Who and what exists: users, roles, KMS keys, buckets and the sessions made from roles.
 //!
 //! Everything is checked when it is put in (ARNs, names, policies), so that a request never
 //! meets a half-understood one. A session looks its role's policies up at each request, as
-//! AWS does: a change to the role counts at once. Users, roles, buckets and sessions live in
-//! memory; only objects live in files.
+//! AWS does: a change to the role counts at once. Users, roles, keys, buckets and sessions live
+//! in memory; only objects live in files.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::Now;
+use super::encryption::BucketEncryption;
+use super::kms::{KeyPlace, KmsKey, LoadedKey};
 use super::mint::{Mint, unique_id};
 use super::policy_document::{Policy, PolicyError, PolicyKind};
 use super::policy_eval::Principal;
@@ -59,9 +61,28 @@ pub struct Bucket {
     pub owner_account: String,
     /// The bucket policy, as JSON.
     pub policy: Option<String>,
+    /// How objects are encrypted whose put does not say.
+    pub encryption: BucketEncryption,
+    /// It has Object Lock with a default retention: a put needs a checksum. Nothing is retained here.
+    pub object_lock: bool,
 }
 
-/// Why a user, role or bucket was refused.
+impl Bucket {
+    /// A bucket as AWS makes them: without a policy, encrypted by S3's own keys, without Object Lock.
+    #[must_use]
+    pub fn new(name: &str, region: &str, owner_account: &str) -> Bucket {
+        Bucket {
+            name: name.to_owned(),
+            region: region.to_owned(),
+            owner_account: owner_account.to_owned(),
+            policy: None,
+            encryption: BucketEncryption::default(),
+            object_lock: false,
+        }
+    }
+}
+
+/// Why a user, role, key or bucket was refused.
 #[derive(Debug, thiserror::Error)]
 pub enum AccountError {
     /// Not an ARN of the right kind.
@@ -71,6 +92,12 @@ pub enum AccountError {
         arn: String,
         /// `user` or `role`.
         kind: &'static str,
+    },
+    /// Not the ARN of a KMS key.
+    #[error("{arn:?} isn't the ARN of a KMS key; write arn:aws:kms:<region>:<12 digits>:key/<id>")]
+    Key {
+        /// What was given.
+        arn: String,
     },
     /// A bucket's name, region or owner is not one.
     #[error("bucket {name:?}: {problem}")]
@@ -123,6 +150,8 @@ pub(super) struct LoadedBucket {
     pub(super) region: String,
     pub(super) owner_account: String,
     pub(super) policy: Option<Arc<Policy>>,
+    pub(super) encryption: BucketEncryption,
+    pub(super) object_lock: bool,
     pub(super) created_ms: i64,
 }
 
@@ -162,6 +191,7 @@ pub(super) struct Accounts {
     now: Now,
     users: RwLock<HashMap<String, LoadedUser>>,
     roles: RwLock<HashMap<String, LoadedRole>>,
+    keys: RwLock<HashMap<String, LoadedKey>>,
     buckets: RwLock<BTreeMap<String, LoadedBucket>>,
     sessions: Sessions,
 }
@@ -173,6 +203,7 @@ impl Accounts {
             now,
             users: RwLock::default(),
             roles: RwLock::default(),
+            keys: RwLock::default(),
             buckets: RwLock::default(),
         }
     }
@@ -215,9 +246,23 @@ impl Accounts {
         write(&self.roles).remove(arn).is_some()
     }
 
+    pub(super) fn put_key(&self, key: KmsKey) -> Result<(), AccountError> {
+        if KeyPlace::parse(&key.arn).is_none() {
+            return Err(AccountError::Key { arn: key.arn });
+        }
+        let loaded = LoadedKey { policy: parse(&key.policy, PolicyKind::Key, &key.arn)?, state: key.state };
+        write(&self.keys).insert(key.arn, loaded);
+        Ok(())
+    }
+
     pub(super) fn put_bucket(&self, bucket: Bucket) -> Result<(), AccountError> {
         if let Some(problem) = bucket_problem(&bucket) {
             return Err(AccountError::Bucket { name: bucket.name, problem });
+        }
+        if let BucketEncryption::KmsKey(arn) = &bucket.encryption
+            && KeyPlace::parse(arn).is_none()
+        {
+            return Err(AccountError::Key { arn: arn.clone() });
         }
         let policy = bucket.policy.map(|text| parse(&text, PolicyKind::Bucket, &bucket.name)).transpose()?;
         let mut buckets = write(&self.buckets);
@@ -227,6 +272,8 @@ impl Accounts {
             region: bucket.region,
             owner_account: bucket.owner_account,
             policy,
+            encryption: bucket.encryption,
+            object_lock: bucket.object_lock,
             created_ms,
         };
         buckets.insert(bucket.name, loaded);
@@ -239,6 +286,10 @@ impl Accounts {
 
     pub(super) fn role(&self, arn: &str) -> Option<LoadedRole> {
         read(&self.roles).get(arn).cloned()
+    }
+
+    pub(super) fn key(&self, arn: &str) -> Option<LoadedKey> {
+        read(&self.keys).get(arn).cloned()
     }
 
     pub(super) fn bucket(&self, name: &str) -> Option<LoadedBucket> {

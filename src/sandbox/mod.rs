@@ -5,7 +5,7 @@
 //! what the product builds on: a conditional put has exactly one winner, an acknowledged
 //! object survives a crash, a session ends by the sandbox's clock and does what its role's
 //! policies and its session policy both allow, and refusals use AWS's codes and words. What it
-//! doesn't have (multipart, versions, ACLs, tagging, Object Lock, KMS keys as things,
+//! doesn't have (multipart, versions, ACLs, tagging, retention of objects, KMS's own API,
 //! virtual-host addresses, organizations) is answered with NotImplemented or not modelled;
 //! each file says which.
 //!
@@ -18,8 +18,10 @@
 mod account;
 mod answer;
 mod cut_off;
+mod encryption;
 mod faults;
 mod front;
+mod kms;
 mod listing;
 mod mint;
 mod object_files;
@@ -48,7 +50,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use account::{AccountError, Bucket, IamRole, IamUser};
+pub use encryption::BucketEncryption;
 pub use faults::{Fault, FaultError, FaultKind, FaultTarget, Frequency, Percent};
+pub use kms::{KmsKey, KmsKeyState};
 pub use object_files::{Attributes, ObjectFilesError, StoredObject};
 pub use policy_document::{Policy, PolicyError, PolicyKind};
 
@@ -72,6 +76,8 @@ pub struct SandboxConfig {
     pub users: Vec<IamUser>,
     /// Roles that may be assumed.
     pub roles: Vec<IamRole>,
+    /// KMS keys.
+    pub keys: Vec<KmsKey>,
     /// Buckets.
     pub buckets: Vec<Bucket>,
     /// The clock for session expiry and Last-Modified. Signatures follow the wall's clock.
@@ -84,7 +90,7 @@ pub struct SandboxConfig {
 /// Why a sandbox did not start or do what it was told.
 #[derive(Debug, thiserror::Error)]
 pub enum SandboxError {
-    /// A user, role or bucket was refused.
+    /// A user, role, key or bucket was refused.
     #[error(transparent)]
     Account(#[from] AccountError),
     /// The objects could not be read or written.
@@ -123,6 +129,7 @@ impl Sandbox {
         let accounts = Arc::new(Accounts::new(config.now, Arc::clone(&mint)));
         config.users.into_iter().try_for_each(|user| accounts.put_user(user))?;
         config.roles.into_iter().try_for_each(|role| accounts.put_role(role))?;
+        config.keys.into_iter().try_for_each(|key| accounts.put_key(key))?;
         config.buckets.into_iter().try_for_each(|bucket| accounts.put_bucket(bucket))?;
         let files = Arc::new(blocking(move || ObjectFiles::open(&config.folder)).await?);
 
@@ -182,6 +189,14 @@ impl Sandbox {
     #[must_use]
     pub fn remove_role(&self, arn: &str) -> bool {
         self.accounts.remove_role(arn)
+    }
+
+    /// Adds a KMS key, or replaces the one with the same ARN.
+    ///
+    /// # Errors
+    /// A malformed ARN or policy; nothing is changed then.
+    pub fn put_key(&self, key: KmsKey) -> Result<(), SandboxError> {
+        Ok(self.accounts.put_key(key)?)
     }
 
     /// Adds a bucket, or replaces the one with the same name, objects kept.

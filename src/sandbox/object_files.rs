@@ -32,13 +32,13 @@ pub struct StoredObject {
     pub last_modified_ms: i64,
     /// Base64 checksums by their names in lower case: `sha256`, `crc32`, `crc64nvme` …
     pub checksums: BTreeMap<String, String>,
-    /// What the client said about it.
+    /// What else its put said, and how it is encrypted.
     pub attributes: Attributes,
     /// Name of its file under `bodies/`.
     body: String,
 }
 
-/// What the client says about an object when putting it.
+/// What is known of an object beside its bytes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attributes {
     /// `Content-Type`.
@@ -49,9 +49,9 @@ pub struct Attributes {
     pub content_disposition: Option<String>,
     /// `Cache-Control`.
     pub cache_control: Option<String>,
-    /// `x-amz-server-side-encryption`; S3 encrypts with AES256 when nothing is said.
+    /// How it is encrypted, as `x-amz-server-side-encryption` says it: as put, else by the bucket's default.
     pub encryption: Option<String>,
-    /// `x-amz-server-side-encryption-aws-kms-key-id`.
+    /// The customer managed key that it is encrypted with.
     pub kms_key_id: Option<String>,
     /// `x-amz-meta-…`.
     pub metadata: BTreeMap<String, String>,

@@ -14,6 +14,8 @@ pub enum PolicyKind {
     Identity,
     /// Attached to a bucket.
     Bucket,
+    /// Attached to a KMS key.
+    Key,
     /// A role's trust policy.
     Trust,
 }

@@ -42,11 +42,11 @@ pub struct Policies<'a> {
     pub identity: &'a [Arc<Policy>],
     /// Passed when the session was made.
     pub session: Option<&'a Policy>,
-    /// The bucket's policy or the role's trust policy.
+    /// The bucket's policy, the key's, or the role's trust policy.
     pub resource: Option<&'a Policy>,
     /// The account that owns the resource.
     pub resource_account: &'a str,
-    /// A trust policy must allow even inside one account; a bucket policy need not.
+    /// A trust policy and a key's must allow even inside one account; a bucket policy need not.
     pub resource_must_allow: bool,
 }
 
@@ -57,7 +57,7 @@ pub enum PolicyType {
     Identity,
     /// Passed to AssumeRole.
     Session,
-    /// Attached to a bucket or role.
+    /// Attached to a bucket, a key or a role.
     Resource,
 }
 

@@ -1,7 +1,7 @@
 //! Who may do what in S3: everything between a good signature and the operation.
 //!
 //! In S3's order: the signature's service and signed headers, the session token and its
-//! expiry, the bucket and its region, the expected owner, then the policies. A refusal inside
+//! expiry, the bucket and its region, the expected owner, the policies, then the key. A refusal inside
 //! one account says which policy refused; across accounts it is a bare "Access Denied", as S3
 //! answers callers outside the bucket owner's organization (S3 user guide, "Troubleshoot
 //! access denied errors").
@@ -24,7 +24,9 @@ use s3s::path::S3Path;
 use s3s::{S3Error, S3ErrorCode, S3Result, s3_error};
 
 use super::account::{Accounts, BadCredentials, Caller, LoadedBucket};
+use super::encryption;
 use super::faults::DeniedByFault;
+use super::kms::generate_data_key;
 use super::policy_eval::{Denial, Policies, PolicyType, Question, decide};
 use super::signature_scope::SignatureScope;
 
@@ -98,7 +100,7 @@ impl Access {
 
     fn check_bucket(
         &self,
-        context: &S3AccessContext<'_>,
+        context: &mut S3AccessContext<'_>,
         action: &str,
         name: &str,
         fault: Option<DeniedByFault>,
@@ -109,12 +111,30 @@ impl Access {
             check_region(context, bucket, &signed_region)?;
             check_owner(context.headers(), bucket)?;
             check_policies(context, &caller, bucket, action, fault)?;
+            if action == "s3:PutObject" {
+                self.check_encryption(context, &caller, bucket)?;
+            }
             Ok(caller)
         });
         result.map_err(|error| match &bucket {
             Some(bucket) if tells_region(context, &error) => with_region(error, &bucket.region),
             _ => error,
         })
+    }
+
+    /// How the object is to be encrypted, for `s3_put`; a customer managed key must be one that the caller may use.
+    fn check_encryption(
+        &self,
+        context: &mut S3AccessContext<'_>,
+        caller: &Caller,
+        bucket: &LoadedBucket,
+    ) -> S3Result<()> {
+        let encryption = encryption::of_put(context.headers(), caller, bucket)?;
+        if let Some(key) = &encryption.key {
+            generate_data_key(&self.accounts, caller, &bucket.region, key)?;
+        }
+        context.extensions_mut().insert(encryption);
+        Ok(())
     }
 
     /// The caller, and the region it signed for.
@@ -178,11 +198,7 @@ fn check_policies(
     if fault.is_some() {
         return Err(denied(caller, bucket, action, &resource, Denial::Implicit(PolicyType::Identity)));
     }
-    may(caller, bucket, action, &resource, &condition_keys(context.headers()))?;
-    match kms_key(context, caller, bucket) {
-        Some(key) => may_use_key(caller, bucket, &key),
-        None => Ok(()),
-    }
+    may(caller, bucket, action, &resource, &condition_keys(context.headers()))
 }
 
 /// The request's headers that policies can ask about.
@@ -225,44 +241,6 @@ fn denied(caller: &Caller, bucket: &LoadedBucket, action: &str, resource: &str, 
         AccessDenied,
         "User: {user} is not authorized to perform: {action} on resource: \"{resource}\" {reason}"
     )
-}
-
-/// The customer's KMS key that a put names. AWS's own key (`aws/s3`) needs no permission.
-fn kms_key(context: &S3AccessContext<'_>, caller: &Caller, bucket: &LoadedBucket) -> Option<String> {
-    let header = |name: &str| context.headers().get(name)?.to_str().ok();
-    let encryption = header("x-amz-server-side-encryption")?;
-    let key = header("x-amz-server-side-encryption-aws-kms-key-id")?;
-    if !encryption.starts_with("aws:kms") {
-        return None;
-    }
-    if key.starts_with("arn:") {
-        return Some(key.to_owned());
-    }
-    let kind = if key.starts_with("alias/") { "" } else { "key/" };
-    let (partition, account) = (&caller.partition, &caller.principal.account);
-    Some(format!("arn:{partition}:kms:{}:{account}:{kind}{key}", bucket.region))
-}
-
-/// KMS keys are not modelled: every key exists, and its key policy leaves the decision to
-/// IAM, as AWS's default key policy does.
-fn may_use_key(caller: &Caller, bucket: &LoadedBucket, key: &str) -> S3Result<()> {
-    let action = "kms:GenerateDataKey";
-    let keys = [("kms:ViaService", format!("s3.{}.amazonaws.com", bucket.region))];
-    let question = Question { principal: &caller.principal, action, resource: key, keys: &keys };
-    let policies = Policies {
-        identity: &caller.identity,
-        session: caller.session.as_deref(),
-        resource: None,
-        resource_account: &caller.principal.account,
-        resource_must_allow: false,
-    };
-    decide(&question, &policies).map_err(|denial| {
-        let (user, reason) = (&caller.principal.arn, denial.because(action));
-        s3_error!(
-            AccessDenied,
-            "User: {user} is not authorized to perform: {action} on resource: {key} {reason}"
-        )
-    })
 }
 
 /// S3 names the bucket's region in redirects, and in any answer about the bucket itself.

@@ -11,6 +11,7 @@ use s3s::dto::{Metadata, PutObjectInput, StreamingBlob};
 use s3s::{S3Error, S3ErrorCode, S3Request, S3Result, TrailingHeaders, s3_error};
 
 use super::account::Accounts;
+use super::encryption::ObjectEncryption;
 use super::object_files::{Attributes, ObjectFiles, PutRule, StoredObject};
 use super::s3::{on_files, refuse_if};
 use super::upload::{BadClaim, Claims, ReceivedBody};
@@ -25,8 +26,10 @@ pub(super) async fn put(
 ) -> S3Result<StoredObject> {
     let rule = put_rule(&request.input)?;
     refuse_unsupported(&request)?;
+    refuse_unchecked(accounts, &request)?;
+    let encryption = request.extensions.get::<ObjectEncryption>().cloned();
     let headers = request.headers;
-    let attributes = attributes(&headers, request.input.metadata);
+    let attributes = attributes(&headers, encryption, request.input.metadata);
     let (bucket, key) = (request.input.bucket, request.input.key);
     let body = request.input.body.ok_or_else(|| s3_error!(IncompleteBody))?;
     let received = receive(files, &bucket, body, &headers, request.trailing_headers).await?;
@@ -86,7 +89,32 @@ fn refuse_unsupported(request: &S3Request<PutObjectInput>) -> S3Result<()> {
     refuse_if(request.headers.keys().any(|name| unsupported(name.as_str())))
 }
 
-fn attributes(headers: &HeaderMap, metadata: Option<Metadata>) -> Attributes {
+/// What a bucket retains must be what its client meant (S3 user guide, "Object Lock considerations").
+fn refuse_unchecked(accounts: &Accounts, request: &S3Request<PutObjectInput>) -> S3Result<()> {
+    let locks = accounts.bucket(&request.input.bucket).is_some_and(|bucket| bucket.object_lock);
+    let headers = &request.headers;
+    let in_trailer = headers
+        .get("x-amz-trailer")
+        .is_some_and(|name| name.as_bytes().starts_with(CHECKSUM_HEADER.as_bytes()));
+    if !locks
+        || in_trailer
+        || headers.contains_key("content-md5")
+        || checksum_claims(headers).next().is_some()
+    {
+        return Ok(());
+    }
+    Err(s3_error!(
+        InvalidRequest,
+        "Content-MD5 OR x-amz-checksum- HTTP header is required for Put Object requests with Object Lock parameters"
+    ))
+}
+
+fn attributes(
+    headers: &HeaderMap,
+    encryption: Option<ObjectEncryption>,
+    metadata: Option<Metadata>,
+) -> Attributes {
+    let (algorithm, key) = encryption.map(|encryption| (encryption.algorithm, encryption.key)).unzip();
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let coding = text("content-encoding").map(|codings| {
         let kept = codings.split(',').map(str::trim).filter(|coding| *coding != "aws-chunked");
@@ -97,8 +125,8 @@ fn attributes(headers: &HeaderMap, metadata: Option<Metadata>) -> Attributes {
         content_encoding: coding.filter(|coding| !coding.is_empty()),
         content_disposition: text("content-disposition"),
         cache_control: text("cache-control"),
-        encryption: text("x-amz-server-side-encryption"),
-        kms_key_id: text("x-amz-server-side-encryption-aws-kms-key-id"),
+        encryption: algorithm,
+        kms_key_id: key.flatten(),
         metadata: metadata.into_iter().flatten().collect(),
     }
 }

@@ -119,8 +119,8 @@ macro_rules! select_check {
     ($rest:literal) => {
         concat!(
             "SELECT id, organization_id, purpose, asked_by, asked_by_user, revision, role_arn, bucket, prefix,
-                    bucket_owner_account, format, compression, window_minutes, state, stages, failure, asked_at,
-                    run_token
+                    bucket_owner_account, encryption, kms_key_arn, format, compression, window_minutes, state, stages,
+                    failure, asked_at, run_token
              FROM access_checks ",
             $rest
         )
@@ -225,9 +225,9 @@ impl Transaction {
         execute!(
             self,
             "INSERT INTO access_checks (id, organization_id, purpose, asked_by, asked_by_user, revision, role_arn,
-                                        bucket, prefix, bucket_owner_account, format, compression, window_minutes,
-                                        state, stages, asked_at, seen_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 'waiting', $14, $15, $15)",
+                                        bucket, prefix, bucket_owner_account, encryption, kms_key_arn, format,
+                                        compression, window_minutes, state, stages, asked_at, seen_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, 'waiting', $16, $17, $17)",
             id.to_string(),
             new.organization.to_string(),
             new.purpose.as_str(),
@@ -238,6 +238,8 @@ impl Transaction {
             proposed.bucket.as_str(),
             proposed.prefix.as_str(),
             proposed.bucket_owner_account.as_ref().map(ToString::to_string),
+            proposed.encryption.kind().as_str(),
+            proposed.encryption.kms_key_arn().map(ToString::to_string),
             proposed.format.as_str(),
             proposed.compression.as_str(),
             i64::from(proposed.window.minutes()),

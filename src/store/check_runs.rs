@@ -258,14 +258,16 @@ impl Transaction {
             self,
             "UPDATE integrations
              SET configured = 1, revision = revision + 1, role_arn = $2, bucket = $3, prefix = $4,
-                 bucket_owner_account = $5, format = $6, compression = $7, window_minutes = $8,
-                 changed_by = $9, changed_at = $10
+                 bucket_owner_account = $5, encryption = $6, kms_key_arn = $7, format = $8, compression = $9,
+                 window_minutes = $10, changed_by = $11, changed_at = $12
              WHERE organization_id = $1",
             &id,
             proposed.role_arn.as_str(),
             proposed.bucket.as_str(),
             proposed.prefix.as_str(),
             proposed.bucket_owner_account.as_ref().map(ToString::to_string),
+            proposed.encryption.kind().as_str(),
+            proposed.encryption.kms_key_arn().map(ToString::to_string),
             proposed.format.as_str(),
             proposed.compression.as_str(),
             i64::from(proposed.window.minutes()),

@@ -137,8 +137,8 @@ impl Transaction {
         execute!(
             self,
             "INSERT INTO delivery_attempts (id, batch_id, organization_id, lease_token, role_arn, bucket, object_key,
-                                            started_at, result)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'unknown')",
+                                            encryption, kms_key_arn, started_at, result)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'unknown')",
             id.to_string(),
             batch.to_string(),
             lease.organization.to_string(),
@@ -146,6 +146,8 @@ impl Transaction {
             settings.role_arn.as_str(),
             settings.bucket.as_str(),
             key.as_str(),
+            settings.encryption.kind().as_str(),
+            settings.encryption.kms_key_arn().map(ToString::to_string),
             self.clock.now().as_millis(),
         )?;
         Ok(Some(id))

@@ -9,6 +9,7 @@ use super::transaction::{LockedOrganization, Transaction, sequence};
 use super::{Store, StoreError};
 use crate::domain::caller::Caller;
 use crate::domain::clock::Timestamp;
+use crate::domain::encryption::Encryption;
 use crate::domain::event_catalog::{self, Discarded};
 use crate::domain::failure::Failure;
 use crate::domain::id::{OrganizationId, UserId};
@@ -111,6 +112,8 @@ pub(super) struct SettingsColumns {
     bucket: String,
     prefix: String,
     bucket_owner_account: Option<String>,
+    encryption: String,
+    kms_key_arn: Option<String>,
     format: String,
     compression: String,
     window_minutes: i64,
@@ -128,11 +131,19 @@ impl TryFrom<SettingsColumns> for Settings {
                 .bucket_owner_account
                 .map(|account| parse("bucket_owner_account", &account))
                 .transpose()?,
+            encryption: encryption(&row.encryption, row.kms_key_arn.as_deref())?,
             format: parse("format", &row.format)?,
             compression: parse("compression", &row.compression)?,
             window: parse("window_minutes", &row.window_minutes.to_string())?,
         })
     }
+}
+
+/// The columns that hold an encryption.
+fn encryption(kind: &str, key: Option<&str>) -> Result<Encryption, StoreError> {
+    let key = key.map(|key| parse("kms_key_arn", key)).transpose()?;
+    Encryption::of(parse("encryption", kind)?, key)
+        .map_err(|error| StoreError::Corrupt { column: "kms_key_arn", reason: error.to_string() })
 }
 
 #[derive(sqlx::FromRow)]
@@ -242,7 +253,8 @@ impl Transaction {
         fetch_one!(
             self,
             SettingsColumns,
-            "SELECT role_arn, bucket, prefix, bucket_owner_account, format, compression, window_minutes
+            "SELECT role_arn, bucket, prefix, bucket_owner_account, encryption, kms_key_arn, format, compression,
+                    window_minutes
              FROM integrations WHERE organization_id = $1",
             organization.to_string()
         )?
@@ -429,7 +441,8 @@ impl Transaction {
                 self,
                 "UPDATE integrations
                  SET configured = 0, suspended = 0, role_arn = NULL, bucket = NULL, prefix = NULL,
-                     bucket_owner_account = NULL, format = NULL, compression = NULL, window_minutes = NULL
+                     bucket_owner_account = NULL, encryption = NULL, kms_key_arn = NULL, format = NULL,
+                     compression = NULL, window_minutes = NULL
                  WHERE organization_id = $1",
                 organization.to_string()
             )?;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use super::trusted_proxies::TrustedProxies;
-use crate::domain::principal_arn::PrincipalArn;
+use crate::domain::principals::Principals;
 use crate::domain::window::WindowLength;
 
 /// The console's configuration.
@@ -18,8 +18,8 @@ pub struct WebConfig {
     pub public_url: PublicUrl,
     /// Which names it goes by.
     pub hosts: Hosts,
-    /// The principal that customers' roles have to trust; none while the operator has not stated it.
-    pub principal_arn: Option<PrincipalArn>,
+    /// Whom customers' roles have to trust, by their partition; nobody while the operator has not stated it.
+    pub principals: Principals,
     /// Whose word about a client's address is believed.
     pub trusted_proxies: TrustedProxies,
     /// The delivery window of a new integration.

@@ -1,5 +1,5 @@
-// Fills the set-up in while the settings are typed, as **Show set-up** does on a press. What can't be used yet leaves it
-// as it is.
+// Fills the set-up in while the settings are typed, as **Show set-up** does on a press. While they can't be used, the
+// example stands there.
 const PAUSE = 300;
 
 const button = document.querySelector("[data-setup-button]");
@@ -12,7 +12,9 @@ async function fillIn() {
   asked = new AbortController();
   try {
     const body = new URLSearchParams(new FormData(button.form));
-    const response = await fetch(button.formAction, { method: "POST", body, signal: asked.signal });
+    const response = await fetch(button.formAction, {
+      method: "POST", headers: { "X-Trailpost-Live": "1" }, body, signal: asked.signal,
+    });
     if (response.status !== 200 || response.redirected) return;
     const page = new DOMParser().parseFromString(await response.text(), "text/html");
     const fresh = page.querySelector("[data-setup]");

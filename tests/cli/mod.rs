@@ -9,6 +9,7 @@ mod kills;
 mod log;
 mod operator;
 mod outage;
+mod partitions;
 mod roles;
 mod serve;
 mod stdout;

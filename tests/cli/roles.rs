@@ -94,7 +94,7 @@ async fn a_check_that_a_console_was_asked_for_waits_for_a_writer() {
 }
 
 /// Where a process listens.
-fn origin(ready: &Value) -> String {
+pub(super) fn origin(ready: &Value) -> String {
     format!("http://{}", ready["listen"].as_str().unwrap())
 }
 
@@ -108,6 +108,7 @@ async fn start_sandbox(
         folder: installation.folder().join("sandbox"),
         users: world::users(),
         roles: world::roles(external_id),
+        keys: world::keys(),
         buckets: world::buckets(),
         now: Arc::new(move || clock.now().as_millis()),
         seed: [7; 32],
@@ -117,7 +118,7 @@ async fn start_sandbox(
 }
 
 /// Sets the password that an invitation asks for; gives the new owner, signed in.
-async fn accept(console_at: &str, invitation_url: &str) -> HttpUser {
+pub(super) async fn accept(console_at: &str, invitation_url: &str) -> HttpUser {
     let (_, token) = invitation_url.rsplit_once('/').unwrap();
     let path = format!("/invitations/{token}");
     let owner = HttpUser::anonymous(console_at);

@@ -12,6 +12,7 @@ use proptest::prelude::*;
 use proptest::test_runner::Config;
 use trailpost::domain::clock::Entropy;
 use trailpost::domain::organization::ExternalId;
+use trailpost::domain::principals::Principals;
 use trailpost::domain::setup::{Setup, SetupValues, TypedSetup};
 
 const PRINCIPAL: &str = "arn:aws:iam::999988887777:role/trailpost";
@@ -27,7 +28,8 @@ fn setup(role_name: &str, prefix: &str, kms_key_arn: &str) -> Setup {
         kms_key_arn: kms_key_arn.to_owned(),
     };
     let external_id = ExternalId::generate(&Entropy::seeded(1));
-    Setup::new(SetupValues::parse(&typed).unwrap(), PRINCIPAL.parse().unwrap(), external_id).unwrap()
+    let principals = Principals::new(vec![PRINCIPAL.parse().unwrap()]).unwrap();
+    Setup::new(SetupValues::parse(&typed).unwrap(), &principals, external_id).unwrap()
 }
 
 /// The plainest, the fullest, and the longest.

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::AWKWARD_PREFIX;
+use super::{AWKWARD_PREFIX, KEY};
 use crate::support::browser::{Browser, JavaScript, Look};
 use crate::support::http_user::{HttpUser, enable};
 use crate::support::page::hidden_field;
@@ -47,6 +47,8 @@ async fn what_is_typed_is_kept_filled_in_and_not_saved() {
         ("prefix", AWKWARD_PREFIX),
         ("window_minutes", "5"),
         ("setup_way", "terraform"),
+        ("encryption", "kms"),
+        ("kms_key_arn", KEY),
     ];
     let (status, shown) = show(&owner, &page, &typed).await;
     assert_eq!(status, 200);
@@ -59,6 +61,7 @@ async fn what_is_typed_is_kept_filled_in_and_not_saved() {
     let policy: Value = serde_json::from_str(&policy.body).unwrap();
     let under = format!("arn:aws:s3:::acme-archive/{AWKWARD_PREFIX}/*");
     assert_eq!(policy["Statement"][0]["Resource"], under);
+    assert_eq!(policy["Statement"][1]["Resource"], KEY);
     assert_eq!(owner.get(&page).await.body.matches("acme-archive").count(), 0, "nothing was saved");
     product.stop().await;
 }
@@ -71,10 +74,15 @@ async fn what_can_t_be_used_is_named_beside_its_field() {
     for (typed, message) in [
         (&[("bucket", "")][..], "Enter the name of an Amazon S3 bucket."),
         (&[("bucket", "acme-archive"), ("prefix", "a*")], "A prefix has only letters"),
+        (&[("bucket", "acme-archive"), ("encryption", "kms")], "Enter the ARN of the KMS key"),
+        (
+            &[("bucket", "acme-archive"), ("kms_key_arn", KEY)],
+            "A key is used only with the encryption “KMS key”.",
+        ),
         (&[("bucket", "acme-archive"), ("role_arn", "arn:aws:s3:::x")], "an ARN of the service “s3”"),
         (
             &[("bucket", "acme-archive"), ("role_arn", "arn:aws-cn:iam::111122223333:role/a")],
-            "This Trailpost serves: aws.",
+            "This Trailpost serves: aws",
         ),
     ] {
         let (status, html) = show(&owner, &page, typed).await;
@@ -150,6 +158,10 @@ async fn with_javascript_it_is_filled_in_while_one_types() {
     browser.see_text("arn:aws:s3:::acme-archive/*").await;
     browser.fill("Role ARN", "arn:aws:iam::111122223333:role/team/logs").await;
     browser.see_text("--path '/team/'").await;
+    browser.fill("Amazon S3 bucket", "Not a bucket").await;
+    browser.see_text("An example: your-bucket stands for yours.").await;
+    browser.fill("Amazon S3 bucket", "acme-archive").await;
+    browser.see_text("arn:aws:s3:::acme-archive/*").await;
     browser.see_button("Copy commands").await;
     browser.click_button("Show set-up").await;
     browser.see_text("Filled in for the role logs and s3://acme-archive/").await;

@@ -22,6 +22,7 @@ macro_rules! on_both_engines {
 mod appending;
 mod claiming;
 mod delivering;
+mod encrypting;
 mod expiring;
 mod integrating;
 mod levels;

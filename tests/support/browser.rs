@@ -235,6 +235,11 @@ impl Browser {
         log.into_iter().filter(|entry| entry.level == "SEVERE").map(|entry| entry.message).collect()
     }
 
+    /// Makes the window as large as this.
+    pub async fn resize(&self, width: u32, height: u32) {
+        self.session.set_window_rect(0, 0, width, height).await.unwrap();
+    }
+
     /// Keeps what can be seen as `target/screenshots/{name}.png`.
     pub async fn screenshot(&self, name: &str) {
         let target = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("../screenshots");
@@ -245,14 +250,14 @@ impl Browser {
     /// Keeps the whole page as such a screen shows it, as `target/screenshots/{name}-{look}.png`, and says how many
     /// pixels of it stand outside the screen's sides.
     pub async fn screenshot_as(&self, name: &str, look: Look) -> i64 {
-        self.resize(look, 900).await;
+        self.show_as(look, 900).await;
         let height = self.measure("document.documentElement.scrollHeight").await;
-        self.resize(look, height).await;
+        self.show_as(look, height).await;
         self.screenshot(&format!("{name}-{look}")).await;
         self.measure("document.documentElement.scrollWidth - document.documentElement.clientWidth").await
     }
 
-    async fn resize(&self, look: Look, height: i64) {
+    async fn show_as(&self, look: Look, height: i64) {
         let screen =
             json!({ "width": look.width, "height": height, "deviceScaleFactor": 1, "mobile": false });
         let scheme = if look.dark { "dark" } else { "light" };

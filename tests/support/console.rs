@@ -12,6 +12,7 @@ use trailpost::domain::clock::{Clock, Entropy};
 use trailpost::domain::credential::Password;
 use trailpost::domain::membership::Role;
 use trailpost::domain::organization::{Organization, Plan};
+use trailpost::domain::principals::Principals;
 use trailpost::domain::retry::HOLD;
 use trailpost::domain::sequence::Sequence;
 use trailpost::domain::window::WindowLength;
@@ -50,7 +51,7 @@ impl Console {
         let web = WebConfig {
             public_url: public_url(address),
             hosts: Hosts::OfPublicUrl,
-            principal_arn: None,
+            principals: Principals::default(),
             trusted_proxies: TrustedProxies::new(
                 trusted.iter().map(|network| network.parse().unwrap()).collect(),
             ),

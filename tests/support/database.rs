@@ -91,17 +91,30 @@ impl TestDatabase {
     /// Changes rows behind the store's back, as a damaged disk or an operator with a database client would. Gives
     /// how many.
     pub async fn tamper(&self, statement: &str) -> u64 {
+        self.change(statement).await.unwrap()
+    }
+
+    /// Whether a rule of the schema refuses a change.
+    pub async fn is_refused(&self, statement: &str) -> bool {
+        match self.change(statement).await {
+            Ok(_) => false,
+            Err(sqlx::Error::Database(error)) => error.is_check_violation(),
+            Err(error) => panic!("{statement}: {error}"),
+        }
+    }
+
+    async fn change(&self, statement: &str) -> Result<u64, sqlx::Error> {
         let statement = AssertSqlSafe(statement.to_owned());
         if self.url.starts_with("sqlite:") {
             let mut connection = self.connect_to_sqlite().await;
-            let done = sqlx::query(statement).execute(&mut connection).await.unwrap();
+            let done = sqlx::query(statement).execute(&mut connection).await;
             connection.close().await.unwrap();
-            done.rows_affected()
+            Ok(done?.rows_affected())
         } else {
             let mut connection = self.connect_to_postgres().await;
-            let done = sqlx::query(statement).execute(&mut connection).await.unwrap();
+            let done = sqlx::query(statement).execute(&mut connection).await;
             connection.close().await.unwrap();
-            done.rows_affected()
+            Ok(done?.rows_affected())
         }
     }
 

@@ -237,6 +237,7 @@ async fn start_sandbox(installation: &Installation, stop: CancellationToken) -> 
         folder: installation.folder().join("sandbox"),
         users: world::users(),
         roles: Vec::new(),
+        keys: world::keys(),
         buckets: world::buckets(),
         now: Arc::new(move || clock.now().as_millis()),
         seed: [7; 32],

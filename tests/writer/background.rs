@@ -25,7 +25,7 @@ async fn it_answers_whether_it_lives_and_is_ready_and_nothing_else() {
     };
     let config = AppConfig {
         web: None,
-        writer: Some(WriterConfig { aws, settings: WRITER }),
+        writer: Some(WriterConfig { aws: aws.into(), settings: WRITER }),
         most_connections: NonZeroUsize::new(10).unwrap(),
     };
     let app = App::start(store.clone(), clock, entropy, config, listener).await;

@@ -1,6 +1,7 @@
 //! The writer over the whole product: what is broken for one organization is booked for it, and stops nobody else.
 
 mod background;
+mod endpoint;
 mod failing;
 mod silent;
 

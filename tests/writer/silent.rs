@@ -57,13 +57,13 @@ impl Waiting {
             web: Some(WebConfig {
                 public_url,
                 hosts: Hosts::OfPublicUrl,
-                principal_arn: None,
+                principals: trailpost::domain::principals::Principals::default(),
                 trusted_proxies: TrustedProxies::default(),
                 default_window: WindowLength::default(),
                 hold: HOLD,
                 shortcuts: Vec::new(),
             }),
-            writer: Some(WriterConfig { aws, settings: WRITER }),
+            writer: Some(WriterConfig { aws: aws.into(), settings: WRITER }),
             most_connections: NonZeroUsize::new(100).unwrap(),
         };
         let app = App::start(store, clock, entropy, config, listener).await;

@@ -19,7 +19,7 @@ use serde_json::Value;
 use super::organization::ExternalId;
 use super::policy;
 use super::principal_arn::PrincipalArn;
-use super::role_arn::Partition;
+use super::principals::Principals;
 
 pub use console_steps::{Paste, Step};
 pub use file::{SetupFile, UnknownFile};
@@ -37,18 +37,31 @@ pub struct Setup {
     external_id: ExternalId,
 }
 
+/// Why there is no set-up of some values.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NoSetup {
+    /// They can't be served.
+    Refused(Vec<ParameterError>),
+    /// The operator has stated no principal that a role could trust.
+    PrincipalNotStated,
+}
+
 impl Setup {
     /// The set-up of these values for the organization with this external ID.
     ///
     /// # Errors
-    /// The values that are in another partition than our principal: nothing there could trust it.
+    /// Why it can't be written.
     pub fn new(
         values: SetupValues,
-        principal: PrincipalArn,
+        principals: &Principals,
         external_id: ExternalId,
-    ) -> Result<Setup, Vec<ParameterError>> {
-        let foreign = values.outside(principal.partition());
-        if foreign.is_empty() { Ok(Setup { values, principal, external_id }) } else { Err(foreign) }
+    ) -> Result<Setup, NoSetup> {
+        let refused = values.refused_by(principals);
+        if !refused.is_empty() {
+            return Err(NoSetup::Refused(refused));
+        }
+        let principal = principals.of(values.partition(principals.home())).cloned();
+        principal.map(|principal| Setup { values, principal, external_id }).ok_or(NoSetup::PrincipalNotStated)
     }
 
     /// Who may assume the role: our principal, with exactly the external ID.
@@ -58,7 +71,12 @@ impl Setup {
 
     /// What the role may do.
     pub fn permissions_policy(&self) -> Value {
-        policy::permissions_policy(self.values.destination(), self.partition(), self.values.kms_key_arn())
+        self.values.permissions_policy(self.principal.partition())
+    }
+
+    /// Whom the role trusts.
+    pub fn principal(&self) -> &PrincipalArn {
+        &self.principal
     }
 
     /// What is to be typed and pasted in AWS's console.
@@ -73,9 +91,5 @@ impl Setup {
 
     fn role(&self) -> &RoleToMake {
         self.values.role()
-    }
-
-    fn partition(&self) -> Partition {
-        self.principal.partition()
     }
 }

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use super::SUGGESTED_NAME;
-use crate::domain::role_arn::{Partition, RoleArn, RoleArnError};
+use crate::domain::role_arn::{RoleArn, RoleArnError};
 use crate::domain::role_name::{RoleName, RoleNameError};
 
 /// A role that is to be made. Its path holds only the characters of names, and slashes.
@@ -11,7 +11,7 @@ use crate::domain::role_name::{RoleName, RoleNameError};
 pub struct RoleToMake {
     path: String,
     name: RoleName,
-    partition: Option<Partition>,
+    arn: Option<RoleArn>,
 }
 
 /// Why a role can't be made of what was typed.
@@ -39,9 +39,9 @@ impl RoleToMake {
         &self.name
     }
 
-    /// The partition of the ARN that was typed; none where it was a name.
-    pub fn partition(&self) -> Option<Partition> {
-        self.partition
+    /// The ARN that was typed; none where it was a name.
+    pub fn arn(&self) -> Option<&RoleArn> {
+        self.arn.as_ref()
     }
 }
 
@@ -49,7 +49,7 @@ impl RoleToMake {
 impl Default for RoleToMake {
     fn default() -> RoleToMake {
         let name = SUGGESTED_NAME.parse().expect("the suggested name is a name");
-        RoleToMake { path: "/".to_owned(), name, partition: None }
+        RoleToMake { path: "/".to_owned(), name, arn: None }
     }
 }
 
@@ -67,11 +67,7 @@ impl FromStr for RoleToMake {
         if !arn.path().bytes().all(allowed) {
             return Err(RoleToMakeError::Path);
         }
-        Ok(RoleToMake {
-            path: arn.path().to_owned(),
-            name: arn.role_name().parse()?,
-            partition: Some(arn.partition()),
-        })
+        Ok(RoleToMake { path: arn.path().to_owned(), name: arn.role_name().parse()?, arn: Some(arn) })
     }
 }
 
@@ -82,10 +78,11 @@ mod tests {
     #[test]
     fn a_role_is_a_name_or_an_arn() {
         let named: RoleToMake = " audit-logs ".parse().unwrap();
-        assert_eq!((named.name().as_str(), named.path(), named.partition()), ("audit-logs", None, None));
-        let arn: RoleToMake = "arn:aws-cn:iam::111122223333:role/team/audit/logs".parse().unwrap();
-        assert_eq!((arn.name().as_str(), arn.path()), ("logs", Some("/team/audit/")));
-        assert_eq!(arn.partition(), Some(Partition::AwsCn));
+        assert_eq!((named.name().as_str(), named.path(), named.arn()), ("audit-logs", None, None));
+        let text = "arn:aws-cn:iam::111122223333:role/team/audit/logs";
+        let role: RoleToMake = text.parse().unwrap();
+        assert_eq!((role.name().as_str(), role.path()), ("logs", Some("/team/audit/")));
+        assert_eq!(role.arn().map(RoleArn::as_str), Some(text));
         assert_eq!(RoleToMake::default().name().as_str(), "trailpost-audit-logs");
     }
 

@@ -6,9 +6,11 @@ use serde_json::Value;
 
 use super::role::RoleToMake;
 use crate::domain::bucket::{BucketName, Destination, Field, Prefix};
+use crate::domain::encryption::Encryption;
 use crate::domain::kms_key_arn::KmsKeyArn;
 use crate::domain::policy;
-use crate::domain::role_arn::Partition;
+use crate::domain::principals::Principals;
+use crate::domain::role_arn::{Partition, RoleArn};
 
 /// One of the values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,27 +136,37 @@ impl SetupValues {
         self.kms_key_arn.as_ref()
     }
 
-    /// What the role may do, in the partition of the ARNs that were given.
-    pub fn permissions_policy(&self) -> Value {
+    /// The partition that the ARNs are of; where there is none, the one that roles are of by default.
+    pub fn partition(&self, home: Partition) -> Partition {
         let of_key = || self.kms_key_arn().map(KmsKeyArn::partition);
-        let partition = self.role.partition().or_else(of_key).unwrap_or(Partition::Aws);
-        policy::permissions_policy(&self.destination, partition, self.kms_key_arn())
+        self.role.arn().map(RoleArn::partition).or_else(of_key).unwrap_or(home)
     }
 
-    /// The values that belong to another partition than the one that is served.
-    pub(super) fn outside(&self, served: Partition) -> Vec<ParameterError> {
-        let role = (Parameter::RoleName, self.role.partition());
-        let key = (Parameter::KmsKeyArn, self.kms_key_arn().map(KmsKeyArn::partition));
-        let foreign = |(parameter, found): (Parameter, Option<Partition>)| {
-            let found = found.filter(|partition| *partition != served)?;
-            let message = format!(
-                "This is an ARN of the partition {}. This Trailpost serves: {}.",
-                found.as_str(),
-                served.as_str()
-            );
-            Some(ParameterError { parameter, message })
+    /// What the role may do.
+    pub fn permissions_policy(&self, home: Partition) -> Value {
+        policy::permissions_policy(&self.destination, self.partition(home), self.kms_key_arn())
+    }
+
+    /// The values that are not for us to serve, or not for the role to use.
+    pub(super) fn refused_by(&self, principals: &Principals) -> Vec<ParameterError> {
+        let refused = |parameter, message: String| ParameterError { parameter, message };
+        let role = self.role.arn().and_then(|arn| principals.check(arn).err());
+        let role = role.map(|error| refused(Parameter::RoleName, error.to_string()));
+        let key = match self.role.arn() {
+            Some(arn) => {
+                self.encryption().check_partition(arn.partition()).err().map(|error| error.to_string())
+            }
+            None => {
+                let partition = self.partition(principals.home());
+                principals.check_partition(partition).err().map(|error| error.to_string())
+            }
         };
-        [role, key].into_iter().filter_map(foreign).collect()
+        let key = key.map(|message| refused(Parameter::KmsKeyArn, message));
+        role.into_iter().chain(key).collect()
+    }
+
+    fn encryption(&self) -> Encryption {
+        self.kms_key_arn.clone().map_or(Encryption::BucketDefault, Encryption::Kms)
     }
 }
 
@@ -201,12 +213,19 @@ mod tests {
     }
 
     #[test]
-    fn a_value_of_another_partition_is_named() {
-        let role = "arn:aws-us-gov:iam::111122223333:role/a";
-        let values = SetupValues::parse(&typed(role, "acme-audit-logs", "", KEY)).unwrap();
-        let errors = values.outside(Partition::Aws);
-        assert_eq!(errors.len(), 2);
-        assert_eq!(errors[1].message, "This is an ARN of the partition aws-cn. This Trailpost serves: aws.");
-        assert_eq!(values.outside(Partition::AwsCn).len(), 1);
+    fn what_is_not_served_or_can_t_be_used_together_is_named() {
+        let principals = |text: &str| Principals::new(vec![text.parse().unwrap()]).unwrap();
+        let aws = principals("arn:aws:iam::999988887777:role/trailpost");
+        let refused = |role: &str, key: &str, by: &Principals| -> Vec<_> {
+            let values = SetupValues::parse(&typed(role, "acme-audit-logs", "", key)).unwrap();
+            values.refused_by(by).into_iter().map(|error| error.parameter).collect()
+        };
+        assert!(refused("", "", &aws).is_empty());
+        assert!(refused("arn:aws:iam::111122223333:role/a", "", &aws).is_empty());
+        assert_eq!(refused("arn:aws:iam::999988887777:role/a", "", &aws), [Parameter::RoleName], "our own");
+        assert_eq!(refused("arn:aws-cn:iam::111122223333:role/a", KEY, &aws), [Parameter::RoleName]);
+        assert_eq!(refused("arn:aws:iam::111122223333:role/a", KEY, &aws), [Parameter::KmsKeyArn]);
+        assert_eq!(refused("", KEY, &aws), [Parameter::KmsKeyArn]);
+        assert!(refused("", KEY, &principals("arn:aws-cn:iam::999988887777:role/trailpost")).is_empty());
     }
 }

@@ -41,7 +41,7 @@ async fn policies_decide_and_the_denial_says_which() {
         all.put_object().bucket("deny-plain").key("a").server_side_encryption(ServerSideEncryption::AwsKms)
     };
     encrypted().send().await.unwrap();
-    let key = "arn:aws:kms:eu-west-1:111122223333:key/k";
+    let key = KEY;
     let (_, _, message) = refusal(encrypted().ssekms_key_id(key).send().await);
     assert!(message.ends_with(&format!("kms:GenerateDataKey on resource: {key} because no identity-based policy allows the kms:GenerateDataKey action")), "{message}");
 
@@ -81,40 +81,6 @@ async fn the_region_of_a_bucket_is_told() {
     let location = home.get_bucket_location().bucket("far-away").send().await.unwrap();
     assert_eq!(location.location_constraint().map(|region| region.as_str()), Some("us-west-2"));
     assert_eq!(refusal(put(&home, "no-such-bucket", "a", b"").await).1, "NoSuchBucket");
-}
-
-#[tokio::test]
-async fn a_key_is_used_only_where_role_and_session_policy_allow() {
-    let folder = tempfile::tempdir().unwrap();
-    let trial = Trial::start(&folder).await;
-    let key = "arn:aws:kms:eu-west-1:111122223333:key/k";
-    let mut with_key = role("with-key", OURS, None, "*");
-    let use_key = json!({"Effect": "Allow", "Action": "kms:GenerateDataKey", "Resource": key});
-    with_key.permission_policies.push(document(&use_key));
-    let arn = with_key.arn.clone();
-    trial.sandbox.put_role(with_key).unwrap();
-    let through = |service: &str| {
-        document(&json!([
-            {"Effect": "Allow", "Action": "s3:PutObject", "Resource": "*"},
-            {"Effect": "Allow", "Action": "kms:GenerateDataKey", "Resource": "*",
-             "Condition": {"StringEquals": {"kms:ViaService": service}}},
-        ]))
-    };
-    let within = &trial;
-    let delivered = |service: &'static str| {
-        let request = within.assume(&arn).policy(through(service));
-        async move {
-            let session = within.session(request).await;
-            let put = session.put_object().bucket(BUCKET).key(service).ssekms_key_id(key);
-            put.server_side_encryption(ServerSideEncryption::AwsKms).send().await
-        }
-    };
-    assert_eq!(delivered("s3.eu-west-1.amazonaws.com").await.unwrap().ssekms_key_id(), Some(key));
-    let (_, _, message) = refusal(delivered("sqs.eu-west-1.amazonaws.com").await);
-    assert!(
-        message.ends_with("because no session policy allows the kms:GenerateDataKey action"),
-        "{message}"
-    );
 }
 
 #[tokio::test]

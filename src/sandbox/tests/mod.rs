@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use aws_credential_types::Credentials;
-use aws_sdk_s3::config::{BehaviorVersion, Region};
+use aws_sdk_s3::config::{BehaviorVersion, Region, RequestChecksumCalculation};
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::RequestId;
 use aws_sdk_s3::operation::put_object::PutObjectOutput;
@@ -20,6 +20,7 @@ use super::*;
 mod access;
 mod assume_role;
 mod delivery;
+mod encryption;
 mod faults;
 mod setup;
 
@@ -27,6 +28,7 @@ const OURS: &str = "arn:aws:iam::999988887777:user/trailpost";
 const ROLE: &str = "arn:aws:iam::111122223333:role/logs/trailpost-audit-logs";
 const SESSION: &str = "arn:aws:sts::111122223333:assumed-role/trailpost-audit-logs/org-1";
 const BUCKET: &str = "acme-audit-logs";
+const KEY: &str = "arn:aws:kms:eu-west-1:111122223333:key/k";
 
 struct Trial {
     sandbox: Sandbox,
@@ -54,7 +56,7 @@ fn role(name: &str, trusted: &str, external_id: Option<&str>, may_put_on: &str) 
 
 fn bucket(name: &str, region: &str, owner: &str, policy: Option<Value>) -> Bucket {
     let policy = policy.map(|statements| document(&statements));
-    Bucket { name: name.into(), region: region.into(), owner_account: owner.into(), policy }
+    Bucket { policy, ..Bucket::new(name, region, owner) }
 }
 
 fn user(arn: &str, key: &str, allowed: &str) -> IamUser {
@@ -94,6 +96,7 @@ fn config(folder: PathBuf, clock: &Arc<AtomicI64>) -> SandboxConfig {
                 "Condition": {"StringNotEquals": {"s3:x-amz-server-side-encryption": "aws:kms"}}})),
             ),
         ],
+        keys: vec![KmsKey::new(KEY)],
         now: Arc::new(move || clock.load(Ordering::Relaxed)),
         seed: [7; 32],
     }

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use crate::domain::clock::Entropy;
 use crate::domain::organization::ExternalId;
+use crate::domain::principals::Principals;
 use crate::domain::setup::{Setup, SetupValues, TypedSetup};
 use crate::sandbox::policy_eval::{Policies, Principal, Question, decide};
 use crate::sandbox::{Policy, PolicyKind};
@@ -23,7 +24,8 @@ fn setup(prefix: &str, kms_key_arn: &str) -> (Setup, ExternalId) {
     };
     let external_id = ExternalId::generate(&Entropy::seeded(1));
     let values = SetupValues::parse(&typed).unwrap();
-    (Setup::new(values, OURS.parse().unwrap(), external_id.clone()).unwrap(), external_id)
+    let principals = Principals::new(vec![OURS.parse().unwrap()]).unwrap();
+    (Setup::new(values, &principals, external_id.clone()).unwrap(), external_id)
 }
 
 /// Whether the role may, by its policy alone.

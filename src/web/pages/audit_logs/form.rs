@@ -3,6 +3,7 @@
 use super::setup::Way;
 use super::view::{Choice, Select, SettingsForm};
 use crate::domain::access_check::{CheckState, Purpose};
+use crate::domain::encryption::EncryptionKind;
 use crate::domain::integration::{FieldError, SettingsField, TypedSettings};
 use crate::domain::object_key::{Compression, Format};
 use crate::domain::window::WindowLength;
@@ -38,6 +39,7 @@ impl FormInput {
             (Some(check), _) => TypedSettings::from(&check.proposed),
             (None, Some(settings)) => TypedSettings::from(settings),
             (None, None) => TypedSettings {
+                encryption: EncryptionKind::default().as_str().to_owned(),
                 format: Format::default().to_string(),
                 compression: Compression::default().to_string(),
                 window_minutes: default_window.minutes().to_string(),
@@ -105,6 +107,8 @@ impl FormInput {
             bucket: self.text(SettingsField::Bucket, &typed.bucket),
             prefix: self.text(SettingsField::Prefix, &typed.prefix),
             bucket_owner_account: self.text(SettingsField::BucketOwnerAccount, &typed.bucket_owner_account),
+            encryption: self.select(SettingsField::Encryption, &typed.encryption, encryption_options()),
+            kms_key_arn: self.text(SettingsField::KmsKeyArn, &typed.kms_key_arn),
             format: self.select(SettingsField::Format, &typed.format, format_options()),
             compression: self.select(SettingsField::Compression, &typed.compression, compression_options()),
             window: self.select(SettingsField::WindowMinutes, &typed.window_minutes, window_options()),
@@ -120,6 +124,21 @@ impl FormInput {
 
 pub(super) fn submit_label(configured: bool) -> &'static str {
     if configured { "Update settings" } else { "Enable audit logging" }
+}
+
+/// Whoever chooses another encryption than the page came with need not clear the key that the page came with too. A
+/// key that they typed is kept, and refused beside the choice: it would not be used.
+pub(super) fn without_the_key_left_over(typed: TypedSettings, shown: &TypedSettings) -> TypedSettings {
+    let chose_another =
+        shown.encryption == EncryptionKind::Kms.as_str() && typed.encryption != shown.encryption;
+    if chose_another && typed.kms_key_arn.trim() == shown.kms_key_arn {
+        return TypedSettings { kms_key_arn: String::new(), ..typed };
+    }
+    typed
+}
+
+fn encryption_options() -> Vec<(String, String)> {
+    EncryptionKind::ALL.iter().map(|kind| (kind.as_str().to_owned(), kind.label().to_owned())).collect()
 }
 
 fn format_options() -> Vec<(String, String)> {
@@ -141,6 +160,8 @@ fn name(field: SettingsField) -> &'static str {
         SettingsField::Bucket => "bucket",
         SettingsField::Prefix => "prefix",
         SettingsField::BucketOwnerAccount => "bucket_owner_account",
+        SettingsField::Encryption => "encryption",
+        SettingsField::KmsKeyArn => "kms_key_arn",
         SettingsField::Format => "format",
         SettingsField::Compression => "compression",
         SettingsField::WindowMinutes => "window_minutes",
@@ -153,6 +174,8 @@ fn label(field: SettingsField) -> &'static str {
         SettingsField::Bucket => "Amazon S3 bucket",
         SettingsField::Prefix => "Prefix",
         SettingsField::BucketOwnerAccount => "Bucket owner account",
+        SettingsField::Encryption => "Encryption",
+        SettingsField::KmsKeyArn => "KMS key ARN",
         SettingsField::Format => "Format",
         SettingsField::Compression => "Compression",
         SettingsField::WindowMinutes => "Delivery window",
@@ -166,6 +189,8 @@ pub(super) fn labelled(typed: &TypedSettings) -> Vec<(&'static str, String)> {
         (SettingsField::Bucket, &typed.bucket),
         (SettingsField::Prefix, &typed.prefix),
         (SettingsField::BucketOwnerAccount, &typed.bucket_owner_account),
+        (SettingsField::Encryption, &chosen(&typed.encryption, &encryption_options())),
+        (SettingsField::KmsKeyArn, &typed.kms_key_arn),
         (SettingsField::Format, &chosen(&typed.format, &format_options())),
         (SettingsField::Compression, &chosen(&typed.compression, &compression_options())),
         (SettingsField::WindowMinutes, &chosen(&typed.window_minutes, &window_options())),

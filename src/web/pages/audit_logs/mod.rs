@@ -35,6 +35,10 @@ pub(crate) struct SettingsPost {
     #[serde(default)]
     bucket_owner_account: String,
     #[serde(default)]
+    encryption: String,
+    #[serde(default)]
+    kms_key_arn: String,
+    #[serde(default)]
     format: String,
     #[serde(default)]
     compression: String,
@@ -52,6 +56,8 @@ impl SettingsPost {
             bucket: self.bucket,
             prefix: self.prefix,
             bucket_owner_account: self.bucket_owner_account,
+            encryption: self.encryption,
+            kms_key_arn: self.kms_key_arn,
             format: self.format,
             compression: self.compression,
             window_minutes: self.window_minutes,
@@ -114,9 +120,12 @@ pub(crate) async fn update(
 /// Parses the form and asks for the check of it; what can't be done comes back with the typed values kept.
 async fn submit(request: &MemberRequest, post: SettingsPost, purpose: Purpose) -> Result<Response, WebError> {
     let (revision, typed) = post.into_typed();
-    let in_force = integration(request).await?.settings;
-    let default_window = in_force.map_or(request.web.config.default_window, |settings| settings.window);
-    let proposed = match typed.parse(default_window) {
+    let stored = integration(request).await?;
+    let shown = FormInput::as_stored(&stored, request.web.config.default_window).typed;
+    let typed = form::without_the_key_left_over(typed, &shown);
+    let default_window =
+        stored.settings.map_or(request.web.config.default_window, |settings| settings.window);
+    let proposed = match typed.parse_served(default_window, &request.web.config.principals) {
         Ok(settings) => settings,
         Err(errors) => {
             let input = FormInput::invalid(typed, errors);

@@ -62,7 +62,7 @@ fn failure(web: &Web, integration: &Integration, failed: &Failure, settings: &Se
     let context = FixContext {
         settings,
         external_id: &integration.organization.external_id,
-        principal_arn: web.config.principal_arn.as_ref(),
+        principal_arn: web.config.principals.of(settings.role_arn.partition()),
     };
     let fix = failed.fix(&context);
     let said = |text: &str| (!text.is_empty()).then(|| text.to_owned());

@@ -8,15 +8,16 @@ use serde::Deserialize;
 use super::form::FormInput;
 use super::view::{FilledIn, SetupGuide, SetupWays, WayChoice};
 use super::{SettingsPost, again, conflict, integration};
+use crate::domain::encryption::Encryption;
 use crate::domain::integration::{FieldError, SettingsField, Situation, TypedSettings};
-use crate::domain::principal_arn::PrincipalArn;
-use crate::domain::setup::{Parameter, ParameterError, Setup, SetupFile, SetupValues, TypedSetup};
+use crate::domain::setup::{NoSetup, Parameter, ParameterError, Setup, SetupFile, SetupValues, TypedSetup};
 use crate::store::Integration;
 use crate::web::Web;
 use crate::web::access::MemberRequest;
 use crate::web::error::WebError;
 use crate::web::form::CheckedForm;
 use crate::web::render::organization_href;
+use crate::web::visitor::POLLING;
 
 /// A tab of the set-up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -47,88 +48,97 @@ pub(crate) struct FileInPath {
 /// form's token nor what is typed gets into an address.
 pub(crate) async fn show(
     request: MemberRequest,
+    headers: HeaderMap,
     CheckedForm(post): CheckedForm<SettingsPost>,
 ) -> Result<Response, WebError> {
     let way = post.setup_way;
     let (revision, typed) = post.into_typed();
+    // While somebody types nothing is pressed yet: only the set-up of the answer is looked at.
+    if headers.contains_key(POLLING) {
+        return again(&request, StatusCode::OK, FormInput::for_setup(typed, Vec::new(), way)).await;
+    }
     let stored = integration(&request).await?;
     // The form that comes back names the newest revision: what is typed over an older one must not pass for newer.
     if stored.revision != revision {
         return conflict(&request, Some(typed)).await;
     }
-    let errors = match typed_values(&typed) {
-        Ok(values) => setup_errors(&request.web, &stored, values),
-        Err(errors) => errors,
-    };
-    let errors: Vec<FieldError> = errors.into_iter().map(beside_its_field).collect();
+    let errors = typed_setup(&request.web, &stored, &typed).err().unwrap_or_default();
     let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
     again(&request, status, FormInput::for_setup(typed, errors, way)).await
 }
 
-fn setup_errors(web: &Web, stored: &Integration, values: SetupValues) -> Vec<ParameterError> {
-    match &web.config.principal_arn {
-        Some(principal) => filled_in(principal, stored, values).err().unwrap_or_default(),
-        None => Vec::new(),
+/// The set-up of what is typed; none without a principal.
+fn typed_setup(
+    web: &Web,
+    stored: &Integration,
+    typed: &TypedSettings,
+) -> Result<Option<Setup>, Vec<FieldError>> {
+    match filled_in(web, stored, typed_values(typed)?) {
+        Ok(setup) => Ok(Some(setup)),
+        Err(NoSetup::PrincipalNotStated) => Ok(None),
+        Err(NoSetup::Refused(errors)) => Err(beside_their_fields(errors)),
     }
 }
 
-fn filled_in(
-    principal: &PrincipalArn,
-    stored: &Integration,
-    values: SetupValues,
-) -> Result<Setup, Vec<ParameterError>> {
-    Setup::new(values, principal.clone(), stored.organization.external_id.clone())
+fn filled_in(web: &Web, stored: &Integration, values: SetupValues) -> Result<Setup, NoSetup> {
+    Setup::new(values, &web.config.principals, stored.organization.external_id.clone())
 }
 
-fn typed_values(typed: &TypedSettings) -> Result<SetupValues, Vec<ParameterError>> {
-    SetupValues::parse(&TypedSetup {
+fn typed_values(typed: &TypedSettings) -> Result<SetupValues, Vec<FieldError>> {
+    let encryption = typed.encryption();
+    let key = encryption.as_ref().ok().and_then(Encryption::kms_key_arn);
+    let values = SetupValues::parse(&TypedSetup {
         role_name: typed.role_arn.clone(),
         bucket: typed.bucket.clone(),
         prefix: typed.prefix.clone(),
-        kms_key_arn: String::new(),
-    })
+        kms_key_arn: key.map(ToString::to_string).unwrap_or_default(),
+    });
+    match (values.map_err(beside_their_fields), encryption) {
+        (Ok(values), Ok(_)) => Ok(values),
+        (values, encryption) => {
+            Err([values.err(), encryption.err()].into_iter().flatten().flatten().collect())
+        }
+    }
 }
 
-fn beside_its_field(error: ParameterError) -> FieldError {
-    let field = match error.parameter {
-        Parameter::RoleName | Parameter::KmsKeyArn => SettingsField::RoleArn,
+fn beside_their_fields(errors: Vec<ParameterError>) -> Vec<FieldError> {
+    let field = |parameter| match parameter {
+        Parameter::RoleName => SettingsField::RoleArn,
         Parameter::Bucket => SettingsField::Bucket,
         Parameter::Prefix => SettingsField::Prefix,
+        Parameter::KmsKeyArn => SettingsField::KmsKeyArn,
     };
-    FieldError { field, message: error.message }
+    let beside = |error: ParameterError| FieldError { field: field(error.parameter), message: error.message };
+    errors.into_iter().map(beside).collect()
 }
 
 /// The guide, filled in with what is typed as soon as that can be used; an example until then.
 pub(super) fn guide(web: &Web, integration: &Integration, input: &FormInput) -> SetupGuide {
-    let principal = web.config.principal_arn.as_ref();
+    let typed = typed_setup(web, integration, &input.typed).ok().flatten();
+    let filled_in_with = typed.as_ref().map(|setup| links(integration, &input.typed, setup));
+    let setup = typed.or_else(|| filled_in(web, integration, SetupValues::example()).ok());
     let alone = || {
         let values = typed_values(&input.typed).unwrap_or_else(|_| SetupValues::example());
-        format!("{:#}", values.permissions_policy())
+        format!("{:#}", values.permissions_policy(web.config.principals.home()))
     };
     SetupGuide {
         external_id: integration.organization.external_id.to_string(),
-        principal_arn: principal.map(ToString::to_string),
-        ways: principal.and_then(|principal| ways(principal, integration, input)),
-        permissions_policy: principal.is_none().then(alone),
+        principal_arn: setup.as_ref().map(|setup| setup.principal().to_string()),
+        permissions_policy: setup.is_none().then(alone),
+        ways: setup.map(|setup| ways(&setup, filled_in_with, input.way)),
     }
 }
 
-fn ways(principal: &PrincipalArn, integration: &Integration, input: &FormInput) -> Option<SetupWays> {
-    let typed = typed_values(&input.typed).and_then(|values| filled_in(principal, integration, values)).ok();
-    let hrefs = typed.as_ref().map(|setup| links(integration, &input.typed, setup));
-    let setup = match typed {
-        Some(setup) => setup,
-        None => filled_in(principal, integration, SetupValues::example()).ok()?,
-    };
-    let choice = |(way, word, label)| WayChoice { word, label, chosen: way == input.way };
-    Some(SetupWays {
+fn ways(setup: &Setup, filled_in: Option<FilledIn>, chosen: Way) -> SetupWays {
+    let choice = |(way, word, label)| WayChoice { word, label, chosen: way == chosen };
+    SetupWays {
         choices: Way::ALL.into_iter().map(choice).collect(),
-        filled_in: hrefs,
+        filled_in,
         steps: setup.console_steps(),
-        aws_cli: SetupFile::AwsCli.of(&setup),
-        cloudformation: SetupFile::CloudFormation.of(&setup),
-        terraform: SetupFile::Terraform.of(&setup),
-    })
+        aws_cli: SetupFile::AwsCli.of(setup),
+        cloudformation: SetupFile::CloudFormation.of(setup),
+        terraform: SetupFile::Terraform.of(setup),
+    }
 }
 
 fn links(integration: &Integration, typed: &TypedSettings, setup: &Setup) -> FilledIn {
@@ -172,8 +182,10 @@ pub(crate) async fn file(
     let file: SetupFile = path.file.parse().map_err(|_| WebError::NotFound)?;
     let typed = typed_parameters(query.as_deref().unwrap_or_default())?;
     let values = SetupValues::parse(&typed).map_err(first_refused)?;
-    let principal = request.web.config.principal_arn.as_ref().ok_or(WebError::PrincipalNotStated)?;
-    let setup = filled_in(principal, &stored, values).map_err(first_refused)?;
+    let setup = filled_in(&request.web, &stored, values).map_err(|error| match error {
+        NoSetup::Refused(errors) => first_refused(errors),
+        NoSetup::PrincipalNotStated => WebError::PrincipalNotStated,
+    })?;
     Ok((attachment(file), file.of(&setup)).into_response())
 }
 

@@ -170,6 +170,8 @@ pub(super) struct SettingsForm {
     pub(super) bucket: FieldView,
     pub(super) prefix: FieldView,
     pub(super) bucket_owner_account: FieldView,
+    pub(super) encryption: Select,
+    pub(super) kms_key_arn: FieldView,
     pub(super) format: Select,
     pub(super) compression: Select,
     pub(super) window: Select,
