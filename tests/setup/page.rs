@@ -198,8 +198,11 @@ async fn it_fits_a_phone_in_either_colour() {
     sign_in(&browser).await;
     browser.fill("Role ARN", &format!("{ROLE_ARN}-of-the-production-account")).await;
     browser.fill("Amazon S3 bucket", "acme-audit-logs-of-the-production-account/a/folder/of/its-own").await;
+    browser.click_button("Advanced").await;
+    browser.choose("Encryption", "KMS key").await;
+    browser.fill("KMS key ARN", KEY).await;
     browser.click_button("Show set-up").await;
-    browser.see_text("Filled in for").await;
+    browser.see_text("encrypted with").await;
     for (way, name) in [
         ("AWS console", "console"),
         ("AWS CLI", "cli"),

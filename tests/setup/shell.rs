@@ -87,13 +87,11 @@ fn the_policy_is_not_put_on_a_role_that_was_not_made() {
 }
 
 #[test]
-fn a_shell_that_knows_no_comments_gets_over_them() {
-    let script = SetupFile::AwsCli.of(&samples()[1]);
-    for comment in script.lines().filter(|line| line.starts_with('#')) {
-        assert!(
-            !comment[2..].contains(['\'', '"', '`', '$', '(', ')', ';', '&', '|', '<', '>']),
-            "{comment}"
-        );
+fn what_is_pasted_is_the_file_without_what_an_interactive_shell_reads_otherwise() {
+    for setup in samples() {
+        let pasted = setup.cli_commands();
+        assert!(SetupFile::AwsCli.of(&setup).ends_with(&pasted));
+        assert!(!pasted.contains(['#', '!', '`', '$']), "{pasted}");
     }
 }
 

@@ -261,7 +261,11 @@ impl Browser {
         let screen =
             json!({ "width": look.width, "height": height, "deviceScaleFactor": 1, "mobile": false });
         let scheme = if look.dark { "dark" } else { "light" };
-        let media = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
+        // Without motion nothing is caught halfway between two colours.
+        let media = json!({ "features": [
+            { "name": "prefers-color-scheme", "value": scheme },
+            { "name": "prefers-reduced-motion", "value": "reduce" },
+        ] });
         let tools = self.session.cdp();
         tools.send_raw("Emulation.setDeviceMetricsOverride", screen).await.unwrap();
         tools.send_raw("Emulation.setEmulatedMedia", media).await.unwrap();

@@ -84,6 +84,11 @@ impl Setup {
         console_steps::steps(self)
     }
 
+    /// What is to be pasted into a shell that the AWS CLI is signed in to.
+    pub fn cli_commands(&self) -> String {
+        aws_cli::commands(self)
+    }
+
     /// The values that it is filled in with.
     pub fn values(&self) -> &SetupValues {
         &self.values

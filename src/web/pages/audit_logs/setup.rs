@@ -135,7 +135,7 @@ fn ways(setup: &Setup, filled_in: Option<FilledIn>, chosen: Way) -> SetupWays {
         choices: Way::ALL.into_iter().map(choice).collect(),
         filled_in,
         steps: setup.console_steps(),
-        aws_cli: SetupFile::AwsCli.of(setup),
+        aws_cli: setup.cli_commands(),
         cloudformation: SetupFile::CloudFormation.of(setup),
         terraform: SetupFile::Terraform.of(setup),
     }
