@@ -15,6 +15,7 @@ mod encryption;
 mod links;
 mod model;
 mod qa;
+mod setup;
 mod store;
 mod support;
 mod torture;

@@ -158,6 +158,15 @@ impl TypedSettings {
         RoleArn::parse(&self.role_arn).map_err(|error| error.to_string())
     }
 
+    /// The encryption alone.
+    ///
+    /// # Errors
+    /// One entry for each of its two fields that can't be used.
+    pub fn encryption(&self) -> Result<Encryption, Vec<FieldError>> {
+        let mut errors = Vec::new();
+        self.parse_encryption(None, &mut errors).ok_or(errors)
+    }
+
     /// Two fields that have to go together. A key that does not is the field to mend.
     fn parse_encryption(
         &self,

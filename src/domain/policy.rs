@@ -38,15 +38,19 @@ pub fn permissions_policy(destination: &Destination, partition: Partition, key: 
         "Action": "s3:PutObject",
         "Resource": object_arn(destination, partition, "*"),
     })];
-    if let Some(key) = key {
-        statements.push(json!({
-            "Sid": "TrailpostEncryptsThem",
-            "Effect": "Allow",
-            "Action": GENERATE_DATA_KEY,
-            "Resource": key.as_str(),
-        }));
-    }
+    statements.extend(key.map(use_of_key));
     json!({ "Version": VERSION, "Statement": statements })
+}
+
+/// S3 asks for the data key on our behalf, and nobody else may: see `data_keys`.
+fn use_of_key(key: &KmsKeyArn) -> Value {
+    json!({
+        "Sid": "TrailpostEncryptsThem",
+        "Effect": "Allow",
+        "Action": GENERATE_DATA_KEY,
+        "Resource": key.as_str(),
+        "Condition": { "StringLike": { "kms:ViaService": format!("s3.{}.*", key.region()) } },
+    })
 }
 
 /// What one session of ours may do, whatever the role allows: the test object, the organization's own folder, and the
@@ -120,6 +124,9 @@ mod tests {
         let write = (json!("s3:PutObject"), json!("arn:aws-cn:s3:::acme-logs/team/*"));
         assert_eq!(allowed(None), std::slice::from_ref(&write));
         assert_eq!(allowed(Some(KEY.parse().unwrap())), [write, (json!("kms:GenerateDataKey"), json!(KEY))]);
+        let with_key = permissions_policy(&destination, Partition::AwsCn, Some(&KEY.parse().unwrap()));
+        let condition = &with_key["Statement"][1]["Condition"]["StringLike"];
+        assert_eq!(condition["kms:ViaService"], "s3.cn-north-1.*", "by S3 alone, and of its region");
     }
 
     #[test]

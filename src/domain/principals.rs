@@ -62,12 +62,20 @@ impl Principals {
         match self.of(role.partition()) {
             Some(principal) if principal.account_id() == role.account_id() => Err(RoleRefused::OwnAccount),
             Some(_) => Ok(()),
-            None if self.0.is_empty() => Ok(()),
-            None => {
-                let served: Vec<_> = self.0.iter().map(|each| each.partition().as_str()).collect();
-                Err(RoleRefused::NotServed(served.join(", ")))
-            }
+            None => self.check_partition(role.partition()),
         }
+    }
+
+    /// Whether roles of a partition can be served. While no principal is stated, nothing speaks against any.
+    ///
+    /// # Errors
+    /// It is not served.
+    pub fn check_partition(&self, partition: Partition) -> Result<(), RoleRefused> {
+        if self.0.is_empty() || self.of(partition).is_some() {
+            return Ok(());
+        }
+        let served: Vec<_> = self.0.iter().map(|each| each.partition().as_str()).collect();
+        Err(RoleRefused::NotServed(served.join(", ")))
     }
 }
 

@@ -179,6 +179,12 @@ impl RoleArn {
         &self.account_id
     }
 
+    /// The role's path, with a slash at both ends: `/` where it has none.
+    pub fn path(&self) -> &str {
+        let start = self.text.find('/').unwrap_or(self.name_at);
+        &self.text[start..self.name_at]
+    }
+
     /// The role's name, without its path.
     pub fn role_name(&self) -> &str {
         &self.text[self.name_at..]
@@ -257,6 +263,7 @@ mod tests {
         let role = RoleArn::parse(" arn:aws-us-gov:iam::111122223333:role/team/audit/logs \n").unwrap();
         assert_eq!(role.partition(), Partition::AwsUsGov);
         assert_eq!(role.account_id().as_str(), "111122223333");
+        assert_eq!(role.path(), "/team/audit/");
         assert_eq!(role.role_name(), "logs");
         assert!(RoleArn::parse("arn:aws:iam::111122223333:role/aws-service-roles-of-ours/a").is_ok());
         assert_eq!(role.as_str(), "arn:aws-us-gov:iam::111122223333:role/team/audit/logs");
@@ -302,6 +309,7 @@ mod tests {
             let text = format!("arn:aws:iam::{account}:role/{path}{name}");
             let role = RoleArn::parse(&text).unwrap();
             prop_assert_eq!(role.as_str(), &text);
+            prop_assert_eq!(role.path(), format!("/{path}"));
             prop_assert_eq!(role.role_name(), &name);
             prop_assert_eq!(role.account_id().as_str(), &account);
         }

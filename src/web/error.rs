@@ -44,6 +44,12 @@ pub(super) enum WebError {
     PlanTooLow,
     #[error("the form can’t be read")]
     BadForm,
+    /// A value in an address that a file is to be filled in with.
+    #[error("{parameter}: {message}")]
+    BadParameter { parameter: &'static str, message: String },
+    /// Without it a trust policy would name nobody.
+    #[error("the operator has not stated the principal")]
+    PrincipalNotStated,
     #[error("what was sent is too large")]
     TooLarge,
     #[error("a producer token is needed")]
@@ -100,10 +106,12 @@ impl WebError {
             WebError::ForeignForm | WebError::Forbidden { .. } | WebError::PlanTooLow => {
                 StatusCode::FORBIDDEN
             }
-            WebError::BadForm | WebError::Unprocessable { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+            WebError::BadForm | WebError::Unprocessable { .. } | WebError::BadParameter { .. } => {
+                StatusCode::UNPROCESSABLE_ENTITY
+            }
             WebError::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             WebError::Unauthenticated => StatusCode::UNAUTHORIZED,
-            WebError::Conflict { .. } => StatusCode::CONFLICT,
+            WebError::Conflict { .. } | WebError::PrincipalNotStated => StatusCode::CONFLICT,
             WebError::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             WebError::TooBusy | WebError::Password(HashError::Crowded) => StatusCode::TOO_MANY_REQUESTS,
             WebError::TooSlow => StatusCode::REQUEST_TIMEOUT,
@@ -159,6 +167,18 @@ impl WebError {
                 "This form can’t be read",
                 "A field is missing, is there twice, or is not text. Nothing was changed.",
                 "Go back, reload the page, and send the form again.",
+            ),
+            WebError::BadParameter { parameter, message } => {
+                return Words {
+                    title: "This file can’t be filled in",
+                    explanation: format!("{parameter}: {message}"),
+                    what_next: "Correct the value, or start from Settings > Audit logs and press Show set-up.",
+                };
+            }
+            WebError::PrincipalNotStated => (
+                "The set-up can’t be written yet",
+                "The operator of this service has not stated its AWS identity yet. Until then no role can trust it.",
+                "Ask the operator for it.",
             ),
             WebError::TooLarge => (
                 "That is too large",

@@ -121,6 +121,9 @@ pub fn table() -> Vec<Route> {
             Page,
             post(pages::audit_logs::cancel_check),
         ),
+        write(under_audit_logs!("/setup"), AuditLogsWrite, Page, post(pages::audit_logs::setup::show)),
+        // A suspended organization may look up its own; that others need Enterprise, the handler says.
+        read(under_audit_logs!("/setup/{file}"), owner, Page, get(pages::audit_logs::setup::file)),
         read(under_audit_logs!("/status"), owner, Page, get(pages::audit_logs::live::status)),
         read(under_audit_logs!("/deliveries"), owner, Page, get(pages::audit_logs::live::deliveries)),
         write("/v1/events", Producer, Problem, post(api::events::create)),

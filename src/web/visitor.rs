@@ -18,8 +18,8 @@ use super::session;
 use crate::domain::caller::Caller;
 use crate::domain::user::User;
 
-/// Live parts send it with every poll, so that an open page alone keeps nobody signed in.
-const POLLING: &str = "x-trailpost-live";
+/// Live parts send it whenever nobody pressed anything, so that an open page alone keeps nobody signed in.
+pub(super) const POLLING: &str = "x-trailpost-live";
 const USER_AGENT_BYTES: usize = 512;
 
 /// One page request's visitor.

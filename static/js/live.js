@@ -7,7 +7,7 @@ const SLOWEST = 30000;
 
 // Typed values are worth more than a fresh page.
 let typed = false;
-addEventListener("input", () => { typed = true; });
+addEventListener("input", (event) => { typed ||= !event.target.closest("[data-tabs]"); });
 
 // True once the page is on its way.
 function reload() {

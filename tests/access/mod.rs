@@ -48,6 +48,9 @@ const EXPECTED: &[(&str, [u16; 7])] = &[
     // Buttons without a field: nothing is set up, so back to the page.
     ("POST /organizations/{organization_id}/settings/audit-logs/deliver-now", BUTTON_ON_ENTERPRISE),
     ("POST /organizations/{organization_id}/settings/audit-logs/try-again", BUTTON_ON_ENTERPRISE),
+    ("POST /organizations/{organization_id}/settings/audit-logs/setup", OWNER_ON_ENTERPRISE),
+    // Without a bucket a file can't be filled in.
+    ("GET /organizations/{organization_id}/settings/audit-logs/setup/{file}", OWNER_ON_ENTERPRISE),
     // There is no check yet.
     (
         "GET /organizations/{organization_id}/settings/audit-logs/checks/{check_id}",

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::{env, fs, thread};
+use std::{env, fmt, fs, thread};
 
 use http::Method;
 use serde_json::{Value, json};
@@ -33,6 +33,27 @@ const FLAGS: &[&str] = &[
 pub enum JavaScript {
     On,
     Off,
+}
+
+/// How wide a screen is and which colours it prefers.
+#[derive(Clone, Copy, Debug)]
+pub struct Look {
+    name: &'static str,
+    width: u32,
+    dark: bool,
+}
+
+impl Look {
+    pub const WIDE_LIGHT: Look = Look { name: "wide-light", width: 1280, dark: false };
+    pub const WIDE_DARK: Look = Look { name: "wide-dark", width: 1280, dark: true };
+    pub const NARROW_LIGHT: Look = Look { name: "narrow-light", width: 360, dark: false };
+    pub const NARROW_DARK: Look = Look { name: "narrow-dark", width: 360, dark: true };
+}
+
+impl fmt::Display for Look {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
 }
 
 /// A browser with a fresh profile, on one site. Dropping it closes it.
@@ -149,6 +170,19 @@ impl Browser {
         self.wait_for(&format!("“{option}” can be chosen as “{label}”"), chosen).await;
     }
 
+    /// Chooses the radio button whose label, next to it, is this.
+    pub async fn choose_radio(&self, name: &str) {
+        let chosen = async || {
+            for label in self.session.find_all(By::Css("input[type=radio] + label")).await.ok()? {
+                if label.text().await.ok()?.trim() == name {
+                    return label.click().await.ok();
+                }
+            }
+            None
+        };
+        self.wait_for(&format!("“{name}” can be chosen"), chosen).await;
+    }
+
     /// What the field with this label holds.
     pub async fn value_of(&self, label: &str) -> String {
         let value = async || self.field(label).await.ok()??.value().await.ok()?;
@@ -217,6 +251,35 @@ impl Browser {
         let target = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("../screenshots");
         fs::create_dir_all(&target).unwrap();
         self.session.screenshot(&target.join(format!("{name}.png"))).await.unwrap();
+    }
+
+    /// Keeps the whole page as such a screen shows it, as `target/screenshots/{name}-{look}.png`, and says how many
+    /// pixels of it stand outside the screen's sides.
+    pub async fn screenshot_as(&self, name: &str, look: Look) -> i64 {
+        self.show_as(look, 900).await;
+        let height = self.measure("document.documentElement.scrollHeight").await;
+        self.show_as(look, height).await;
+        self.screenshot(&format!("{name}-{look}")).await;
+        self.measure("document.documentElement.scrollWidth - document.documentElement.clientWidth").await
+    }
+
+    async fn show_as(&self, look: Look, height: i64) {
+        let screen =
+            json!({ "width": look.width, "height": height, "deviceScaleFactor": 1, "mobile": false });
+        let scheme = if look.dark { "dark" } else { "light" };
+        // Without motion nothing is caught halfway between two colours.
+        let media = json!({ "features": [
+            { "name": "prefers-color-scheme", "value": scheme },
+            { "name": "prefers-reduced-motion", "value": "reduce" },
+        ] });
+        let tools = self.session.cdp();
+        tools.send_raw("Emulation.setDeviceMetricsOverride", screen).await.unwrap();
+        tools.send_raw("Emulation.setEmulatedMedia", media).await.unwrap();
+    }
+
+    async fn measure(&self, expression: &str) -> i64 {
+        let answer = self.session.execute(format!("return {expression}"), Vec::new()).await.unwrap();
+        answer.json().as_i64().unwrap()
     }
 
     async fn element(&self, kind: Kind, name: &str) -> WebElement {

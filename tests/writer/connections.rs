@@ -23,7 +23,7 @@ async fn ask(endpoint_url: String) -> Failure {
         access_key_id: "AKIAEXAMPLE".to_owned(),
         secret_access_key: "secret".into(),
     };
-    let aws = Aws::new(identity, clock.clone()).await;
+    let aws = Aws::new(identity.into(), clock.clone()).await;
     let typed = TypedSettings {
         role_arn: ROLE_ARN.to_owned(),
         bucket: BUCKET.to_owned(),

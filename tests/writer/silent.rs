@@ -11,6 +11,7 @@ use trailpost::domain::credential::Password;
 use trailpost::domain::days::Days;
 use trailpost::domain::membership::Role;
 use trailpost::domain::organization::Plan;
+use trailpost::domain::setup::SetupFile;
 use trailpost::domain::user::User;
 use trailpost::domain::window::WindowLength;
 use trailpost::web::{Hosts, PublicUrl, TrustedProxies, WebConfig, hash_new_password};
@@ -113,5 +114,11 @@ async fn while_the_operator_has_not_stated_whom_to_trust_the_set_up_says_so() {
     assert!(html.contains("has not stated its AWS identity yet"), "{html}");
     assert!(!html.contains("TrailpostAssumesThisRole"), "no trust policy without a principal");
     assert!(html.contains("TrailpostWritesAuditLogs"), "the rest of the set-up is there");
+    for file in SetupFile::ALL {
+        let path = format!("{}/setup/{}?bucket={BUCKET}", waiting.pages[0], file.as_str());
+        let answer = waiting.owner.get(&path).await;
+        assert_eq!(answer.status, 409, "{}", answer.body);
+        assert!(answer.body.contains("has not stated its AWS identity yet"), "{}", answer.body);
+    }
     waiting.app.stop().await;
 }

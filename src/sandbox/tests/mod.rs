@@ -22,6 +22,7 @@ mod assume_role;
 mod delivery;
 mod encryption;
 mod faults;
+mod setup;
 
 const OURS: &str = "arn:aws:iam::999988887777:user/trailpost";
 const ROLE: &str = "arn:aws:iam::111122223333:role/logs/trailpost-audit-logs";

@@ -2,7 +2,7 @@
 
 use super::form::{FormInput, labelled, submit_label};
 use super::view::{AuditLogsShow, Conflict, DeliveryRow, Retry, Situation as Shown, Stopping};
-use super::{href, parts};
+use super::{href, parts, setup};
 use crate::domain::access_check::CheckState;
 use crate::domain::integration::{Situation, TypedSettings};
 use crate::store::{AccessCheck, Integration, Stop, SwitchOff};
@@ -46,7 +46,8 @@ pub(super) async fn page(
         status: (shown != Shown::Checking).then(|| parts::status(web, integration, &status)).flatten(),
         settings_heading,
         settings,
-        setup: (shown != Shown::NeedsEnterprise).then(|| parts::setup(web, integration, &input.typed)),
+        setup: (shown != Shown::NeedsEnterprise).then(|| setup::guide(web, integration, &input)),
+        shows_setup: input.shows_setup,
         form: has_form.then(|| input.view(&base_href, integration)),
         deliveries,
         deliveries_live_url: deliveries_live_url(member),

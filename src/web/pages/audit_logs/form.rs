@@ -1,5 +1,6 @@
 //! The settings form: what it is filled with, and what is wrong with what was typed.
 
+use super::setup::Way;
 use super::view::{Choice, Select, SettingsForm};
 use crate::domain::access_check::{CheckState, Purpose};
 use crate::domain::encryption::EncryptionKind;
@@ -18,6 +19,10 @@ pub(super) struct FormInput {
     pub(super) errors: Vec<FieldError>,
     /// After a 409.
     pub(super) conflict: bool,
+    /// The tab of the set-up.
+    pub(super) way: Way,
+    /// The set-up was asked for, to be seen at once.
+    pub(super) shows_setup: bool,
 }
 
 impl FormInput {
@@ -41,15 +46,24 @@ impl FormInput {
                 ..TypedSettings::default()
             },
         };
-        FormInput { typed, errors: Vec::new(), conflict: false }
+        FormInput::of(typed)
+    }
+
+    fn of(typed: TypedSettings) -> FormInput {
+        FormInput { typed, errors: Vec::new(), conflict: false, way: Way::default(), shows_setup: false }
     }
 
     pub(super) fn invalid(typed: TypedSettings, errors: Vec<FieldError>) -> FormInput {
-        FormInput { typed, errors, conflict: false }
+        FormInput { errors, ..FormInput::of(typed) }
     }
 
     pub(super) fn conflicting(typed: TypedSettings) -> FormInput {
-        FormInput { typed, errors: Vec::new(), conflict: true }
+        FormInput { conflict: true, ..FormInput::of(typed) }
+    }
+
+    /// **Show set-up** was pressed, this tab being chosen.
+    pub(super) fn for_setup(typed: TypedSettings, errors: Vec<FieldError>, way: Way) -> FormInput {
+        FormInput { shows_setup: errors.is_empty(), errors, way, ..FormInput::of(typed) }
     }
 
     fn error(&self, field: SettingsField) -> Option<String> {
@@ -81,6 +95,7 @@ impl FormInput {
             |error: &FieldError| !matches!(error.field, SettingsField::RoleArn | SettingsField::Bucket);
         SettingsForm {
             action: format!("{base_href}/{}", if configured { "update" } else { "enable" }),
+            setup_action: format!("{base_href}/setup"),
             submit_label: submit_label(configured),
             note: if configured {
                 "We check the access first. Until that passes, the settings above stay in force."

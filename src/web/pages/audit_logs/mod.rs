@@ -1,10 +1,11 @@
 //! Settings > Audit logs: the page, and what turns audit logs on. `switching_off` has the way out, `live` the parts
-//! that keep themselves fresh; what the page shows is composed in `compose`, of the parts in `view`.
+//! that keep themselves fresh, `setup` what is to be made in AWS; what the page shows is composed in `compose`, of the parts in `view`.
 
 mod compose;
 mod form;
 pub(crate) mod live;
 mod parts;
+pub(crate) mod setup;
 pub(crate) mod switching_off;
 mod view;
 
@@ -43,6 +44,9 @@ pub(crate) struct SettingsPost {
     compression: String,
     #[serde(default)]
     window_minutes: String,
+    /// The tab of the set-up, which stands beside the form.
+    #[serde(default)]
+    setup_way: setup::Way,
 }
 
 impl SettingsPost {

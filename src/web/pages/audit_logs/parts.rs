@@ -1,17 +1,11 @@
 //! The parts of the page, each made of what the store knows.
 
 use super::view::{
-    AttemptView, CheckView, DeliveryRow, Failing, FailureView, LastDelivery, SetupGuide, StageView,
-    StatusCard, TooOpen,
+    AttemptView, CheckView, DeliveryRow, Failing, FailureView, LastDelivery, StageView, StatusCard, TooOpen,
 };
 use crate::domain::access_check::{CheckState, Stage, StageState};
-use crate::domain::bucket::Destination;
-use crate::domain::encryption::EncryptionKind;
 use crate::domain::failure::{Cause, Failure, FixContext, Trying};
-use crate::domain::integration::{Health, Settings, TypedSettings};
-use crate::domain::kms_key_arn::KmsKeyArn;
-use crate::domain::policy;
-use crate::domain::role_arn::RoleArn;
+use crate::domain::integration::{Health, Settings};
 use crate::domain::window::Window;
 use crate::store::{self, AccessCheck, BatchState, DeliveryStatus, Integration, Landing};
 use crate::web::Web;
@@ -271,27 +265,4 @@ fn stray(landing: Landing) -> Option<&'static str> {
 
 fn place_of(tried: &store::DeliveryAttempt) -> String {
     format!("s3://{}/{}", tried.bucket, tried.object_key)
-}
-
-/// The values and policies to put into AWS: filled in with the typed values as far as they can be used.
-pub(super) fn setup(web: &Web, integration: &Integration, typed: &TypedSettings) -> SetupGuide {
-    let destination = Destination::parse(&typed.bucket, &typed.prefix)
-        .or_else(|_| Destination::parse("your-bucket", ""))
-        .expect("the example is a destination");
-    let partition =
-        typed.role_arn.parse().map_or(web.config.principals.home(), |role: RoleArn| role.partition());
-    let uses_key = typed.encryption == EncryptionKind::Kms.as_str();
-    let key: Option<KmsKeyArn> = typed.kms_key_arn.parse().ok().filter(|_| uses_key);
-    let external_id = &integration.organization.external_id;
-    let principal = web.config.principals.of(partition);
-    SetupGuide {
-        external_id: external_id.to_string(),
-        trust_policy: principal
-            .map(|principal| format!("{:#}", policy::trust_policy(principal.as_str(), external_id))),
-        permissions_policy: format!(
-            "{:#}",
-            policy::permissions_policy(&destination, partition, key.as_ref())
-        ),
-        principal_arn: principal.map(ToString::to_string),
-    }
 }

@@ -2,6 +2,7 @@
 
 use askama::Template;
 
+use crate::domain::setup::{Paste, Step};
 use crate::web::flash::Flash;
 use crate::web::pages::FieldView;
 use crate::web::render::Shell;
@@ -53,8 +54,10 @@ pub(super) struct AuditLogsShow {
     /// Settings without a form (suspended: what is kept; checking: what is proposed).
     pub(super) settings_heading: &'static str,
     pub(super) settings: Vec<(&'static str, String)>,
-    /// Not configured: the guide. Otherwise: the policies to look up, folded.
+    /// Not configured: the guide. Otherwise folded, to look it up.
     pub(super) setup: Option<SetupGuide>,
+    /// It was asked for: it is open and has the focus.
+    pub(super) shows_setup: bool,
     pub(super) form: Option<SettingsForm>,
     /// Shown when active, inactive or suspended.
     pub(super) deliveries: Vec<DeliveryRow>,
@@ -116,16 +119,47 @@ pub(super) struct TooOpen {
     pub(super) since: Moment,
 }
 
-/// The values and policies to put into AWS.
-#[derive(Clone)]
+/// What to make in AWS.
 pub(super) struct SetupGuide {
     pub(super) external_id: String,
     /// None while the operator has not stated it.
     pub(super) principal_arn: Option<String>,
-    /// JSON, indented; none without the principal that it names.
-    pub(super) trust_policy: Option<String>,
-    /// JSON, indented.
-    pub(super) permissions_policy: String,
+    pub(super) ways: Option<SetupWays>,
+    /// JSON, indented: all that can be shown without the principal.
+    pub(super) permissions_policy: Option<String>,
+}
+
+/// The set-up, written four ways.
+pub(super) struct SetupWays {
+    /// One of them is chosen.
+    pub(super) choices: Vec<WayChoice>,
+    /// What it is filled in with; none while an example stands there.
+    pub(super) filled_in: Option<FilledIn>,
+    pub(super) steps: Vec<Step>,
+    pub(super) aws_cli: String,
+    pub(super) cloudformation: String,
+    pub(super) terraform: String,
+}
+
+/// The values that were used, and the files filled in with them.
+pub(super) struct FilledIn {
+    pub(super) role_name: String,
+    /// `s3://bucket/prefix/`.
+    pub(super) target: String,
+    pub(super) kms_key_arn: Option<String>,
+    pub(super) trust_policy_href: String,
+    pub(super) permissions_policy_href: String,
+    pub(super) aws_cli_href: String,
+    pub(super) cloudformation_href: String,
+    pub(super) terraform_href: String,
+}
+
+/// A tab.
+pub(super) struct WayChoice {
+    /// The value in the form; `way-{word}` is its id.
+    pub(super) word: &'static str,
+    pub(super) label: &'static str,
+    pub(super) chosen: bool,
 }
 
 /// The form. Its fields are the settings by name, `revision` and `csrf_token`.
@@ -133,6 +167,8 @@ pub(super) struct SetupGuide {
 pub(super) struct SettingsForm {
     /// `…/enable` or `…/update`.
     pub(super) action: String,
+    /// Where **Show set-up** posts the same fields.
+    pub(super) setup_action: String,
     /// **Enable audit logging** or **Update settings**.
     pub(super) submit_label: &'static str,
     /// Beside the button: what pressing will do.

@@ -1,0 +1,227 @@
+//! The set-up in AWS: on the page, filled in with what is typed, and as files.
+
+use axum::extract::{Path, RawQuery};
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use serde::Deserialize;
+
+use super::form::FormInput;
+use super::view::{FilledIn, SetupGuide, SetupWays, WayChoice};
+use super::{SettingsPost, again, conflict, integration};
+use crate::domain::encryption::Encryption;
+use crate::domain::integration::{FieldError, SettingsField, Situation, TypedSettings};
+use crate::domain::setup::{NoSetup, Parameter, ParameterError, Setup, SetupFile, SetupValues, TypedSetup};
+use crate::store::Integration;
+use crate::web::Web;
+use crate::web::access::MemberRequest;
+use crate::web::error::WebError;
+use crate::web::form::CheckedForm;
+use crate::web::render::organization_href;
+use crate::web::visitor::POLLING;
+
+/// A tab of the set-up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Way {
+    #[default]
+    Console,
+    AwsCli,
+    Cloudformation,
+    Terraform,
+}
+
+impl Way {
+    const ALL: [(Way, &str, &str); 4] = [
+        (Way::Console, "console", "AWS console"),
+        (Way::AwsCli, "aws_cli", "AWS CLI"),
+        (Way::Cloudformation, "cloudformation", "CloudFormation"),
+        (Way::Terraform, "terraform", "Terraform"),
+    ];
+}
+
+#[derive(Deserialize)]
+pub(crate) struct FileInPath {
+    file: String,
+}
+
+/// **Show set-up**: the page again, filled in with what is typed. Nothing is stored. It is posted, so that neither the
+/// form's token nor what is typed gets into an address.
+pub(crate) async fn show(
+    request: MemberRequest,
+    headers: HeaderMap,
+    CheckedForm(post): CheckedForm<SettingsPost>,
+) -> Result<Response, WebError> {
+    let way = post.setup_way;
+    let (revision, typed) = post.into_typed();
+    // While somebody types nothing is pressed yet: only the set-up of the answer is looked at.
+    if headers.contains_key(POLLING) {
+        return again(&request, StatusCode::OK, FormInput::for_setup(typed, Vec::new(), way)).await;
+    }
+    let stored = integration(&request).await?;
+    // The form that comes back names the newest revision: what is typed over an older one must not pass for newer.
+    if stored.revision != revision {
+        return conflict(&request, Some(typed)).await;
+    }
+    let errors = typed_setup(&request.web, &stored, &typed).err().unwrap_or_default();
+    let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    again(&request, status, FormInput::for_setup(typed, errors, way)).await
+}
+
+/// The set-up of what is typed; none without a principal.
+fn typed_setup(
+    web: &Web,
+    stored: &Integration,
+    typed: &TypedSettings,
+) -> Result<Option<Setup>, Vec<FieldError>> {
+    match filled_in(web, stored, typed_values(typed)?) {
+        Ok(setup) => Ok(Some(setup)),
+        Err(NoSetup::PrincipalNotStated) => Ok(None),
+        Err(NoSetup::Refused(errors)) => Err(beside_their_fields(errors)),
+    }
+}
+
+fn filled_in(web: &Web, stored: &Integration, values: SetupValues) -> Result<Setup, NoSetup> {
+    Setup::new(values, &web.config.principals, stored.organization.external_id.clone())
+}
+
+fn typed_values(typed: &TypedSettings) -> Result<SetupValues, Vec<FieldError>> {
+    let encryption = typed.encryption();
+    let key = encryption.as_ref().ok().and_then(Encryption::kms_key_arn);
+    let values = SetupValues::parse(&TypedSetup {
+        role_name: typed.role_arn.clone(),
+        bucket: typed.bucket.clone(),
+        prefix: typed.prefix.clone(),
+        kms_key_arn: key.map(ToString::to_string).unwrap_or_default(),
+    });
+    match (values.map_err(beside_their_fields), encryption) {
+        (Ok(values), Ok(_)) => Ok(values),
+        (values, encryption) => {
+            Err([values.err(), encryption.err()].into_iter().flatten().flatten().collect())
+        }
+    }
+}
+
+fn beside_their_fields(errors: Vec<ParameterError>) -> Vec<FieldError> {
+    let field = |parameter| match parameter {
+        Parameter::RoleName => SettingsField::RoleArn,
+        Parameter::Bucket => SettingsField::Bucket,
+        Parameter::Prefix => SettingsField::Prefix,
+        Parameter::KmsKeyArn => SettingsField::KmsKeyArn,
+    };
+    let beside = |error: ParameterError| FieldError { field: field(error.parameter), message: error.message };
+    errors.into_iter().map(beside).collect()
+}
+
+/// The guide, filled in with what is typed as soon as that can be used; an example until then.
+pub(super) fn guide(web: &Web, integration: &Integration, input: &FormInput) -> SetupGuide {
+    let typed = typed_setup(web, integration, &input.typed).ok().flatten();
+    let filled_in_with = typed.as_ref().map(|setup| links(integration, &input.typed, setup));
+    let setup = typed.or_else(|| filled_in(web, integration, SetupValues::example()).ok());
+    let alone = || {
+        let values = typed_values(&input.typed).unwrap_or_else(|_| SetupValues::example());
+        format!("{:#}", values.permissions_policy(web.config.principals.home()))
+    };
+    SetupGuide {
+        external_id: integration.organization.external_id.to_string(),
+        principal_arn: setup.as_ref().map(|setup| setup.principal().to_string()),
+        permissions_policy: setup.is_none().then(alone),
+        ways: setup.map(|setup| ways(&setup, filled_in_with, input.way)),
+    }
+}
+
+fn ways(setup: &Setup, filled_in: Option<FilledIn>, chosen: Way) -> SetupWays {
+    let choice = |(way, word, label)| WayChoice { word, label, chosen: way == chosen };
+    SetupWays {
+        choices: Way::ALL.into_iter().map(choice).collect(),
+        filled_in,
+        steps: setup.console_steps(),
+        aws_cli: setup.cli_commands(),
+        cloudformation: SetupFile::CloudFormation.of(setup),
+        terraform: SetupFile::Terraform.of(setup),
+    }
+}
+
+fn links(integration: &Integration, typed: &TypedSettings, setup: &Setup) -> FilledIn {
+    let values = setup.values();
+    let destination = values.destination();
+    let kms_key_arn = values.kms_key_arn().map(ToString::to_string);
+    let given = [
+        (Parameter::RoleName, typed.role_arn.trim()),
+        (Parameter::Bucket, destination.bucket().as_str()),
+        (Parameter::Prefix, destination.prefix().as_str()),
+        (Parameter::KmsKeyArn, kms_key_arn.as_deref().unwrap_or_default()),
+    ];
+    let given = given.into_iter().filter(|(_, value)| !value.is_empty());
+    let pairs: Vec<_> = given.map(|(parameter, value)| (parameter.as_str(), value)).collect();
+    let query = serde_urlencoded::to_string(pairs).unwrap_or_default();
+    let folder = format!("{}/settings/audit-logs/setup", organization_href(&integration.organization));
+    let href = |file: SetupFile| format!("{folder}/{}?{query}", file.as_str());
+    FilledIn {
+        role_name: values.role().name().to_string(),
+        target: format!("s3://{}/{}", destination.bucket(), destination.prefix().join("")),
+        kms_key_arn,
+        trust_policy_href: href(SetupFile::TrustPolicy),
+        permissions_policy_href: href(SetupFile::PermissionsPolicy),
+        aws_cli_href: href(SetupFile::AwsCli),
+        cloudformation_href: href(SetupFile::CloudFormation),
+        terraform_href: href(SetupFile::Terraform),
+    }
+}
+
+/// A file of the set-up. Every parameter is parsed; one that is unknown or there twice is refused, because a file that
+/// ignored it would not be what was asked for.
+pub(crate) async fn file(
+    request: MemberRequest,
+    Path(path): Path<FileInPath>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, WebError> {
+    let stored = integration(&request).await?;
+    if stored.situation() == Situation::NeedsEnterprise {
+        return Err(WebError::PlanTooLow);
+    }
+    let file: SetupFile = path.file.parse().map_err(|_| WebError::NotFound)?;
+    let typed = typed_parameters(query.as_deref().unwrap_or_default())?;
+    let values = SetupValues::parse(&typed).map_err(first_refused)?;
+    let setup = filled_in(&request.web, &stored, values).map_err(|error| match error {
+        NoSetup::Refused(errors) => first_refused(errors),
+        NoSetup::PrincipalNotStated => WebError::PrincipalNotStated,
+    })?;
+    Ok((attachment(file), file.of(&setup)).into_response())
+}
+
+fn typed_parameters(query: &str) -> Result<TypedSetup, WebError> {
+    let pairs: Vec<(String, String)> = serde_urlencoded::from_str(query).map_err(|_| WebError::BadForm)?;
+    let (mut typed, mut seen) = (TypedSetup::default(), Vec::new());
+    for (name, value) in pairs {
+        let parameter: Parameter = name.parse().map_err(|error| refused("an unknown parameter", error))?;
+        if seen.contains(&parameter) {
+            return Err(refused(parameter.as_str(), "It is there twice.".to_owned()));
+        }
+        seen.push(parameter);
+        *typed.value_mut(parameter) = value;
+    }
+    Ok(typed)
+}
+
+fn first_refused(errors: Vec<ParameterError>) -> WebError {
+    let mut all = errors.into_iter();
+    match all.next() {
+        Some(error) => refused(error.parameter.as_str(), error.message),
+        None => WebError::BadForm,
+    }
+}
+
+fn refused(parameter: &'static str, message: String) -> WebError {
+    WebError::BadParameter { parameter, message }
+}
+
+fn attachment(file: SetupFile) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(file.content_type()));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let disposition = format!("attachment; filename=\"{}\"", file.as_str());
+    if let Ok(value) = HeaderValue::from_str(&disposition) {
+        headers.insert(header::CONTENT_DISPOSITION, value);
+    }
+    headers
+}

@@ -1,0 +1,34 @@
+// Fills the set-up in while the settings are typed, as **Show set-up** does on a press. While they can't be used, the
+// example stands there.
+const PAUSE = 300;
+
+const button = document.querySelector("[data-setup-button]");
+const written = document.querySelector("[data-setup]");
+let timer;
+let asked;
+
+async function fillIn() {
+  asked?.abort();
+  asked = new AbortController();
+  try {
+    const body = new URLSearchParams(new FormData(button.form));
+    const response = await fetch(button.formAction, {
+      method: "POST", headers: { "X-Trailpost-Live": "1" }, body, signal: asked.signal,
+    });
+    if (response.status !== 200 || response.redirected) return;
+    const page = new DOMParser().parseFromString(await response.text(), "text/html");
+    const fresh = page.querySelector("[data-setup]");
+    if (fresh && fresh.innerHTML !== written.innerHTML) {
+      written.replaceChildren(...document.importNode(fresh, true).childNodes);
+    }
+  } catch {
+    // The button still works.
+  }
+}
+
+if (button && written) {
+  button.form.addEventListener("input", () => {
+    clearTimeout(timer);
+    timer = setTimeout(fillIn, PAUSE);
+  });
+}
