@@ -181,9 +181,6 @@ async fn whatever_happens_at_once_nothing_waits_in_a_circle() {
     let ingested =
         books.lines().await.iter().filter(|line| line["event"]["resource_type"] == "index").count();
     assert_eq!(ingested, stores.len() * ROUNDS, "each request had one record of this organization");
-    // Whether any window of before was sealed while it was switched on is a matter of luck.
-    books.enable().await;
-    books.seal().await;
     let mut batches = books.store.deliveries(books.acme.id, 10_000).await.unwrap();
     batches.reverse();
     assert!(!batches.is_empty());
