@@ -77,6 +77,6 @@ async fn a_store_is_asked_only_for_what_it_is_said_to_know() {
 
     let nowhere = S3Endpoint { url: Some("http://127.0.0.1:9".parse().unwrap()), ..plain };
     let [first, _] = write_twice(&product, BUCKET, nowhere).await;
-    assert_eq!(first, Err(Cause::Unreachable));
+    assert_eq!(first, Err(Cause::ConnectionRefused));
     product.stop().await;
 }
