@@ -348,6 +348,7 @@ impl Aws {
         let config = SandboxConfig {
             folder: folder.to_owned(),
             users: world::users(),
+            keys: world::keys(),
             roles: world::roles(&"trailpost-00000000000000000000000000000000".parse().unwrap()),
             buckets: world::buckets(),
             now: Arc::new(move || clock.now().as_millis()),
