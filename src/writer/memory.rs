@@ -1,6 +1,7 @@
 //! The memory that bodies of deliveries share, so that a process stays small whatever the backlog: many small bodies at
-//! once, and beside them one large one. A large one never waits: it would keep the small ones from their turn. Bodies of
-//! organizations whose deliveries fail have memory of their own: those that hang hold up no others.
+//! once, and beside them one large one. A large one never waits: it would keep the small ones from their turn. Small
+//! bodies of organizations whose deliveries fail have memory of their own: those that hang hold up no others. The one
+//! large body may be anybody's: while it hangs, until its time is over, other large ones wait.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -36,7 +36,7 @@ const UPKEEP: Duration = Duration::from_secs(60);
 const CHECKS: Pace = Pace { tick: TICK, at_once: 8, patience: Duration::from_secs(5), at_most: 64 };
 /// Those that nobody asked for are in no hurry, and never in the way of those that somebody waits for.
 const DAILY_CHECKS: Pace = Pace { tick: TICK, at_once: 4, patience: Duration::from_secs(5), at_most: 16 };
-/// One that does not answer in time makes room for another: 999 buckets that hang don't hold up the 1,000th.
+/// One that does not answer in time makes room for another, as far as there is memory for their bodies.
 const DELIVERIES: Pace = Pace { tick: TICK, at_once: 16, patience: Duration::from_secs(3), at_most: 256 };
 /// What failed before gets fewer turns, and none of the others'.
 const FAILING_DELIVERIES: Pace =
