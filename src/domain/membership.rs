@@ -22,8 +22,18 @@ pub enum Ability {
     SeeOrganization,
     /// See the plan.
     SeePlan,
+    /// Create and rename projects, and see to their members and API keys.
+    ManageProjects,
+    /// Delete a project with all that is in it.
+    DeleteProject,
+    /// Invite members, change their roles, remove them.
+    ManageMembers,
+    /// Create, change, rotate and delete service accounts.
+    ManageServiceAccounts,
     /// Rename the organization.
     RenameOrganization,
+    /// Close the organization for good.
+    DeleteOrganization,
     /// Everything about audit logs, seeing them included.
     ManageAuditLogs,
 }
@@ -57,7 +67,13 @@ impl Role {
         match ability {
             Ability::SeeOrganization => true,
             Ability::SeePlan => matches!(self, Role::Owner | Role::BillingAdmin),
-            Ability::RenameOrganization | Ability::ManageAuditLogs => self == Role::Owner,
+            Ability::ManageProjects => matches!(self, Role::Owner | Role::Manager),
+            Ability::DeleteProject
+            | Ability::ManageMembers
+            | Ability::ManageServiceAccounts
+            | Ability::RenameOrganization
+            | Ability::DeleteOrganization
+            | Ability::ManageAuditLogs => self == Role::Owner,
         }
     }
 }
@@ -82,7 +98,12 @@ mod tests {
         let table = [
             (Ability::SeeOrganization, [true, true, true, true]),
             (Ability::SeePlan, [true, false, false, true]),
+            (Ability::ManageProjects, [true, true, false, false]),
+            (Ability::DeleteProject, [true, false, false, false]),
+            (Ability::ManageMembers, [true, false, false, false]),
+            (Ability::ManageServiceAccounts, [true, false, false, false]),
             (Ability::RenameOrganization, [true, false, false, false]),
+            (Ability::DeleteOrganization, [true, false, false, false]),
             (Ability::ManageAuditLogs, [true, false, false, false]),
         ];
         for (ability, allowed) in table {
