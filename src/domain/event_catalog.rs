@@ -1,6 +1,9 @@
 //! The events that Trailpost itself records: one function for each, so that the shape of a record is decided
 //! here and nowhere else. Resource ids follow the documented table of PRODUCT.md section 3.
 
+pub mod project;
+pub mod service_account;
+
 use serde_json::{Map, Value, json};
 
 use super::caller::Caller;
@@ -11,6 +14,7 @@ use super::integration::Settings;
 use super::membership::Role;
 use super::organization::{OrganizationName, Plan};
 use super::record::{Action, ErrorCode, Event, Outcome, Record, ResourceType};
+use super::refusal::Refusal;
 use super::sequence::Sequence;
 use super::user::User;
 
@@ -32,6 +36,12 @@ impl EventDraft {
         self.outcome =
             Outcome::Failure { reason: reason.into(), error_code: ErrorCode::from_static(error_code) };
         self
+    }
+
+    /// The same event as one that a rule refused.
+    #[must_use]
+    pub fn refused(self, refusal: Refusal) -> EventDraft {
+        self.failed(refusal.to_string(), refusal.error_code())
     }
 
     /// The finished record. `source_ip` joins the parameters.
