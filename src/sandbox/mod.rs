@@ -6,7 +6,7 @@
 //! object survives a crash, a session ends by the sandbox's clock and does what its role's
 //! policies and its session policy both allow, and refusals use AWS's codes and words. What it
 //! doesn't have (multipart, versions, ACLs, tagging, retention of objects, KMS's own API,
-//! virtual-host addresses, organizations) is answered with NotImplemented or not modelled;
+//! virtual-host addresses) is answered with NotImplemented or not modelled;
 //! each file says which.
 //!
 //! `faults` are what AWS does on its bad days. They are switched on and off on the running
@@ -49,7 +49,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-pub use account::{AccountError, Bucket, IamRole, IamUser};
+pub use account::{AccountError, Bucket, IamRole, IamUser, OrganizationMember};
 pub use encryption::BucketEncryption;
 pub use faults::{Fault, FaultError, FaultKind, FaultTarget, Frequency, Percent};
 pub use kms::{KmsKey, KmsKeyState};
@@ -80,6 +80,8 @@ pub struct SandboxConfig {
     pub keys: Vec<KmsKey>,
     /// Buckets.
     pub buckets: Vec<Bucket>,
+    /// Accounts that are in organizations.
+    pub members: Vec<OrganizationMember>,
     /// The clock for session expiry and Last-Modified. Signatures follow the wall's clock.
     pub now: Now,
     /// Request ids, session secrets and the chances of faults are drawn from it: fixed for
@@ -131,6 +133,7 @@ impl Sandbox {
         config.roles.into_iter().try_for_each(|role| accounts.put_role(role))?;
         config.keys.into_iter().try_for_each(|key| accounts.put_key(key))?;
         config.buckets.into_iter().try_for_each(|bucket| accounts.put_bucket(bucket))?;
+        config.members.into_iter().try_for_each(|member| accounts.put_member(member))?;
         let files = Arc::new(blocking(move || ObjectFiles::open(&config.folder)).await?);
 
         let serving = TaskTracker::new();
@@ -205,6 +208,22 @@ impl Sandbox {
     /// A bad name, region, owner or policy; nothing is changed then.
     pub fn put_bucket(&self, bucket: Bucket) -> Result<(), SandboxError> {
         Ok(self.accounts.put_bucket(bucket)?)
+    }
+
+    /// Puts an account into an organization, or replaces what that says of it.
+    ///
+    /// # Errors
+    /// A malformed policy; nothing is changed then.
+    pub fn put_member(&self, member: OrganizationMember) -> Result<(), SandboxError> {
+        Ok(self.accounts.put_member(member)?)
+    }
+
+    /// Lets every request to S3 come through a VPC endpoint with this policy, or through none.
+    ///
+    /// # Errors
+    /// A malformed policy; nothing is changed then.
+    pub fn put_endpoint_policy(&self, policy: Option<&str>) -> Result<(), SandboxError> {
+        Ok(self.accounts.put_endpoint_policy(policy)?)
     }
 
     /// Removes a bucket; false if there was none. Its objects stay for one of the same name.

@@ -73,9 +73,13 @@ impl Writer {
             Ok(result) => result,
             Err(_) => self.failed(claim, Failure { stage: Stage::Write, cause: Cause::Timeout, aws: None }),
         };
-        let has_failed = matches!(result, AttemptResult::Failed { .. });
+        let failed_at = match &result {
+            AttemptResult::Failed { failure, .. } => Some(failure.cause),
+            AttemptResult::Written { .. } | AttemptResult::AlreadyThere => None,
+        };
         self.store.finish_attempt(FinishedBatch { lease, batch, attempt, result }).await?;
-        if has_failed {
+        if let Some(cause) = failed_at {
+            self.attributed(lease.organization, cause).await?;
             self.store.expire(lease.organization, self.settings.hold).await?;
         }
         Ok(())

@@ -110,6 +110,7 @@ async fn start_sandbox(
         roles: world::roles(external_id),
         keys: world::keys(),
         buckets: world::buckets(),
+        members: world::members(),
         now: Arc::new(move || clock.now().as_millis()),
         seed: [7; 32],
     };

@@ -53,8 +53,9 @@ impl FormInput {
         FormInput { typed, errors: Vec::new(), conflict: false, way: Way::default(), shows_setup: false }
     }
 
-    pub(super) fn invalid(typed: TypedSettings, errors: Vec<FieldError>) -> FormInput {
-        FormInput { errors, ..FormInput::of(typed) }
+    /// What was sent can't be used; the tab of the set-up stays the one that was chosen.
+    pub(super) fn invalid(typed: TypedSettings, errors: Vec<FieldError>, way: Way) -> FormInput {
+        FormInput { errors, way, ..FormInput::of(typed) }
     }
 
     pub(super) fn conflicting(typed: TypedSettings) -> FormInput {
