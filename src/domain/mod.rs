@@ -33,6 +33,7 @@ pub mod s3_endpoint;
 pub mod sequence;
 pub mod service_account;
 pub mod setup;
+mod shell;
 pub mod strict_json;
 pub mod submission;
 pub mod throttle;
