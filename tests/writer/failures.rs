@@ -2,16 +2,20 @@
 //! with its cause, AWS's words and what mends it, in the database, on the page and in the record.
 
 use trailpost::demo::world;
-use trailpost::domain::access_check::Stage;
-use trailpost::domain::failure::Cause;
+use trailpost::domain::access_check::{Checklist, Stage};
+use trailpost::domain::caller::Caller;
+use trailpost::domain::failure::{AwsAnswer, Cause, Failure, Trying, Turn};
+use trailpost::domain::organization::Plan;
 use trailpost::sandbox::{Fault, FaultKind, FaultTarget};
-use trailpost::store::AccessCheck;
+use trailpost::store::{AccessCheck, CheckVerdict};
 
 use super::settings_page::{
     NOBODYS_TURN, OPERATORS_TURN, OWNERS_TURN, PERMISSIONS, SettingsPage, TRUST_POLICY, role_arn,
 };
-use crate::support::BUCKET;
+use crate::support::console::{self, Console};
+use crate::support::http_user::HttpUser;
 use crate::support::product::Product;
+use crate::support::{BUCKET, ROLE_ARN};
 
 const ROLE: &str = "trailpost-audit-logs";
 const NO_KMS_IN_ROLE: &str = "because no identity-based policy allows the kms:GenerateDataKey action";
@@ -401,4 +405,40 @@ fn every_cause_of_the_catalogue_is_proved() {
             }
         }
     }
+}
+
+/// Also those that no sandbox produces: what is said of them is on the page whoever found them out.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_cause_of_the_catalogue_reads_on_the_page() {
+    let console = Console::behind(&[]).await;
+    let store = console.store();
+    store.set_plan(Caller::trailpost(), console.acme.id, Plan::Enterprise).await.unwrap();
+    let owner = HttpUser::sign_in(&console.origin(), console::EMAIL, console::PASSWORD).await;
+    let page = format!("/organizations/{}/settings/audit-logs", console.acme.id);
+    for cause in Cause::ALL {
+        let fields = [("revision", "0"), ("role_arn", ROLE_ARN), ("bucket", BUCKET)];
+        assert_eq!(owner.post_form(&page, &format!("{page}/enable"), &fields).await.status, 303);
+        let claimed = store.claim_check().await.unwrap().unwrap();
+        let aws = AwsAnswer {
+            code: "TheCode".to_owned(),
+            message: "The words of AWS".to_owned(),
+            request_id: Some("THEREQUEST".to_owned()),
+            status: 403,
+            retry_after_seconds: None,
+        };
+        let failure = Failure { stage: Stage::Write, cause, aws: Some(aws) };
+        let verdict = CheckVerdict::Failed(failure.clone());
+        store.finish_check(&claimed, Checklist::default(), verdict).await.unwrap().unwrap();
+        let html = owner.get(&page).await.body;
+        let turn = failure.turn().label(Trying::NoMore);
+        for part in
+            [failure.title(), failure.explanation(), turn, "TheCode", "The words of AWS", "THEREQUEST"]
+        {
+            assert!(html.contains(part), "{cause:?}: “{part}” is not in {html}");
+        }
+        assert_eq!(failure.turn() == Turn::Owner, failure.documentation().is_some(), "{cause:?}");
+        let sends_elsewhere = failure.turn() != Turn::Owner && html.contains("Paste this");
+        assert!(!sends_elsewhere, "{cause:?} is not the owner’s to mend");
+    }
+    console.stop().await;
 }
