@@ -14,7 +14,7 @@ use tower_sessions::session::Error as SessionError;
 use tower_sessions::session_store;
 
 use super::Web;
-use super::access::Member;
+use super::access::{Denied, Member};
 use super::headers::RequestId;
 use super::password::HashError;
 use super::render::{Shell, html};
@@ -123,6 +123,15 @@ impl WebError {
             | WebError::Session(_)
             | WebError::Password(_)
             | WebError::Template(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// What belongs on the record of the organization.
+    fn denied(&self) -> Option<Denied> {
+        match self {
+            WebError::Forbidden { .. } => Some(Denied("The role does not allow this")),
+            WebError::PlanTooLow => Some(Denied("The plan does not include audit logs")),
+            _ => None,
         }
     }
 
@@ -258,6 +267,7 @@ impl IntoResponse for WebError {
             WebError::Conflict { index, .. } => (*index, None),
             _ => (None, None),
         };
+        let denied = self.denied();
         let owners = match self {
             WebError::Forbidden { owners } => owners,
             _ => Vec::new(),
@@ -272,6 +282,9 @@ impl IntoResponse for WebError {
             index,
             field,
         });
+        if let Some(denied) = denied {
+            response.extensions_mut().insert(denied);
+        }
         response
     }
 }

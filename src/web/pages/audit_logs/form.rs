@@ -62,6 +62,11 @@ impl FormInput {
         FormInput { conflict: true, ..FormInput::of(typed) }
     }
 
+    /// For a look at what files will be like.
+    pub(super) fn for_preview(typed: TypedSettings) -> FormInput {
+        FormInput::of(typed)
+    }
+
     /// **Show set-up** was pressed, this tab being chosen.
     pub(super) fn for_setup(typed: TypedSettings, errors: Vec<FieldError>, way: Way) -> FormInput {
         FormInput { shows_setup: errors.is_empty(), errors, way, ..FormInput::of(typed) }
@@ -113,7 +118,7 @@ impl FormInput {
             format: self.select(SettingsField::Format, &typed.format, format_options()),
             compression: self.select(SettingsField::Compression, &typed.compression, compression_options()),
             window: self.select(SettingsField::WindowMinutes, &typed.window_minutes, window_options()),
-            advanced_open: self.errors.iter().any(in_advanced),
+            advanced_open: self.shows_setup || self.errors.iter().any(in_advanced),
             summary: self
                 .errors
                 .iter()
@@ -169,7 +174,7 @@ fn name(field: SettingsField) -> &'static str {
     }
 }
 
-fn label(field: SettingsField) -> &'static str {
+pub(super) fn label(field: SettingsField) -> &'static str {
     match field {
         SettingsField::RoleArn => "Role ARN",
         SettingsField::Bucket => "Amazon S3 bucket",
