@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+use super::id::{IdError, UserId};
 use super::record::{Actor, Client, PrincipalType};
 use super::user::User;
 
@@ -30,6 +31,14 @@ impl Caller {
             },
             client: Client { user_agent: user_agent.to_owned() },
             source_ip,
+        }
+    }
+
+    /// The user who acts, if it is one.
+    pub fn user_id(&self) -> Option<UserId> {
+        match (self.actor.principal_type, self.actor.principal_id.parse()) {
+            (PrincipalType::User, Ok(user)) => Some(user),
+            (PrincipalType::User, Err(IdError)) | (_, _) => None,
         }
     }
 
