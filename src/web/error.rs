@@ -44,6 +44,8 @@ pub(super) enum WebError {
     PlanTooLow,
     #[error("the form can’t be read")]
     BadForm,
+    #[error("the body is not of a form’s type")]
+    NotAForm,
     /// A value in an address that a file is to be filled in with.
     #[error("{parameter}: {message}")]
     BadParameter { parameter: &'static str, message: String },
@@ -112,7 +114,7 @@ impl WebError {
             WebError::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             WebError::Unauthenticated => StatusCode::UNAUTHORIZED,
             WebError::Conflict { .. } | WebError::PrincipalNotStated => StatusCode::CONFLICT,
-            WebError::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            WebError::UnsupportedMediaType | WebError::NotAForm => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             WebError::TooBusy | WebError::Password(HashError::Crowded) => StatusCode::TOO_MANY_REQUESTS,
             WebError::TooSlow => StatusCode::REQUEST_TIMEOUT,
             // The store may be back in a moment; a program tries again.
@@ -176,6 +178,11 @@ impl WebError {
                 "This form can’t be read",
                 "A field is missing, is there twice, or is not text. Nothing was changed.",
                 "Go back, reload the page, and send the form again.",
+            ),
+            WebError::NotAForm => (
+                "This form can’t be read",
+                "This address takes forms as application/x-www-form-urlencoded. Nothing was changed.",
+                "Send it from the page that it stands on.",
             ),
             WebError::BadParameter { parameter, message } => {
                 return Words {
