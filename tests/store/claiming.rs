@@ -54,7 +54,7 @@ async fn who_has_waited_longest_comes_first_and_who_asked_before_everybody(books
     books.seal().await;
     let third = books.tenant("Third").await;
     books.seal().await;
-    assert!(books.store.deliver_now(books.owner.id, third.id).await.unwrap());
+    assert!(books.deliver_now_of(third.id).await.unwrap());
     let mut turns = Vec::new();
     while let Some(claim) = books.claim_in(Lane::Healthy).await {
         turns.push(claim.lease.organization);
