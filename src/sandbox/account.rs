@@ -16,7 +16,7 @@ use super::kms::{KeyPlace, KmsKey, LoadedKey};
 use super::mint::{Mint, unique_id};
 use super::policy_document::{Policy, PolicyError, PolicyKind};
 use super::policy_eval::{Policies, Principal};
-use super::session::{Session, SessionRequest, Sessions};
+use super::session::{RoleSession, Session, SessionRequest, Sessions};
 
 /// A user with one long-lived access key.
 #[derive(Clone)]
@@ -425,6 +425,10 @@ impl Accounts {
 
     pub(super) fn open_session(&self, role: &LoadedRole, request: SessionRequest) -> Arc<Session> {
         self.sessions.open(role, request, self.now_ms())
+    }
+
+    pub(super) fn list_sessions(&self) -> Vec<RoleSession> {
+        self.sessions.list()
     }
 
     pub(super) fn forget_sessions(&self) {

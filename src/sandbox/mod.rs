@@ -55,6 +55,7 @@ pub use faults::{Fault, FaultError, FaultKind, FaultTarget, Frequency, Percent};
 pub use kms::{KmsKey, KmsKeyState};
 pub use object_files::{Attributes, ObjectFilesError, StoredObject};
 pub use policy_document::{Policy, PolicyError, PolicyKind};
+pub use session::RoleSession;
 
 use account::Accounts;
 use faults::Faults;
@@ -230,6 +231,12 @@ impl Sandbox {
     #[must_use]
     pub fn remove_bucket(&self, name: &str) -> bool {
         self.accounts.remove_bucket(name)
+    }
+
+    /// The role sessions that were opened, in that order, until a day after their end.
+    #[must_use]
+    pub fn sessions(&self) -> Vec<RoleSession> {
+        self.accounts.list_sessions()
     }
 
     /// Ends all role sessions, as if the sandbox had been restarted.

@@ -116,8 +116,9 @@ impl Sts {
             session_name: form.session_name()?,
             seconds: form.seconds()?,
             policy: form.policy()?,
+            policy_text: form.optional("Policy").map(str::to_owned),
+            external_id: form.external_id()?,
         };
-        let external_id = form.external_id()?;
         let denied = || {
             let user = &caller.principal.arn;
             let message =
@@ -125,7 +126,7 @@ impl Sts {
             refuse(StatusCode::FORBIDDEN, "AccessDenied", message)
         };
         let role = self.accounts.role(&role_arn).ok_or_else(denied)?;
-        if fault.is_some() || !self.may_assume(caller, &role, external_id) {
+        if fault.is_some() || !self.may_assume(caller, &role, request.external_id.clone()) {
             return Err(denied());
         }
         if request.seconds > role.max_session_seconds {

@@ -40,11 +40,7 @@ impl Writer {
             () = hurry.cancelled() => return self.store.release(claim.lease).await,
         };
         let Err(error) = tried else { return Ok(()) };
-        let cause = match &error {
-            StoreError::Corrupt { .. } => Cause::RecordsUnreadable,
-            _ => Cause::StoreFailed,
-        };
-        let failure = Failure { stage: Stage::Write, cause, aws: None };
+        let failure = Failure { stage: Stage::Write, cause: cause_of(&error), aws: None };
         if let Err(other) = self.put_off(&claim, failure).await {
             tracing::error!(organization = %claim.lease.organization, error = %other, "a failure could not be booked");
         }
@@ -133,6 +129,13 @@ impl Writer {
     }
 }
 
+fn cause_of(error: &StoreError) -> Cause {
+    match error {
+        StoreError::Corrupt { .. } => Cause::RecordsUnreadable,
+        _ => Cause::StoreFailed,
+    }
+}
+
 fn name_of(claim: &Claim) -> BatchName {
     let batch = &claim.batch;
     BatchName {
@@ -151,5 +154,17 @@ fn missing(sequence: Sequence) -> StoreError {
     StoreError::Corrupt {
         column: "records.sequence",
         reason: format!("record {sequence} of a batch is missing"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_can_not_be_read_is_told_from_a_store_that_fails() {
+        let column = StoreError::Corrupt { column: "records.line", reason: "not UTF-8".to_owned() };
+        assert_eq!(cause_of(&column), Cause::RecordsUnreadable);
+        assert_eq!(cause_of(&StoreError::OldSqlite("3.7".to_owned())), Cause::StoreFailed);
     }
 }

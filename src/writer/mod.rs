@@ -117,6 +117,7 @@ impl Writer {
             self.deliver_in(Lane::Healthy, DELIVERIES, stop, hurry),
             self.deliver_in(Lane::Failing, FAILING_DELIVERIES, stop, hurry),
             driver::step("stops", bell(), TICK, stop, |_| store.end_stops(awake_since)),
+            driver::step("denied attempts", bell(), TICK, stop, |_| self.record_denied_attempts()),
             driver::regularly("waits", BOUND_WAITS, stop, || store.bound_waits(LEASE)),
             driver::regularly("upkeep", UPKEEP, stop, || self.tidy()),
             self.keep_retention(stop),
@@ -138,6 +139,12 @@ impl Writer {
             self.aws.note_many_denied();
         }
         Ok(if self.aws.many_denied_since().is_some() { Cause::ManyDenied } else { cause })
+    }
+
+    /// Records the wrong passwords that were noted, and counts what was too much in the minutes that are over.
+    async fn record_denied_attempts(&self) -> Result<(), StoreError> {
+        self.store.record_failed_logins().await?;
+        self.store.count_left_out_attempts().await
     }
 
     /// Forgets the sessions that have ended, and failed sign-ins of long ago.

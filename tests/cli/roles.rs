@@ -98,7 +98,7 @@ pub(super) fn origin(ready: &Value) -> String {
     format!("http://{}", ready["listen"].as_str().unwrap())
 }
 
-async fn start_sandbox(
+pub(super) async fn start_sandbox(
     installation: &Installation,
     external_id: &ExternalId,
     stop: CancellationToken,

@@ -7,7 +7,7 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use serde::Deserialize;
 
 use super::view::{CheckFragment, DeliveriesFragment, StatusFragment};
-use super::{CheckInPath, compose, integration, parts};
+use super::{CheckInPath, HistoryQuery, compose, integration, parts};
 use crate::web::access::MemberRequest;
 use crate::web::error::WebError;
 use crate::web::render::html;
@@ -55,13 +55,14 @@ pub(crate) async fn status(
 }
 
 /// The delivery history.
-pub(crate) async fn deliveries(request: MemberRequest) -> Result<Response, WebError> {
-    let fragment = DeliveriesFragment {
-        deliveries: compose::deliveries(&request).await?,
-        deliveries_live_url: compose::deliveries_live_url(&request.member),
-        retry: compose::retry(&request),
-    };
-    html(StatusCode::OK, &fragment)
+pub(crate) async fn deliveries(
+    request: MemberRequest,
+    Query(history): Query<HistoryQuery>,
+) -> Result<Response, WebError> {
+    let cursor = history.cursor()?;
+    let integration = integration(&request).await?;
+    let history = compose::history(&request, &integration, cursor).await?;
+    html(StatusCode::OK, &DeliveriesFragment { history })
 }
 
 fn asking_to_reload(mut response: Response) -> Response {
