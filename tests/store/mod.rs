@@ -33,6 +33,7 @@ mod opening;
 mod overview;
 mod plans;
 mod projects;
+mod reading;
 mod retention;
 mod running_back;
 mod service_accounts;

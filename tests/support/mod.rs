@@ -10,6 +10,7 @@ pub mod http_user;
 pub mod page;
 pub mod postgres;
 pub mod product;
+pub mod program;
 pub mod silent_wire;
 
 use std::fmt::Display;

@@ -1,6 +1,7 @@
 //! Console pages: a template's struct beside its handler, one file for each resource.
 
 pub(super) mod account;
+pub(super) mod api_docs;
 pub(super) mod audit_logs;
 pub(super) mod invitation;
 pub(super) mod members;
