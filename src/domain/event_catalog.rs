@@ -1,6 +1,9 @@
 //! The events that Trailpost itself records: one function for each, so that the shape of a record is decided
 //! here and nowhere else. Resource ids follow the documented table of PRODUCT.md section 3.
 
+pub mod project;
+pub mod service_account;
+
 use serde_json::{Map, Value, json};
 
 use super::caller::Caller;
@@ -12,8 +15,9 @@ use super::integration::Settings;
 use super::membership::Role;
 use super::organization::{OrganizationName, Plan};
 use super::record::{Action, ErrorCode, Event, Outcome, Record, ResourceType};
+use super::refusal::Refusal;
 use super::sequence::Sequence;
-use super::user::User;
+use super::user::{DisplayName, EmailAddress, User};
 
 /// An event before the store gives it its organization, id and time.
 #[derive(Clone, Debug)]
@@ -42,6 +46,12 @@ impl EventDraft {
         self.outcome =
             Outcome::Failure { reason: reason.into(), error_code: ErrorCode::from_static(error_code) };
         self
+    }
+
+    /// The same event as one that a rule refused.
+    #[must_use]
+    pub fn refused(self, refusal: Refusal) -> EventDraft {
+        self.failed(refusal.to_string(), refusal.error_code())
     }
 
     /// The finished record. `source_ip` joins the parameters.
@@ -133,11 +143,61 @@ pub fn create_user(user: &User, role: Role) -> EventDraft {
     event
 }
 
-/// `update · user · {user, role}`: a password set by a reset link, as each organization of the account has it.
-pub fn reset_password(user: &User, role: Role) -> EventDraft {
+/// `update · user · {user, role}`: the role that is asked for.
+pub fn change_role(user: &User, before: Role, after: Role) -> EventDraft {
+    let mut event = update_user(user, after, "role");
+    event.parameters.extend(changes(&json!({ "role": before.as_str() }), &json!({ "role": after.as_str() })));
+    event
+}
+
+/// `delete · user · e-mail`: a membership ended, by an owner or by the member.
+pub fn delete_user(user: &User, role: Role) -> EventDraft {
+    let mut event = draft("delete", "user", json!(user.email.as_str()), user.email.as_str());
+    event.parameters = changes(&json!({ "role": role.as_str() }), &Value::Null);
+    event
+}
+
+/// `create · invitation · e-mail`: an invitation sent. `replaced` is the role of an older one that it revokes.
+pub fn create_invitation(email: &EmailAddress, role: Role, replaced: Option<Role>) -> EventDraft {
+    let mut event = draft("create", "invitation", json!(email.as_str()), email.as_str());
+    let of = |role: Role| json!({ "role": role.as_str() });
+    event.parameters = changes(&replaced.map_or(Value::Null, of), &of(role));
+    event
+}
+
+/// `delete · invitation · e-mail`: an invitation revoked before it was used.
+pub fn delete_invitation(email: &EmailAddress, role: Role) -> EventDraft {
+    let mut event = draft("delete", "invitation", json!(email.as_str()), email.as_str());
+    event.parameters = changes(&json!({ "role": role.as_str() }), &Value::Null);
+    event
+}
+
+/// `update · user · {user, role}`: a new password, by a reset link or on the account page, as each organization of the
+/// account has it.
+pub fn set_password(user: &User, role: Role) -> EventDraft {
+    update_user(user, role, "password")
+}
+
+/// `update · user · {user, role}`: another display name, as each organization of the account has it.
+pub fn rename_user(user: &User, role: Role, after: &DisplayName) -> EventDraft {
+    let mut event = update_user(user, role, "display_name");
+    let name = |name: &DisplayName| json!({ "display_name": name.as_str() });
+    event.parameters.extend(changes(&name(&user.display_name), &name(after)));
+    event
+}
+
+/// `update · user · {user, role}`: sessions that their owner ended from another, as each organization of the account
+/// has it.
+pub fn end_sessions(user: &User, role: Role, ended: u64) -> EventDraft {
+    let mut event = update_user(user, role, "sessions");
+    event.parameters.insert("sessions_ended".to_owned(), json!(ended));
+    event
+}
+
+fn update_user(user: &User, role: Role, changed: &str) -> EventDraft {
     let whose = json!({ "user": user.email.as_str(), "role": role.as_str() });
     let mut event = draft("update", "user", whose, user.email.as_str());
-    event.parameters.insert("changed".to_owned(), json!(["password"]));
+    event.parameters.insert("changed".to_owned(), json!([changed]));
     event
 }
 
@@ -145,6 +205,13 @@ pub fn reset_password(user: &User, role: Role) -> EventDraft {
 pub fn rename_organization(before: &OrganizationName, after: &OrganizationName) -> EventDraft {
     let mut event = draft("update", "organization", json!(after.as_str()), after.as_str());
     event.parameters = changes(&json!({ "name": before.as_str() }), &json!({ "name": after.as_str() }));
+    event
+}
+
+/// `delete · organization · name`: its last record.
+pub fn delete_organization(name: &OrganizationName, plan: Plan) -> EventDraft {
+    let mut event = draft("delete", "organization", json!(name.as_str()), name.as_str());
+    event.parameters = changes(&json!({ "name": name.as_str(), "plan": plan }), &Value::Null);
     event
 }
 

@@ -431,7 +431,7 @@ impl Transaction {
     }
 
     /// The token moves on, so that a delivery under way can't report into the books any more.
-    async fn mark_switched_off(
+    pub(super) async fn mark_switched_off(
         &mut self,
         organization: OrganizationId,
         removed: bool,

@@ -288,18 +288,17 @@ impl Transaction {
         Ok(under_way == 0 && now.since(last_progress) >= WITHOUT_PROGRESS)
     }
 
-    /// With the plan goes what the stop would do: what was collected is delivered, and the settings are kept.
-    pub(super) async fn give_up_for_the_plan(
+    /// Gives up waiting for a reason of the organization's, if it is waited: what was collected is delivered, and the
+    /// settings are kept.
+    pub(super) async fn give_up_stop(
         &mut self,
         locked: &mut LockedOrganization,
         caller: &Caller,
+        reason: &str,
     ) -> Result<(), StoreError> {
         self.hold_integration(locked.organization.id).await?;
         match self.stop_row(locked.organization.id).await? {
-            Some(row) => {
-                let reason = "The plan no longer includes audit logs".to_owned();
-                self.give_up(locked, caller, &row, reason).await
-            }
+            Some(row) => self.give_up(locked, caller, &row, reason.to_owned()).await,
             None => Ok(()),
         }
     }

@@ -52,6 +52,11 @@ impl Visitor {
         FailedLogin { account, user_agent: self.user_agent.clone(), source_ip: self.address }
     }
 
+    /// What the browser calls itself.
+    pub(super) fn user_agent(&self) -> &str {
+        &self.user_agent
+    }
+
     /// Who acts, for the records.
     pub(super) fn caller(&self, user: &User) -> Caller {
         Caller::user(user, &self.user_agent, self.address)

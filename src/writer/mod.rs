@@ -20,6 +20,8 @@ use tokio_util::sync::CancellationToken;
 use crate::aws::Aws;
 use crate::domain::clock::{Clock, Entropy};
 use crate::domain::days::Days;
+use crate::domain::failure::Cause;
+use crate::domain::id::OrganizationId;
 use crate::domain::window::SealSpread;
 use crate::store::{Lane, Store, StoreError};
 use deliverer::LEASE;
@@ -126,6 +128,17 @@ impl Writer {
         let claim = || self.store.claim(self.owner.clone(), LEASE, lane);
         let deliver = |claim| self.clone().deliver(claim, lane, hurry.clone());
         driver::claim_and_do("deliveries", self.store.doorbell(), pace, stop, claim, deliver).await;
+    }
+
+    /// Says of a denial that it is ours where it is one of many, and keeps that for whoever watches this process.
+    async fn attributed(&self, organization: OrganizationId, cause: Cause) -> Result<Cause, StoreError> {
+        if cause != Cause::AssumeRoleDenied {
+            return Ok(cause);
+        }
+        if self.store.is_denial_ours(organization, self.aws.let_in_at()).await? {
+            self.aws.note_many_denied();
+        }
+        Ok(if self.aws.many_denied_since().is_some() { Cause::ManyDenied } else { cause })
     }
 
     /// Records the wrong passwords that were noted, and counts what was too much in the minutes that are over.

@@ -19,6 +19,7 @@ macro_rules! on_both_engines {
     };
 }
 
+mod api_keys;
 mod appending;
 mod checking;
 mod claiming;
@@ -33,8 +34,10 @@ mod linking;
 mod opening;
 mod overview;
 mod plans;
+mod projects;
 mod retention;
 mod running_back;
+mod service_accounts;
 mod sharing;
 mod signing_in;
 mod statements;

@@ -48,6 +48,7 @@ fn role(name: &str, external_id: &str) -> IamRole {
         arn: format!("arn:aws:iam::{}:role/{name}", world::CUSTOMER_ACCOUNT),
         trust_policy: policy::trust_policy(world::OUR_PRINCIPAL, &external_id.parse().unwrap()).to_string(),
         permission_policies: vec![policy::permissions_policy(&bucket, Partition::Aws, None).to_string()],
+        permissions_boundary: None,
         max_session_seconds: 3600,
     }
 }

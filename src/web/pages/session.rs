@@ -79,12 +79,16 @@ struct NoOrganization {
     email: String,
 }
 
-pub(crate) async fn home(State(web): State<Web>, visitor: Visitor) -> Result<Response, WebError> {
+pub(crate) async fn home(
+    State(web): State<Web>,
+    visitor: Visitor,
+    cookies: Cookies,
+) -> Result<Response, WebError> {
     let Some(user) = &visitor.user else { return Ok(Redirect::to("/sign-in").into_response()) };
     let memberships = web.store.memberships(user.id).await?;
     let Some(first) = memberships.first() else {
         let email = user.email.to_string();
-        let shell = Shell::alone(&visitor, "No organization");
+        let shell = Shell::alone(&visitor, "No organization").with_flash(flash::take(&web, &cookies));
         return html(StatusCode::OK, &NoOrganization { shell, email });
     };
     Ok(Redirect::to(&organization_href(&first.organization)).into_response())
@@ -146,7 +150,7 @@ pub(crate) async fn create(
     if visitor.user.as_ref().is_some_and(|before| before.id != user.id) {
         sign_out(&web, &visitor, &session).await?;
     }
-    session::sign_in(&session, user.id, password_version, web.clock.wall()).await?;
+    session::sign_in(&session, user.id, password_version, visitor.user_agent(), web.clock.wall()).await?;
     web.store.record_login(visitor.caller(&user), user).await?;
     Ok(Redirect::to(&return_to).into_response())
 }

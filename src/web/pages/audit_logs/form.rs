@@ -1,14 +1,14 @@
 //! The settings form: what it is filled with, and what is wrong with what was typed.
 
 use super::setup::Way;
-use super::view::{Choice, Select, SettingsForm};
+use super::view::SettingsForm;
 use crate::domain::access_check::{CheckState, Purpose};
 use crate::domain::encryption::EncryptionKind;
 use crate::domain::integration::{FieldError, SettingsField, TypedSettings};
 use crate::domain::object_key::{Compression, Format};
 use crate::domain::window::WindowLength;
 use crate::store::Integration;
-use crate::web::pages::FieldView;
+use crate::web::pages::{Choice, FieldView, Select};
 
 /// What the form is filled with.
 #[derive(Clone, Debug)]
@@ -53,8 +53,9 @@ impl FormInput {
         FormInput { typed, errors: Vec::new(), conflict: false, way: Way::default(), shows_setup: false }
     }
 
-    pub(super) fn invalid(typed: TypedSettings, errors: Vec<FieldError>) -> FormInput {
-        FormInput { errors, ..FormInput::of(typed) }
+    /// What was sent can't be used; the tab of the set-up stays the one that was chosen.
+    pub(super) fn invalid(typed: TypedSettings, errors: Vec<FieldError>, way: Way) -> FormInput {
+        FormInput { errors, way, ..FormInput::of(typed) }
     }
 
     pub(super) fn conflicting(typed: TypedSettings) -> FormInput {

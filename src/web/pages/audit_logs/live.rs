@@ -19,6 +19,7 @@ const RELOAD: HeaderName = HeaderName::from_static("x-trailpost-reload");
 pub(crate) struct SeenByPage {
     revision: Option<String>,
     health: Option<String>,
+    banners: Option<String>,
 }
 
 /// The checklist.
@@ -47,7 +48,8 @@ pub(crate) async fn status(
     };
     let checking = integration.check.as_ref().is_some_and(|check| check.state.is_open());
     let as_seen = seen.revision.is_none_or(|revision| revision == integration.revision.get().to_string())
-        && seen.health.is_none_or(|health| health == integration.health.as_str());
+        && seen.health.is_none_or(|health| health == integration.health.as_str())
+        && seen.banners.is_none_or(|banners| banners == parts::banners(&integration));
     let response = html(StatusCode::OK, &StatusFragment { status: card })?;
     Ok(if as_seen && !checking { response } else { asking_to_reload(response) })
 }

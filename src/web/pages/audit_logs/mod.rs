@@ -150,6 +150,7 @@ pub(crate) async fn update(
 
 /// Parses the form and asks for the check of it; what can't be done comes back with the typed values kept.
 async fn submit(request: &MemberRequest, post: SettingsPost, purpose: Purpose) -> Result<Response, WebError> {
+    let way = post.setup_way;
     let (revision, typed) = post.into_typed();
     let stored = integration(request).await?;
     let shown = FormInput::as_stored(&stored, request.web.config.default_window).typed;
@@ -159,7 +160,7 @@ async fn submit(request: &MemberRequest, post: SettingsPost, purpose: Purpose) -
     let proposed = match typed.parse_served(default_window, &request.web.config.principals) {
         Ok(settings) => settings,
         Err(errors) => {
-            let input = FormInput::invalid(typed, errors);
+            let input = FormInput::invalid(typed, errors, way);
             return again(request, StatusCode::UNPROCESSABLE_ENTITY, input).await;
         }
     };

@@ -124,6 +124,14 @@ pub(super) fn too_open(web: &Web, integration: &Integration) -> Option<TooOpen> 
     })
 }
 
+/// Which banners there are, in a word that only has to differ when they do.
+pub(super) fn banners(integration: &Integration) -> String {
+    let failing = integration.failure.as_ref().map(|(failed, _)| failed.cause);
+    let too_open = integration.too_open_since.filter(|_| integration.active).map(|_| Cause::RoleTooOpen);
+    let causes = failing.into_iter().chain(too_open);
+    causes.map(|cause| format!("{cause:?}")).collect::<Vec<_>>().join("-")
+}
+
 /// The stop that was given up by itself, until something is delivered after all.
 pub(super) fn given_up(web: &Web, integration: &Integration, status: &DeliveryStatus) -> Option<GivenUp> {
     let given_up = integration.given_up.as_ref()?;
@@ -185,10 +193,11 @@ pub(super) fn status(web: &Web, integration: &Integration, status: &DeliveryStat
         external_id: integration.organization.external_id.to_string(),
         changed_by: integration.changed.as_ref().map(|(who, at)| (who.clone(), Moment::new(*at, now))),
         live_url: format!(
-            "{}/status?revision={}&health={}",
+            "{}/status?revision={}&health={}&banners={}",
             base_href(integration),
             integration.revision.get(),
-            integration.health.as_str()
+            integration.health.as_str(),
+            banners(integration)
         ),
     })
 }
