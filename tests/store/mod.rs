@@ -19,15 +19,18 @@ macro_rules! on_both_engines {
     };
 }
 
+mod accounts;
 mod appending;
 mod checking;
 mod claiming;
+mod closing;
 mod delivering;
 mod encrypting;
 mod expiring;
 mod integrating;
 mod levels;
 mod linking;
+mod members;
 mod opening;
 mod overview;
 mod plans;
