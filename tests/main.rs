@@ -15,6 +15,7 @@ mod cli;
 mod encryption;
 mod links;
 mod model;
+mod people;
 mod qa;
 mod setup;
 mod store;

@@ -30,11 +30,11 @@ impl Attempt {
     }
 }
 
-/// Every route for one person; signing out comes last.
+/// Every route for one person; leaving the organization and signing out come last.
 pub fn attempts(person: &Person) -> Vec<Attempt> {
     let mut attempts: Vec<Attempt> =
         route::table().into_iter().map(|route| attempt(person, &route)).collect();
-    attempts.sort_by_key(|attempt| attempt.path == "/sign-out");
+    attempts.sort_by_key(|attempt| (attempt.path == "/sign-out", attempt.path.ends_with("/leave")));
     attempts
 }
 
@@ -68,6 +68,8 @@ fn attempt(person: &Person, route: &route::Route) -> Attempt {
         .path
         .replace("{organization_id}", &person.organization_id)
         .replace("{check_id}", "0199f3c2-0000-7000-8000-000000000000")
+        .replace("{user_id}", "0199f3c2-0000-7000-8000-000000000000")
+        .replace("{invitation_id}", "0199f3c2-0000-7000-8000-000000000000")
         .replace("{file}", "trust-policy.json")
         .replace("{token}", &"0".repeat(64));
     assert!(!path.contains('{'), "{name} has a parameter that this test does not fill in");

@@ -47,6 +47,7 @@ impl Look {
     pub const WIDE_LIGHT: Look = Look { name: "wide-light", width: 1280, dark: false };
     pub const WIDE_DARK: Look = Look { name: "wide-dark", width: 1280, dark: true };
     pub const NARROW_LIGHT: Look = Look { name: "narrow-light", width: 360, dark: false };
+    pub const NARROWEST: Look = Look { name: "narrowest", width: 320, dark: false };
     pub const NARROW_DARK: Look = Look { name: "narrow-dark", width: 360, dark: true };
 }
 
