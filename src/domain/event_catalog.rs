@@ -1,16 +1,21 @@
 //! The events that Trailpost itself records: one function for each, so that the shape of a record is decided
 //! here and nowhere else. Resource ids follow the documented table of PRODUCT.md section 3.
 
+pub mod project;
+pub mod service_account;
+
 use serde_json::{Map, Value, json};
 
 use super::caller::Caller;
 use super::clock::Timestamp;
+use super::denied_attempt::{DeniedAttempt, LeftOutAttempts, TurnedAway};
 use super::failure::Failure;
 use super::id::{OrganizationId, RecordId};
 use super::integration::Settings;
 use super::membership::Role;
 use super::organization::{OrganizationName, Plan};
 use super::record::{Action, ErrorCode, Event, Outcome, Record, ResourceType};
+use super::refusal::Refusal;
 use super::sequence::Sequence;
 use super::user::{DisplayName, EmailAddress, User};
 
@@ -23,15 +28,30 @@ pub struct EventDraft {
     resource_name: String,
     outcome: Outcome,
     parameters: Map<String, Value>,
+    /// None while it happens as it is recorded.
+    happened_at: Option<Timestamp>,
 }
 
 impl EventDraft {
+    /// The same event as one that happened before it is recorded.
+    #[must_use]
+    pub fn happened_at(mut self, time: Timestamp) -> EventDraft {
+        self.happened_at = Some(time);
+        self
+    }
+
     /// The same event as one that was tried and did not happen.
     #[must_use]
     pub fn failed(mut self, reason: impl Into<String>, error_code: &'static str) -> EventDraft {
         self.outcome =
             Outcome::Failure { reason: reason.into(), error_code: ErrorCode::from_static(error_code) };
         self
+    }
+
+    /// The same event as one that a rule refused.
+    #[must_use]
+    pub fn refused(self, refusal: Refusal) -> EventDraft {
+        self.failed(refusal.to_string(), refusal.error_code())
     }
 
     /// The finished record. `source_ip` joins the parameters.
@@ -53,7 +73,7 @@ impl EventDraft {
             client: caller.client.clone(),
             actor: caller.actor.clone(),
             event: Event {
-                time,
+                time: self.happened_at.unwrap_or(time),
                 action: self.action,
                 resource_type: self.resource_type,
                 resource_id: self.resource_id,
@@ -78,6 +98,7 @@ fn draft(
         resource_name: resource_name.into(),
         outcome: Outcome::Success,
         parameters: Map::new(),
+        happened_at: None,
     }
 }
 
@@ -89,6 +110,30 @@ pub fn login(user: &User) -> EventDraft {
 /// `logout · user · username`
 pub fn logout(user: &User) -> EventDraft {
     draft("logout", "user", json!(user.email.as_str()), user.email.as_str())
+}
+
+/// What was tried and turned away.
+pub fn turned_away(attempt: &TurnedAway) -> EventDraft {
+    match attempt {
+        TurnedAway::Denied(attempt) => denied(attempt),
+        TurnedAway::FailedLogin { username } => draft("login", "user", json!(username), username)
+            .failed("The password was wrong", "UNAUTHENTICATED"),
+    }
+}
+
+fn denied(attempt: &DeniedAttempt) -> EventDraft {
+    let mut event = EventDraft {
+        action: attempt.action.clone(),
+        resource_type: attempt.resource_type.clone(),
+        resource_id: json!(attempt.resource_id),
+        resource_name: attempt.resource_name.clone(),
+        outcome: Outcome::Success,
+        parameters: Map::new(),
+        happened_at: None,
+    };
+    event.parameters.insert("method".to_owned(), json!(attempt.method));
+    event.parameters.insert("path".to_owned(), json!(attempt.path));
+    event.failed(attempt.reason.clone(), "PERMISSION_DENIED")
 }
 
 /// `create · user · [emails]`: a membership gained.
@@ -237,6 +282,29 @@ pub fn deliver_first(then: IntegrationAction, organization: OrganizationId) -> E
     event
 }
 
+/// What an owner asks for that changes no setting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeliveryRequest {
+    /// Deliver what is pending without waiting for its window.
+    DeliverNow,
+    /// Try the delivery that failed at once.
+    TryAgain,
+    /// Give up waiting for the last deliveries.
+    StopWaiting,
+}
+
+/// `update · audit-log-integration · organization id`: how deliveries go on, while the settings stay.
+pub fn delivery_request(request: DeliveryRequest, organization: OrganizationId) -> EventDraft {
+    let mut event = integration(IntegrationAction::Update, organization, None, None);
+    let word = match request {
+        DeliveryRequest::DeliverNow => "deliver_now",
+        DeliveryRequest::TryAgain => "try_again",
+        DeliveryRequest::StopWaiting => "stop_waiting",
+    };
+    event.parameters.insert("requested".to_owned(), json!(word));
+    event
+}
+
 /// A run of records that will not be delivered, discarded or never collected, for the record that explains the gap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LeftOut {
@@ -260,6 +328,18 @@ impl EventDraft {
     #[must_use]
     pub fn not_delivering(self, left_out: Option<LeftOut>) -> EventDraft {
         self.naming("not_delivered", left_out)
+    }
+
+    /// Stands for all those of its minute that have no record of their own.
+    #[must_use]
+    pub fn counting(mut self, attempts: LeftOutAttempts) -> EventDraft {
+        let LeftOutAttempts { count, first_at, last_at } = attempts;
+        if let Outcome::Failure { reason, .. } = &mut self.outcome {
+            *reason = format!("{reason}; {count} more attempts within a minute, of which this is the last");
+        }
+        let counted = json!({ "count": count, "first_at": first_at, "last_at": last_at });
+        self.parameters.insert("more_attempts".to_owned(), counted);
+        self.happened_at(last_at)
     }
 
     fn naming(mut self, parameter: &str, run: Option<LeftOut>) -> EventDraft {

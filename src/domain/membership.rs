@@ -96,9 +96,7 @@ impl Role {
     pub fn may_grant(self, granted: Role) -> bool {
         Ability::ALL.into_iter().all(|ability| self.may(ability) || !granted.may(ability))
     }
-}
 
-impl Role {
     /// What the role may do, in a few words beside its name.
     pub fn explanation(self) -> &'static str {
         match self {

@@ -2,12 +2,14 @@
 //! parsed at the edge into a type that can't hold a wrong one.
 
 pub mod access_check;
+pub mod api_key;
 pub mod bucket;
 pub mod caller;
 pub mod clock;
 pub mod credential;
 pub mod days;
 pub mod denial;
+pub mod denied_attempt;
 pub mod encryption;
 pub mod event_catalog;
 pub mod failure;
@@ -19,15 +21,21 @@ pub mod membership;
 pub mod object_key;
 pub mod organization;
 pub mod policy;
+pub mod principal;
 pub mod principal_arn;
 pub mod principals;
+pub mod project;
 pub mod record;
+pub mod refusal;
 pub mod retry;
 pub mod role_arn;
 pub mod role_name;
 pub mod s3_endpoint;
+pub mod sample_file;
 pub mod sequence;
+pub mod service_account;
 pub mod setup;
+mod shell;
 pub mod strict_json;
 pub mod submission;
 pub mod throttle;

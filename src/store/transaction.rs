@@ -202,15 +202,36 @@ impl Transaction {
         caller: &Caller,
         event: EventDraft,
     ) -> Result<Sequence, StoreError> {
-        let record_id = RecordId::generate(&self.clock, &self.entropy);
-        let Organization { id, name, .. } = &locked.organization;
-        let record = event.into_record(record_id, *id, name, caller, self.clock.now());
-        let new = NewRecord { record_id, line: record.to_line(), producer: None, submission_digest: None };
-        let numbered = locked.number(new);
+        let numbered = self.number_event(locked, caller, event);
         let at = numbered.sequence;
         self.insert_records(&[numbered]).await?;
         self.save_totals(locked).await?;
         sequence("organizations.last_sequence", at)
+    }
+
+    /// Appends what `caller` did, all of it, in this order.
+    pub(super) async fn append_events(
+        &mut self,
+        locked: &mut LockedOrganization,
+        caller: &Caller,
+        events: Vec<EventDraft>,
+    ) -> Result<(), StoreError> {
+        let records: Vec<Numbered> =
+            events.into_iter().map(|event| self.number_event(locked, caller, event)).collect();
+        self.insert_records(&records).await?;
+        self.save_totals(locked).await
+    }
+
+    fn number_event(&self, locked: &mut LockedOrganization, caller: &Caller, event: EventDraft) -> Numbered {
+        let record_id = RecordId::generate(&self.clock, &self.entropy);
+        let Organization { id, name, .. } = &locked.organization;
+        let record = event.into_record(record_id, *id, name, caller, self.clock.now());
+        locked.number(NewRecord {
+            record_id,
+            line: record.to_line(),
+            producer: None,
+            submission_digest: None,
+        })
     }
 
     /// Inserts what was numbered. Whoever does this saves the totals before the commit.

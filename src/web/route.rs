@@ -6,7 +6,7 @@ use axum::middleware::{Next, from_fn};
 use axum::routing::{MethodRouter, get, post};
 use http::Method;
 
-use super::access::enforce;
+use super::access::{Gate, enforce};
 use super::{Web, api, health, pages};
 use crate::domain::membership::Ability;
 
@@ -153,6 +153,7 @@ pub fn table() -> Vec<Route> {
             post(pages::audit_logs::cancel_check),
         ),
         write(under_audit_logs!("/setup"), AuditLogsWrite, Page, post(pages::audit_logs::setup::show)),
+        write(under_audit_logs!("/preview"), AuditLogsWrite, Page, post(pages::audit_logs::preview::show)),
         // A suspended organization may look up its own; that others need Enterprise, the handler says.
         read(under_audit_logs!("/setup/{file}"), owner, Page, get(pages::audit_logs::setup::file)),
         read(under_audit_logs!("/status"), owner, Page, get(pages::audit_logs::live::status)),
@@ -190,8 +191,8 @@ use under_audit_logs;
 /// The routes of one face, each behind its access.
 pub(super) fn router(face: Face, web: &Web) -> Router<Web> {
     table().into_iter().filter(|route| route.face == face).fold(Router::new(), |router, route| {
-        let (web, access) = (web.clone(), route.access);
-        let gate = from_fn(move |request: Request, next: Next| enforce(web.clone(), access, request, next));
+        let (web, gate) = (web.clone(), Gate { access: route.access, path: route.path });
+        let gate = from_fn(move |request: Request, next: Next| enforce(web.clone(), gate, request, next));
         router.route(route.path, route.handler.layer(gate))
     })
 }

@@ -1,7 +1,10 @@
 //! What people do in a real browser.
 
+mod deeds;
 mod encryption;
 mod first_light;
 mod keyboard;
 mod served;
+mod situations;
 mod stopping;
+mod walk;

@@ -4,9 +4,10 @@ use trailpost::domain::membership::Role;
 use trailpost::domain::organization::Plan;
 
 use super::{ADA, MANAGER, MEMBER, OWNER, PASSWORD, acme, newest, summary};
-use crate::support::browser::{Browser, JavaScript, Look};
+use crate::support::browser::{Browser, JavaScript};
 use crate::support::http_user::HttpUser;
 use crate::support::product::Product;
+use crate::support::screen::Look;
 
 async fn signed_in(product: &Product, javascript: JavaScript, who: &str) -> Browser {
     let browser = product.browser(javascript).await;
@@ -20,7 +21,8 @@ async fn signed_in(product: &Product, javascript: JavaScript, who: &str) -> Brow
 async fn see_that_it_fits(browser: &Browser, name: &str) {
     if browser.javascript() == JavaScript::On {
         for look in [Look::NARROWEST, Look::WIDE_DARK] {
-            assert_eq!(browser.screenshot_as(name, look).await, 0, "{name} {look}");
+            browser.screenshot_as(name, look).await;
+            assert_eq!(browser.sideways().await, 0, "{name} {look}");
         }
     }
 }
