@@ -11,6 +11,7 @@ mod api;
 mod architecture;
 mod browser;
 mod cli;
+mod console;
 mod encryption;
 mod links;
 mod model;

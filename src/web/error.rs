@@ -19,7 +19,8 @@ use super::headers::RequestId;
 use super::password::HashError;
 use super::render::{Shell, html};
 use super::visitor::Visitor;
-use crate::store::{Outage, StoreError};
+use crate::domain::refusal::Refusal;
+use crate::store::{ChangeRefused, Outage, StoreError};
 
 /// When a program that was turned away may try again.
 const RETRY_AFTER_SECONDS: &str = "1";
@@ -40,6 +41,9 @@ pub(super) enum WebError {
     /// The role may not; on the audit-logs pages, the owners to ask.
     #[error("the role may not do this")]
     Forbidden { owners: Vec<String> },
+    /// The role may not; owners and managers may.
+    #[error("the role may not work with projects")]
+    ForbiddenProjects,
     #[error("the plan does not include this")]
     PlanTooLow,
     #[error("the form can’t be read")]
@@ -77,6 +81,22 @@ pub(super) enum WebError {
     Password(#[from] HashError),
     #[error(transparent)]
     Template(#[from] askama::Error),
+    #[error(transparent)]
+    Address(#[from] serde_urlencoded::ser::Error),
+}
+
+impl From<ChangeRefused> for WebError {
+    /// What a page doesn't say better itself.
+    fn from(refused: ChangeRefused) -> WebError {
+        match refused {
+            ChangeRefused::NotFound | ChangeRefused::NotAMember => WebError::NotFound,
+            ChangeRefused::Rule(Refusal::NotAllowed | Refusal::RoleAboveOwn) => {
+                WebError::Forbidden { owners: Vec::new() }
+            }
+            ChangeRefused::Rule(refusal) => WebError::Conflict { detail: refusal.to_string(), index: None },
+            ChangeRefused::Store(error) => error.into(),
+        }
+    }
 }
 
 /// What an error says on its page.
@@ -103,9 +123,10 @@ impl WebError {
         match self {
             WebError::NotFound | WebError::LinkOver => StatusCode::NOT_FOUND,
             WebError::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
-            WebError::ForeignForm | WebError::Forbidden { .. } | WebError::PlanTooLow => {
-                StatusCode::FORBIDDEN
-            }
+            WebError::ForeignForm
+            | WebError::Forbidden { .. }
+            | WebError::ForbiddenProjects
+            | WebError::PlanTooLow => StatusCode::FORBIDDEN,
             WebError::BadForm | WebError::Unprocessable { .. } | WebError::BadParameter { .. } => {
                 StatusCode::UNPROCESSABLE_ENTITY
             }
@@ -122,7 +143,8 @@ impl WebError {
             WebError::MissingExtension(_)
             | WebError::Session(_)
             | WebError::Password(_)
-            | WebError::Template(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            | WebError::Template(_)
+            | WebError::Address(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
@@ -157,6 +179,11 @@ impl WebError {
                 "Your role doesn’t allow this",
                 "Only organization owners can do this.",
                 "Ask an owner of the organization to do it, or to change your role.",
+            ),
+            WebError::ForbiddenProjects => (
+                "Your role doesn’t allow this",
+                "Only organization owners and managers can do this.",
+                "Ask one of them to do it, or an owner to change your role.",
             ),
             WebError::PlanTooLow => (
                 "Audit logs need the Enterprise plan",

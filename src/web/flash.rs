@@ -33,9 +33,19 @@ pub(super) enum Sentence {
     AccountMade,
     Joined,
     PasswordSet,
+    ProjectCreated,
+    ProjectRenamed,
+    ProjectDeleted,
+    ProjectMemberAdded,
+    ProjectRoleChanged,
+    ProjectMemberRemoved,
+    ApiKeyDeleted,
+    ServiceAccountRoleChanged,
+    SecretEnded,
+    ServiceAccountDeleted,
 }
 
-const ALL: [(Sentence, &str, &str, &str); 16] = [
+const ALL: &[(Sentence, &str, &str, &str)] = &[
     (Sentence::Renamed, "renamed", "success", "The organization was renamed."),
     (Sentence::Disabled, "disabled", "success", "Audit logs are inactive. Nothing new is collected."),
     (Sentence::Removed, "removed", "success", "The integration was removed. Files in your bucket stay."),
@@ -67,6 +77,31 @@ const ALL: [(Sentence, &str, &str, &str); 16] = [
     (Sentence::AccountMade, "account", "success", "Your account is ready and you are signed in."),
     (Sentence::Joined, "joined-organization", "success", "You are a member of this organization now."),
     (Sentence::PasswordSet, "password-set", "success", "Your password was set. Sign in with it."),
+    (Sentence::ProjectCreated, "project-created", "success", "The project was created."),
+    (Sentence::ProjectRenamed, "project-renamed", "success", "The project was renamed."),
+    (Sentence::ProjectDeleted, "project-deleted", "success", "The project was deleted, with its API keys."),
+    (Sentence::ProjectMemberAdded, "project-member-added", "success", "The member was added to the project."),
+    (Sentence::ProjectRoleChanged, "project-role-changed", "success", "The role in the project was changed."),
+    (
+        Sentence::ProjectMemberRemoved,
+        "project-member-removed",
+        "success",
+        "The member was removed from the project.",
+    ),
+    (Sentence::ApiKeyDeleted, "api-key-deleted", "success", "The API key was deleted. It works no more."),
+    (
+        Sentence::ServiceAccountRoleChanged,
+        "service-account-role",
+        "success",
+        "The service account’s role was changed.",
+    ),
+    (Sentence::SecretEnded, "secret-ended", "success", "The secret was ended. It works no more."),
+    (
+        Sentence::ServiceAccountDeleted,
+        "service-account-deleted",
+        "success",
+        "The service account was deleted. Its secrets work no more.",
+    ),
 ];
 
 fn cookie_name(web: &Web) -> String {

@@ -108,6 +108,9 @@ pub(super) struct NavItem {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
     Overview,
+    Projects,
+    ApiKeys,
+    ServiceAccounts,
     General,
     AuditLogs,
     Plan,
@@ -125,7 +128,7 @@ struct Signpost {
 }
 
 /// In the sidebar's order.
-const SIGNPOSTS: [Signpost; 4] = [
+const SIGNPOSTS: &[Signpost] = &[
     Signpost {
         place: Place::Overview,
         label: "Overview",
@@ -133,6 +136,30 @@ const SIGNPOSTS: [Signpost; 4] = [
         icon: "home",
         group: None,
         ability: Ability::SeeOrganization,
+    },
+    Signpost {
+        place: Place::Projects,
+        label: "Projects",
+        path: "/projects",
+        icon: "folder",
+        group: None,
+        ability: Ability::SeeOrganization,
+    },
+    Signpost {
+        place: Place::ApiKeys,
+        label: "API keys",
+        path: "/api-keys",
+        icon: "key",
+        group: None,
+        ability: Ability::ManageProjects,
+    },
+    Signpost {
+        place: Place::ServiceAccounts,
+        label: "Service accounts",
+        path: "/service-accounts",
+        icon: "robot",
+        group: Some("Access"),
+        ability: Ability::ManageServiceAccounts,
     },
     Signpost {
         place: Place::General,

@@ -1,14 +1,14 @@
 //! The settings form: what it is filled with, and what is wrong with what was typed.
 
 use super::setup::Way;
-use super::view::{Choice, Select, SettingsForm};
+use super::view::SettingsForm;
 use crate::domain::access_check::{CheckState, Purpose};
 use crate::domain::encryption::EncryptionKind;
 use crate::domain::integration::{FieldError, SettingsField, TypedSettings};
 use crate::domain::object_key::{Compression, Format};
 use crate::domain::window::WindowLength;
 use crate::store::Integration;
-use crate::web::pages::FieldView;
+use crate::web::pages::{Choice, FieldView, Select};
 
 /// What the form is filled with.
 #[derive(Clone, Debug)]

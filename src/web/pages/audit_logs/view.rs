@@ -4,24 +4,9 @@ use askama::Template;
 
 use crate::domain::setup::{Paste, Step};
 use crate::web::flash::Flash;
-use crate::web::pages::FieldView;
+use crate::web::pages::{FieldView, Select};
 use crate::web::render::Shell;
 use crate::web::wording::Moment;
-
-/// A choice of a few, with what is wrong with it.
-#[derive(Clone)]
-pub(super) struct Select {
-    pub(super) options: Vec<Choice>,
-    pub(super) error: Option<String>,
-}
-
-/// One option of a `Select`.
-#[derive(Clone)]
-pub(super) struct Choice {
-    pub(super) value: String,
-    pub(super) label: String,
-    pub(super) selected: bool,
-}
 
 /// Settings > Audit logs, in any situation. A part that is `None` isn't shown.
 #[derive(Template)]
