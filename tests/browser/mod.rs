@@ -3,5 +3,6 @@
 mod encryption;
 mod first_light;
 mod keyboard;
+mod projects;
 mod served;
 mod stopping;
