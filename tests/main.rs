@@ -9,6 +9,7 @@
 mod access;
 mod api;
 mod architecture;
+mod audit_logs;
 mod browser;
 mod cli;
 mod console;

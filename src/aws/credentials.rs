@@ -17,6 +17,7 @@ use super::Aws;
 use super::diagnosis::{diagnose, unexpected};
 use crate::domain::access_check::Stage;
 use crate::domain::clock::Timestamp;
+use crate::domain::denial;
 use crate::domain::failure::{Cause, Failure};
 use crate::domain::id::OrganizationId;
 use crate::domain::integration::Settings;
@@ -102,6 +103,13 @@ impl CredentialsCache {
     }
 }
 
+/// That AWS denies us many customers' roles at once.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ManyDenied {
+    since: Timestamp,
+    last: Timestamp,
+}
+
 impl Aws {
     /// Proves that the role can be assumed with our external ID, asking STS even if credentials are cached.
     ///
@@ -146,6 +154,7 @@ impl Aws {
         let cached = cached(&answer)
             .ok_or_else(|| unexpected(Stage::AssumeRole, "STS answered without usable credentials"))?;
         *self.let_in_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(self.clock.now());
+        *self.many_denied.lock().unwrap_or_else(PoisonError::into_inner) = None;
         let credentials = cached.credentials.clone();
         self.credentials.keep(role.clone(), cached, self.clock.now());
         Ok(credentials)
@@ -179,6 +188,21 @@ impl Aws {
     /// Since when AWS has refused our own identity, or our clock; none while it takes both, as far as it was asked.
     pub fn refused_since(&self) -> Option<Timestamp> {
         *self.refused_since.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps that a denial was one of many.
+    pub fn note_many_denied(&self) {
+        let now = self.clock.now();
+        let mut many = self.many_denied.lock().unwrap_or_else(PoisonError::into_inner);
+        let since = many.map_or(now, |many| many.since);
+        *many = Some(ManyDenied { since, last: now });
+    }
+
+    /// Since when AWS has denied us many customers' roles; none once it lets us into one, or denials have ceased for so
+    /// long that they would not count together any more.
+    pub fn many_denied_since(&self) -> Option<Timestamp> {
+        let many = *self.many_denied.lock().unwrap_or_else(PoisonError::into_inner);
+        many.filter(|many| many.last + denial::WITHIN > self.clock.now()).map(|many| many.since)
     }
 
     /// Whoever is let in, or denied a role, was recognised.

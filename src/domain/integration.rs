@@ -11,6 +11,7 @@ use super::object_key::{Compression, Format};
 use super::organization::Plan;
 use super::principals::Principals;
 use super::role_arn::{AccountId, RoleArn};
+use super::sample_file::FileLayout;
 use super::window::WindowLength;
 
 /// Where and how records are delivered. Every value is valid by its type, and any combination is.
@@ -124,6 +125,37 @@ impl TypedSettings {
                 prefix: destination.prefix().clone(),
                 bucket_owner_account,
                 encryption,
+                format: format.unwrap_or_default(),
+                compression: compression.unwrap_or_default(),
+                window: window.unwrap_or(default_window),
+            }),
+            _ => Err(errors),
+        }
+    }
+
+    /// What files are named and written by, whatever the other fields hold. The bucket field counts for the path in it.
+    ///
+    /// # Errors
+    /// One entry for each field that can't be used.
+    pub fn layout(&self, default_window: WindowLength) -> Result<FileLayout, Vec<FieldError>> {
+        let mut errors = Vec::new();
+        let prefix = match self.bucket.trim() {
+            "" => keep(optional(&self.prefix), SettingsField::Prefix, &mut errors)
+                .map(Option::unwrap_or_default),
+            bucket => match Destination::parse(bucket, &self.prefix) {
+                Ok(destination) => Some(destination.prefix().clone()),
+                Err(error) => {
+                    errors.push(destination_error(&error));
+                    None
+                }
+            },
+        };
+        let format = keep(optional(&self.format), SettingsField::Format, &mut errors);
+        let compression = keep(optional(&self.compression), SettingsField::Compression, &mut errors);
+        let window = keep(self.parse_window(), SettingsField::WindowMinutes, &mut errors);
+        match (prefix, format, compression, window) {
+            (Some(prefix), Some(format), Some(compression), Some(window)) => Ok(FileLayout {
+                prefix,
                 format: format.unwrap_or_default(),
                 compression: compression.unwrap_or_default(),
                 window: window.unwrap_or(default_window),

@@ -96,6 +96,18 @@ impl Role {
     pub fn may_grant(self, granted: Role) -> bool {
         Ability::ALL.into_iter().all(|ability| self.may(ability) || !granted.may(ability))
     }
+
+    /// What the role may do, in a few words beside its name.
+    pub fn explanation(self) -> &'static str {
+        match self {
+            Role::Owner => {
+                "May do everything, also manage members and audit logs, and delete the organization."
+            }
+            Role::Manager => "Creates and renames projects and works with their API keys.",
+            Role::Member => "Sees the organization and its projects.",
+            Role::BillingAdmin => "Sees the organization and its plan.",
+        }
+    }
 }
 
 impl FromStr for Role {

@@ -3,7 +3,7 @@
 //! Guarantees:
 //! - a key is kept as its hash; its first characters are all that is seen of it again;
 //! - a name is given once in a project, so that a form that is sent twice makes one key;
-//! - a deleted key, or one whose project is deleted, lets nobody in from the commit on.
+//! - a deleted key, or one whose project is deleted or whose organization is closed, lets nobody in from the commit on.
 
 use std::time::Duration;
 
@@ -409,7 +409,7 @@ impl Transaction {
             "SELECT o.id, o.name, o.plan, o.external_id, p.id AS project_id, p.name AS project_name,
                     k.id AS key_id, k.name AS key_name, k.last_used_at
              FROM api_keys k JOIN projects p ON p.id = k.project_id JOIN organizations o ON o.id = k.organization_id
-             WHERE k.token_hash = $1",
+             WHERE k.token_hash = $1 AND o.closed_at IS NULL",
             hash.as_bytes().to_vec()
         )
     }

@@ -369,7 +369,7 @@ impl Transaction {
         id: ServiceAccountId,
         role: Role,
     ) -> Decided<ServiceAccount> {
-        let (mut locked, reach, account) = self.hold_account(caller, organization, id).await?;
+        let (mut locked, reach, account) = self.hold_service_account(caller, organization, id).await?;
         let event = event_catalog::service_account::change_role(&account, role);
         if let Some(refusal) = refusal(reach, &[account.role, role]) {
             return self.refuse(&mut locked, caller, event, refusal).await;
@@ -390,7 +390,7 @@ impl Transaction {
         overlap: Overlap,
         (hash, token_start): (TokenHash, String),
     ) -> Decided<Timestamp> {
-        let (mut locked, reach, account) = self.hold_account(caller, organization, id).await?;
+        let (mut locked, reach, account) = self.hold_service_account(caller, organization, id).await?;
         let old_until = self.clock.now() + overlap.duration();
         let event = event_catalog::service_account::rotate(&account, overlap, old_until);
         let mut refusal = refusal(reach, &[account.role]);
@@ -432,7 +432,7 @@ impl Transaction {
         id: ServiceAccountId,
         secret: SecretId,
     ) -> Decided<()> {
-        let (mut locked, reach, account) = self.hold_account(caller, organization, id).await?;
+        let (mut locked, reach, account) = self.hold_service_account(caller, organization, id).await?;
         if !self.secrets_that_work(id).await?.iter().any(|working| working.id == secret) {
             return Err(ChangeRefused::NotFound);
         }
@@ -451,7 +451,7 @@ impl Transaction {
         organization: OrganizationId,
         id: ServiceAccountId,
     ) -> Decided<()> {
-        let (mut locked, reach, account) = self.hold_account(caller, organization, id).await?;
+        let (mut locked, reach, account) = self.hold_service_account(caller, organization, id).await?;
         let event = event_catalog::service_account::delete(&account);
         if let Some(refusal) = refusal(reach, &[account.role]) {
             return self.refuse(&mut locked, caller, event, refusal).await;
@@ -462,7 +462,7 @@ impl Transaction {
         Ok(Ok(()))
     }
 
-    async fn hold_account(
+    async fn hold_service_account(
         &mut self,
         caller: &Caller,
         organization: OrganizationId,
@@ -574,7 +574,7 @@ impl Transaction {
              FROM service_account_secrets s
              JOIN service_accounts a ON a.id = s.service_account_id
              JOIN organizations o ON o.id = a.organization_id
-             WHERE s.token_hash = $1 AND (s.expires_at IS NULL OR s.expires_at > $2)",
+             WHERE s.token_hash = $1 AND (s.expires_at IS NULL OR s.expires_at > $2) AND o.closed_at IS NULL",
             hash.as_bytes().to_vec(),
             self.clock.now().as_millis()
         )

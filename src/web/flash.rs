@@ -43,6 +43,15 @@ pub(super) enum Sentence {
     ServiceAccountRoleChanged,
     SecretEnded,
     ServiceAccountDeleted,
+    InvitationRevoked,
+    RoleChanged,
+    MemberRemoved,
+    Left,
+    OrganizationDeleted,
+    NameSaved,
+    PasswordChanged,
+    SessionEnded,
+    OtherSessionsEnded,
 }
 
 const ALL: &[(Sentence, &str, &str, &str)] = &[
@@ -102,6 +111,25 @@ const ALL: &[(Sentence, &str, &str, &str)] = &[
         "success",
         "The service account was deleted. Its secrets work no more.",
     ),
+    (Sentence::InvitationRevoked, "revoked", "success", "The invitation was revoked. Its link is over."),
+    (Sentence::RoleChanged, "role", "success", "The role was changed."),
+    (Sentence::MemberRemoved, "member-removed", "success", "The member was removed."),
+    (Sentence::Left, "left", "success", "You left the organization."),
+    (
+        Sentence::OrganizationDeleted,
+        "organization-deleted",
+        "success",
+        "The organization is closed. What was pending is still delivered; then it is deleted.",
+    ),
+    (Sentence::NameSaved, "name", "success", "Your name was saved."),
+    (
+        Sentence::PasswordChanged,
+        "password-changed",
+        "success",
+        "Your password was changed. Everywhere else you are signed out.",
+    ),
+    (Sentence::SessionEnded, "session-ended", "success", "That browser is signed out."),
+    (Sentence::OtherSessionsEnded, "sessions-ended", "success", "Everywhere else you are signed out."),
 ];
 
 fn cookie_name(web: &Web) -> String {

@@ -61,6 +61,8 @@ impl SignedIn {
 pub(super) struct OrganizationLink {
     pub(super) name: String,
     pub(super) href: String,
+    /// What one is there: `Billing admin`.
+    pub(super) role: &'static str,
     pub(super) current: bool,
 }
 
@@ -110,6 +112,7 @@ pub(super) enum Place {
     Overview,
     Projects,
     ApiKeys,
+    Members,
     ServiceAccounts,
     General,
     AuditLogs,
@@ -152,6 +155,14 @@ const SIGNPOSTS: &[Signpost] = &[
         icon: "key",
         group: None,
         ability: Ability::ManageProjects,
+    },
+    Signpost {
+        place: Place::Members,
+        label: "Members",
+        path: "/members",
+        icon: "users",
+        group: Some("Access"),
+        ability: Ability::ManageMembers,
     },
     Signpost {
         place: Place::ServiceAccounts,
@@ -220,6 +231,7 @@ impl Shell {
         let links = organizations.iter().map(|membership| OrganizationLink {
             name: membership.organization.name.to_string(),
             href: organization_href(&membership.organization),
+            role: membership.role.label(),
             current: membership.organization.id == organization.id,
         });
         Ok(Shell {

@@ -144,14 +144,17 @@ impl Writer {
         self.report(check, list).await?;
         let mut trial = Trial::default();
         loop {
-            match prove().await {
+            let failure = match prove().await {
                 Ok(proved) => return Ok(proved),
-                Err(failure) if trial.is_over(&failure, self.clock.now()) => {
-                    return Err(Stopped::Failed(failure));
-                }
-                // A later stage finds out that an earlier one does not hold any more: that is where it failed.
-                Err(failure) => list.set_trying(Failure { stage, ..failure }),
+                Err(failure) => failure,
+            };
+            let cause = self.attributed(check.organization, failure.cause).await?;
+            let failure = Failure { cause, ..failure };
+            if trial.is_over(&failure, self.clock.now()) {
+                return Err(Stopped::Failed(failure));
             }
+            // A later stage finds out that an earlier one does not hold any more: that is where it failed.
+            list.set_trying(Failure { stage, ..failure });
             self.report(check, list).await?;
             trial.wait_for_the_next_try(&self.clock).await;
         }

@@ -3,6 +3,7 @@ import "./copy.js";
 import "./dialog.js";
 import "./live.js";
 import "./menu.js";
+import "./preview.js";
 import "./setup.js";
 import "./submit.js";
 import "./toast.js";

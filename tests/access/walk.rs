@@ -10,6 +10,7 @@ use super::people::Person;
 const NOBODYS: &str = "0199f3c2-0000-7000-8000-000000000000";
 
 /// One request of the walk.
+#[derive(Clone)]
 pub struct Attempt {
     /// As the table has it: `GET /organizations/{organization_id}`.
     pub route: String,
@@ -38,6 +39,28 @@ pub fn attempts(person: &Person) -> Vec<Attempt> {
         route::table().into_iter().map(|route| attempt(person, &route)).collect();
     attempts.sort_by_key(|attempt| attempt.path == "/sign-out");
     attempts
+}
+
+/// Every path with the methods that the table does not have for it: HEAD is GET without a body, the others are refused.
+pub fn other_verbs(person: &Person) -> Vec<Attempt> {
+    let table = attempts(person);
+    let mut paths: Vec<&str> = table.iter().map(|attempt| attempt.path.as_str()).collect();
+    paths.sort_unstable();
+    paths.dedup();
+    let mut others = Vec::new();
+    for path in paths {
+        let known = |method| table.iter().find(|attempt| attempt.path == path && attempt.method == method);
+        for method in [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
+            if known(method.clone()).is_some() {
+                continue;
+            }
+            let read = known(Method::GET).filter(|_| method == Method::HEAD);
+            let expected = read.map_or([405; 7], |read| read.expected);
+            let any = table.iter().find(|attempt| attempt.path == path);
+            others.extend(any.map(|any| Attempt { method, expected, path: path.to_owned(), ..any.clone() }));
+        }
+    }
+    others
 }
 
 fn attempt(person: &Person, route: &route::Route) -> Attempt {

@@ -67,6 +67,25 @@ async fn what_is_typed_is_kept_filled_in_and_not_saved() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_tab_stays_when_what_was_typed_is_refused() {
+    let product = Product::start().await;
+    let owner = product.user(OWNER).await;
+    let page = page(&product);
+    for (tab, other) in [("terraform", "console"), ("console", "terraform")] {
+        let fields = [("revision", "0"), ("role_arn", "no ARN"), ("bucket", BUCKET), ("setup_way", tab)];
+        let answer = owner.post_form(&page, &format!("{page}/enable"), &fields).await;
+        assert_eq!(answer.status, 422);
+        let checked = |way: &str| format!("id=\"way-{way}\" form=\"settings-form\" checked");
+        assert!(
+            answer.body.contains(&checked(tab)) && !answer.body.contains(&checked(other)),
+            "{}",
+            answer.body
+        );
+    }
+    product.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_can_t_be_used_is_named_beside_its_field() {
     let product = Product::start().await;
     let owner = product.user(OWNER).await;

@@ -63,6 +63,7 @@ async fn a_new_account_joins_and_the_link_is_used(books: Books) {
 async fn an_organization_is_made_with_the_invitation_of_its_owner(books: Books) {
     let token = token();
     let made = books.store.create_organization_with_owner(
+        Caller::trailpost(),
         "Beta".parse().unwrap(),
         Plan::Standard,
         ADA.parse().unwrap(),
@@ -142,7 +143,9 @@ async fn a_new_invitation_revokes_the_older_one_and_both_can_be_revoked(books: B
     assert!(books.store.invitation(older).await.unwrap().is_none());
     assert!(matches!(books.accept_as_new(older).await, Err(AcceptRefused::LinkOver)));
 
-    let revoke = async || books.store.revoke_invitations(books.acme.id, email(ADA)).await.unwrap();
+    let revoke = async || {
+        books.store.revoke_invitations(Caller::trailpost(), books.acme.id, email(ADA)).await.unwrap().unwrap()
+    };
     assert_eq!((revoke().await, revoke().await), (1, 0));
     assert!(books.store.invitation(newer).await.unwrap().is_none());
     assert!(matches!(books.accept_as_new(newer).await, Err(AcceptRefused::LinkOver)));
@@ -254,7 +257,7 @@ impl Books {
     async fn invite(&self, address: &str, role: Role) -> (TokenHash, Timestamp) {
         let invite = Invite { organization: self.acme.id, email: email(address), role, token: token() };
         let token = invite.token;
-        (token, self.store.invite(invite).await.unwrap())
+        (token, self.store.invite(Caller::trailpost(), invite).await.unwrap())
     }
 
     async fn invite_to(
@@ -264,7 +267,9 @@ impl Books {
         role: Role,
     ) -> Result<TokenHash, InviteRefused> {
         let token = token();
-        self.store.invite(Invite { organization, email: email(address), role, token }).await?;
+        self.store
+            .invite(Caller::trailpost(), Invite { organization, email: email(address), role, token })
+            .await?;
         Ok(token)
     }
 

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Cause, Failure};
 use crate::domain::integration::Settings;
+use crate::domain::kms_key_arn::KmsKeyArn;
 use crate::domain::organization::ExternalId;
 use crate::domain::policy;
 use crate::domain::principal_arn::PrincipalArn;
@@ -103,9 +104,10 @@ pub(super) fn fix(failure: &Failure, context: &FixContext<'_>) -> Option<Fix> {
                 "Resource": "*",
             }),
         )),
-        Cause::KeyDisabled => Some(on_the_key(failure, "Enable the key:", "enable-key")),
+        Cause::KeyDisabled => Some(on_the_key(failure, context, "Enable the key:", &["enable-key"])),
         Cause::KeyUnusable if failure.said().contains("pending deletion") => {
-            Some(on_the_key(failure, "Cancel the deletion, and enable the key again:", "cancel-key-deletion"))
+            let intro = "Cancel the deletion, and enable the key again:";
+            Some(on_the_key(failure, context, intro, &["cancel-key-deletion", "enable-key"]))
         }
         Cause::KeyUnusable => Some(Fix::advice("Bring the key into a state in which it can be used.")),
         Cause::KeyNotFound => Some(Fix::advice(format!(
@@ -197,7 +199,7 @@ fn bucket_statement(context: &FixContext<'_>) -> Value {
 
 fn use_of_the_key(failure: &Failure, context: &FixContext<'_>) -> Fix {
     let role = context.settings.role_arn.role_name();
-    match key_arn(failure.said()) {
+    match key_of(failure, context) {
         Some(key) => Fix::pasting(
             format!("Add this statement to the permissions policy of the role {role}:"),
             &json!({
@@ -213,11 +215,18 @@ fn use_of_the_key(failure: &Failure, context: &FixContext<'_>) -> Fix {
     }
 }
 
-fn on_the_key(failure: &Failure, intro: &str, command: &str) -> Fix {
-    match key_arn(failure.said()) {
-        Some(key) => Fix::running(intro, format!("aws kms {command} --key-id {key}")),
-        None => Fix::advice(intro.replace(':', ".")),
-    }
+fn on_the_key(failure: &Failure, context: &FixContext<'_>, intro: &str, commands: &[&str]) -> Fix {
+    let Some(key) = key_of(failure, context) else { return Fix::advice(intro.replace(':', ".")) };
+    let in_region = key.split(':').nth(3).map(|region| format!(" --region {region}")).unwrap_or_default();
+    let lines: Vec<_> =
+        commands.iter().map(|command| format!("aws kms {command} --key-id {key}{in_region}")).collect();
+    Fix::running(intro, lines.join("\n"))
+}
+
+/// The key that AWS names, else the one that is set.
+fn key_of<'a>(failure: &'a Failure, context: &'a FixContext<'_>) -> Option<&'a str> {
+    let set = || context.settings.encryption.kms_key_arn().map(KmsKeyArn::as_str);
+    key_arn(failure.said()).or_else(set)
 }
 
 /// The key that AWS names in its answer. What is pasted into a shell has none of a shell's own characters.

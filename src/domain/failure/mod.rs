@@ -107,11 +107,51 @@ pub enum Cause {
     StoreFailed,
     /// No writer of ours was there to run the access check.
     NoWriter,
-    /// An answer that the catalogue does not know.
+    /// An answer that the catalogue does not know. It stays the last.
     Unexpected,
 }
 
 impl Cause {
+    /// Every cause, in the order above.
+    pub const ALL: [Cause; 36] = [
+        Cause::AssumeRoleDenied,
+        Cause::ManyDenied,
+        Cause::RoleTooOpen,
+        Cause::BucketMissing,
+        Cause::WrongRegion,
+        Cause::WriteDenied,
+        Cause::RoleDoesNotAllow,
+        Cause::RoleDenies,
+        Cause::BucketDoesNotAllow,
+        Cause::BucketDenies,
+        Cause::SessionPolicyDenies,
+        Cause::ServiceControlPolicyDenies,
+        Cause::ResourceControlPolicyDenies,
+        Cause::PermissionsBoundaryDenies,
+        Cause::EndpointPolicyDenies,
+        Cause::KeyDenied,
+        Cause::KeyDeniedByRole,
+        Cause::KeyDeniedByKeyPolicy,
+        Cause::KeyDisabled,
+        Cause::KeyUnusable,
+        Cause::KeyNotFound,
+        Cause::ChecksumDemanded,
+        Cause::OwnIdentityRefused,
+        Cause::ClockSkewed,
+        Cause::CredentialsExpired,
+        Cause::Throttled,
+        Cause::AwsUnavailable,
+        Cause::Timeout,
+        Cause::NameNotResolved,
+        Cause::ConnectionRefused,
+        Cause::TlsFailed,
+        Cause::Unreachable,
+        Cause::RecordsUnreadable,
+        Cause::StoreFailed,
+        Cause::NoWriter,
+        Cause::Unexpected,
+    ];
+
     /// Whether STS refused us the role.
     pub fn is_denial(self) -> bool {
         matches!(self, Cause::AssumeRoleDenied | Cause::ManyDenied)
@@ -226,5 +266,18 @@ impl Failure {
     /// AWS's words; empty where there were none.
     fn said(&self) -> &str {
         self.aws.as_ref().map_or("", |answer| &answer.message)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_cause_is_in_the_list_of_all() {
+        for (place, cause) in Cause::ALL.into_iter().enumerate() {
+            assert_eq!(cause as usize, place, "{cause:?}");
+        }
+        assert_eq!(Cause::Unexpected as usize + 1, Cause::ALL.len());
     }
 }

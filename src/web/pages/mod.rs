@@ -1,10 +1,12 @@
 //! Console pages: a template's struct beside its handler, one file for each resource.
 
+pub(super) mod account;
 pub(super) mod api_keys;
 pub(super) mod audit_logs;
 mod confirmation;
 pub(super) mod invitation;
 mod listing;
+pub(super) mod members;
 pub(super) mod organization;
 pub(super) mod password_reset;
 pub(super) mod plan;
