@@ -16,6 +16,7 @@ mod console;
 mod encryption;
 mod links;
 mod model;
+mod people;
 mod qa;
 mod setup;
 mod store;

@@ -44,12 +44,11 @@ const WAYS_IN: [&str; 2] = [
     "DELETE FROM invitations WHERE organization_id = $1",
 ];
 
-/// What else there is of an organization besides records and deliveries, in the order in which it can go.
-const THE_REST: [&str; 6] = [
+/// What else there is of an organization besides deliveries, ranges and records, in the order in which it can go.
+const THE_REST: [&str; 5] = [
     "DELETE FROM producer_token_organizations WHERE organization_id = $1",
     "DELETE FROM access_checks WHERE organization_id = $1",
     "DELETE FROM stops WHERE organization_id = $1",
-    "DELETE FROM collection_ranges WHERE organization_id = $1",
     "DELETE FROM integrations WHERE organization_id = $1",
     "DELETE FROM organizations WHERE id = $1",
 ];
@@ -153,6 +152,14 @@ impl Store {
                     organization.to_string(),
                     DELIVERIES_A_STEP
                 )?;
+                if batches.is_empty() {
+                    // What is in no batch is pending as long as its range is there.
+                    execute!(
+                        tx,
+                        "DELETE FROM collection_ranges WHERE organization_id = $1",
+                        organization.to_string()
+                    )?;
+                }
                 tx.forget_batches(&batches).await
             }
             .boxed()

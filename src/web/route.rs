@@ -59,8 +59,7 @@ pub fn table() -> Vec<Route> {
         read("/account", SignedIn, Page, get(pages::account::show)),
         write("/account/name", SignedIn, Page, post(pages::account::rename)),
         write("/account/password", SignedIn, Page, post(pages::account::change_password)),
-        write("/account/sessions/end", SignedIn, Page, post(pages::account::end_session)),
-        write("/account/sessions/end-others", SignedIn, Page, post(pages::account::end_other_sessions)),
+        write("/account/sessions/end", SignedIn, Page, post(pages::account::end_sessions)),
         read(
             "/organizations/{organization_id}",
             Member(Ability::SeeOrganization),

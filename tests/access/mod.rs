@@ -29,9 +29,29 @@ const EXPECTED: &[(&str, [u16; 7])] = &[
     ("GET /password-resets/{token}", [404; 7]),
     ("POST /password-resets/{token}", [404; 7]),
     ("POST /theme", [422; 7]),
+    ("GET /account", [303, 200, 200, 200, 200, 200, 200]),
+    ("POST /account/name", OWN_ACCOUNT),
+    ("POST /account/password", OWN_ACCOUNT),
+    ("POST /account/sessions/end", OWN_ACCOUNT),
     ("GET /organizations/{organization_id}", [303, 404, 200, 200, 200, 200, 200]),
     ("GET /organizations/{organization_id}/settings/general", [303, 404, 200, 200, 200, 200, 200]),
     ("POST /organizations/{organization_id}/settings/general", [303, 404, 403, 403, 403, 422, 422]),
+    ("GET /organizations/{organization_id}/settings/general/delete", OWNER_SEES),
+    ("POST /organizations/{organization_id}/settings/general/delete", OWNER_WRITES),
+    // Whoever is not the last owner is out.
+    ("GET /organizations/{organization_id}/leave", [303, 404, 200, 200, 200, 200, 200]),
+    ("POST /organizations/{organization_id}/leave", [303, 404, 303, 303, 303, 409, 409]),
+    ("GET /organizations/{organization_id}/members", OWNER_SEES),
+    ("POST /organizations/{organization_id}/members/invite", OWNER_WRITES),
+    // There is no such invitation and no such member.
+    (
+        "POST /organizations/{organization_id}/members/invitations/{invitation_id}/revoke",
+        [303, 404, 403, 403, 403, 303, 303],
+    ),
+    ("GET /organizations/{organization_id}/members/{user_id}/role", OWNER_FINDS_NOBODY),
+    ("POST /organizations/{organization_id}/members/{user_id}/role", OWNER_WRITES),
+    ("GET /organizations/{organization_id}/members/{user_id}/remove", OWNER_FINDS_NOBODY),
+    ("POST /organizations/{organization_id}/members/{user_id}/remove", OWNER_FINDS_NOBODY),
     ("GET /organizations/{organization_id}/settings/plan", [303, 404, 403, 403, 200, 200, 200]),
     ("GET /organizations/{organization_id}/projects", [303, 404, 200, 200, 200, 200, 200]),
     ("GET /organizations/{organization_id}/projects/new", [303, 404, 403, 200, 403, 200, 200]),
@@ -119,6 +139,11 @@ const EXPECTED: &[(&str, [u16; 7])] = &[
     ("GET /readyz", [200; 7]),
 ];
 
+const OWN_ACCOUNT: [u16; 7] = [303, 422, 422, 422, 422, 422, 422];
+/// What only an owner may do, on every plan.
+const OWNER_SEES: [u16; 7] = [303, 404, 403, 403, 403, 200, 200];
+const OWNER_WRITES: [u16; 7] = [303, 404, 403, 403, 403, 422, 422];
+const OWNER_FINDS_NOBODY: [u16; 7] = [303, 404, 403, 403, 403, 404, 404];
 /// What only an owner may do, and only on Enterprise.
 const OWNER_ON_ENTERPRISE: [u16; 7] = [303, 404, 403, 403, 403, 403, 422];
 

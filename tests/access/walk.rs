@@ -33,11 +33,11 @@ impl Attempt {
     }
 }
 
-/// Every route for one person; signing out comes last.
+/// Every route for one person; leaving the organization and signing out come last.
 pub fn attempts(person: &Person) -> Vec<Attempt> {
     let mut attempts: Vec<Attempt> =
         route::table().into_iter().map(|route| attempt(person, &route)).collect();
-    attempts.sort_by_key(|attempt| attempt.path == "/sign-out");
+    attempts.sort_by_key(|attempt| (attempt.path == "/sign-out", attempt.path.ends_with("/leave")));
     attempts
 }
 
@@ -76,6 +76,7 @@ fn attempt(person: &Person, route: &route::Route) -> Attempt {
         .replace("{api_key_id}", NOBODYS)
         .replace("{service_account_id}", NOBODYS)
         .replace("{secret_id}", NOBODYS)
+        .replace("{invitation_id}", NOBODYS)
         .replace("{file}", "trust-policy.json")
         .replace("{token}", &"0".repeat(64));
     assert!(!path.contains('{'), "{name} has a parameter that this test does not fill in");
