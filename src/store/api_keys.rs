@@ -409,7 +409,7 @@ impl Transaction {
             "SELECT o.id, o.name, o.plan, o.external_id, p.id AS project_id, p.name AS project_name,
                     k.id AS key_id, k.name AS key_name, k.last_used_at
              FROM api_keys k JOIN projects p ON p.id = k.project_id JOIN organizations o ON o.id = k.organization_id
-             WHERE k.token_hash = $1 AND o.closed_at IS NULL",
+             WHERE k.token_hash = $1",
             hash.as_bytes().to_vec()
         )
     }

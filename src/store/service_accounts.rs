@@ -574,7 +574,7 @@ impl Transaction {
              FROM service_account_secrets s
              JOIN service_accounts a ON a.id = s.service_account_id
              JOIN organizations o ON o.id = a.organization_id
-             WHERE s.token_hash = $1 AND (s.expires_at IS NULL OR s.expires_at > $2) AND o.closed_at IS NULL",
+             WHERE s.token_hash = $1 AND (s.expires_at IS NULL OR s.expires_at > $2)",
             hash.as_bytes().to_vec(),
             self.clock.now().as_millis()
         )

@@ -1,7 +1,9 @@
 //! A project with its API key, and a service account with its rotation, in a browser.
 
-use crate::support::browser::{Browser, JavaScript, Look};
+use crate::support::accessibility::Rules;
+use crate::support::browser::{Browser, JavaScript};
 use crate::support::product::Product;
+use crate::support::screen::Look;
 
 const OWNER: &str = "owner@acme.example";
 const DONE: &str = "I have copied it";
@@ -111,7 +113,7 @@ async fn a_service_account_lives(javascript: JavaScript) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_stands_outside_a_narrow_screen() {
+async fn every_page_is_accessible_and_fits_a_narrow_screen() {
     let product = Product::start().await;
     let browser = signed_in(&product, JavaScript::On).await;
     browser.click_link("Projects").await;
@@ -123,22 +125,45 @@ async fn nothing_stands_outside_a_narrow_screen() {
     browser.see_text("In force").await;
     let account = browser.path().await;
     let (organization, _) = project.rsplit_once("/projects").unwrap();
+    let mut wrong = Vec::new();
     for (path, name) in [
         (format!("{organization}/projects"), "projects"),
+        (format!("{organization}/projects/new"), "project-new"),
         (project.clone(), "project"),
         (format!("{project}/delete"), "project-delete"),
         (format!("{project}/members/new"), "project-member-new"),
+        (format!("{project}/api-keys/new"), "api-key-new"),
         (format!("{organization}/api-keys"), "api-keys"),
         (format!("{organization}/service-accounts"), "service-accounts"),
+        (format!("{organization}/service-accounts/new"), "service-account-new"),
         (account.clone(), "service-account"),
         (format!("{account}/rotate"), "service-account-rotate"),
+        (format!("{account}/delete"), "service-account-delete"),
     ] {
         browser.go(&path).await;
-        for look in [Look::WIDE_LIGHT, Look::WIDE_DARK, Look::NARROW_LIGHT, Look::NARROW_DARK] {
-            assert_eq!(browser.screenshot_as(name, look).await, 0, "{name} {look}");
+        wrong.extend(look_at(&browser, name).await);
+    }
+    assert!(wrong.is_empty(), "\n{}\n", wrong.join("\n"));
+    product.stop().await;
+}
+
+/// What is wrong with what is shown.
+async fn look_at(browser: &Browser, name: &str) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for (look, rules) in [(Look::WIDE_LIGHT, Rules::All), (Look::WIDE_DARK, Rules::OfColours)] {
+        browser.screenshot_as(name, look).await;
+        let found = browser.violations(rules).await;
+        wrong.extend(found.iter().map(|violation| format!("{name} {look}: {violation}")));
+    }
+    for look in [Look::ZOOMED, Look::NARROWEST] {
+        browser.screenshot_as(name, look).await;
+        let sideways = browser.sideways().await;
+        if sideways != 0 {
+            wrong.push(format!("{name} {look}: {sideways} pixels stand outside the screen"));
         }
     }
-    product.stop().await;
+    browser.show_as(Look::WIDE_LIGHT).await;
+    wrong
 }
 
 async fn signed_in(product: &Product, javascript: JavaScript) -> Browser {
