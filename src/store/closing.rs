@@ -39,7 +39,10 @@ pub enum CloseRefused {
 }
 
 /// What lets somebody into an organization: it goes as soon as that closes, in the order in which it can.
-const WAYS_IN: [&str; 2] = [
+const WAYS_IN: [&str; 4] = [
+    // With their API keys, and with their secrets.
+    "DELETE FROM projects WHERE organization_id = $1",
+    "DELETE FROM service_accounts WHERE organization_id = $1",
     "DELETE FROM memberships WHERE organization_id = $1",
     "DELETE FROM invitations WHERE organization_id = $1",
 ];

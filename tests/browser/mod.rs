@@ -4,6 +4,7 @@ mod deeds;
 mod encryption;
 mod first_light;
 mod keyboard;
+mod projects;
 mod served;
 mod situations;
 mod stopping;
