@@ -103,8 +103,11 @@ impl Requested<'_> {
     /// What the request would have done, by the last word of its route. A form on a path that names a collection adds
     /// to it; what only shows something reads, whatever its method.
     fn action(&self) -> &'static str {
-        if matches!(self.method, "GET" | "HEAD") {
-            return "read";
+        match self.method {
+            "GET" | "HEAD" => return "read",
+            "PUT" | "PATCH" => return "update",
+            "DELETE" => return "delete",
+            _ => {}
         }
         match self.words().next_back().unwrap_or_default() {
             "setup" | "preview" => "read",
@@ -115,7 +118,7 @@ impl Requested<'_> {
             "disable" => "disable",
             "remove" | "delete" | "revoke" | "leave" => "delete",
             "rotate" => "rotate",
-            "check" => "test",
+            "check" | "checks" => "test",
             _ => "update",
         }
     }

@@ -40,8 +40,9 @@ pub enum CloseRefused {
 
 /// What lets somebody into an organization: it goes as soon as that closes, in the order in which it can.
 const WAYS_IN: [&str; 4] = [
-    // With their API keys, and with their secrets.
+    // With their keys and their members' places.
     "DELETE FROM projects WHERE organization_id = $1",
+    // With their secrets.
     "DELETE FROM service_accounts WHERE organization_id = $1",
     "DELETE FROM memberships WHERE organization_id = $1",
     "DELETE FROM invitations WHERE organization_id = $1",

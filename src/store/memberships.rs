@@ -10,6 +10,7 @@ use crate::domain::caller::Caller;
 use crate::domain::id::{OrganizationId, UserId};
 use crate::domain::membership::Role;
 use crate::domain::organization::Organization;
+use crate::domain::principal::Principal;
 use crate::domain::user::EmailAddress;
 
 /// An organization as one of its members sees it.
@@ -113,9 +114,13 @@ impl Transaction {
         organization: OrganizationId,
         caller: &Caller,
     ) -> Result<Option<Role>, StoreError> {
-        match caller.user_id() {
-            Some(user) => self.role(organization, user).await,
-            None => Ok(None),
+        match caller.principal() {
+            Some(Principal::User(user)) => self.role(organization, user).await,
+            Some(Principal::ServiceAccount(id)) => {
+                Ok(self.service_account(organization, id).await?.map(|account| account.role))
+            }
+            // A key has no role: it reaches its project, and nothing of the organization.
+            Some(Principal::ApiKey(_)) | None => Ok(None),
         }
     }
 
