@@ -9,11 +9,14 @@
 mod access;
 mod api;
 mod architecture;
+mod audit_logs;
 mod browser;
 mod cli;
+mod console;
 mod encryption;
 mod links;
 mod model;
+mod people;
 mod qa;
 mod setup;
 mod store;

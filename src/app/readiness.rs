@@ -28,9 +28,9 @@ pub(super) async fn require_our_identity(
 }
 
 fn reasons(aws: &Aws) -> Vec<String> {
-    let refused = aws
-        .refused_since()
-        .map(|since| format!("AWS has refused our own identity, or our clock, since {since}"));
+    let refused = aws.refused_since().map(|since| {
+        format!("AWS has refused our own identity, what it may do, or our clock, since {since}")
+    });
     let denied = aws
         .many_denied_since()
         .map(|since| format!("AWS has denied us the roles of many organizations since {since}"));

@@ -30,7 +30,7 @@ use credentials::{CredentialsCache, ManyDenied};
 use partitions::OwnIdentity;
 
 pub use credentials::{AssumedRole, ExternalIdProbe};
-pub use s3::{Object, Written};
+pub use s3::{BucketRegion, Object, Written};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Bounds one call; a PUT gets more time for its body.

@@ -112,11 +112,11 @@ impl Requested<'_> {
         match self.words().next_back().unwrap_or_default() {
             "setup" | "preview" => "read",
             // The switch of an integration that is there is turned on by `activate`.
-            "enable" | "create" | "projects" | "members" | "invitations" | "service-accounts"
+            "enable" | "create" | "invite" | "projects" | "members" | "invitations" | "service-accounts"
             | "api-keys" | "exports" => "create",
             "activate" => "enable",
             "disable" => "disable",
-            "remove" | "delete" => "delete",
+            "remove" | "delete" | "revoke" | "leave" => "delete",
             "rotate" => "rotate",
             "check" | "checks" => "test",
             _ => "update",
@@ -275,6 +275,9 @@ mod tests {
             (ManageProjects, "POST", "projects/{id}/members", ["create", "user", "7"]),
             (DeleteProject, "POST", "projects/{id}/delete", ["delete", "project", "7"]),
             (ManageMembers, "POST", "members/{id}/remove", ["delete", "user", "7"]),
+            (ManageMembers, "POST", "members/invite", ["create", "user", "{organization_id}"]),
+            (ManageMembers, "POST", "members/invitations/{id}/revoke", ["delete", "user", "7"]),
+            (ManageMembers, "POST", "members/{id}/role", ["update", "user", "7"]),
             (
                 ManageServiceAccounts,
                 "POST",

@@ -48,6 +48,11 @@ impl Settings {
     pub fn expected_bucket_owner(&self) -> &AccountId {
         self.bucket_owner_account.as_ref().unwrap_or_else(|| self.role_arn.account_id())
     }
+
+    /// Whether the bucket is said to be in another account than the role, whose policy then has to name the role.
+    pub fn is_across_accounts(&self) -> bool {
+        self.expected_bucket_owner() != self.role_arn.account_id()
+    }
 }
 
 /// A field of the settings form, by its name in forms and in the API.

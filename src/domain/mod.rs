@@ -35,6 +35,7 @@ pub mod sample_file;
 pub mod sequence;
 pub mod service_account;
 pub mod setup;
+mod shell;
 pub mod strict_json;
 pub mod submission;
 pub mod throttle;

@@ -48,12 +48,13 @@ const WAYS_IN: [&str; 4] = [
     "DELETE FROM invitations WHERE organization_id = $1",
 ];
 
-/// What else there is of an organization besides records and deliveries, in the order in which it can go.
-const THE_REST: [&str; 6] = [
+/// What else there is of an organization besides deliveries, ranges and records, in the order in which it can go.
+const THE_REST: [&str; 7] = [
+    "DELETE FROM denied_attempts WHERE organization_id = $1",
+    "DELETE FROM given_up_stops WHERE organization_id = $1",
     "DELETE FROM producer_token_organizations WHERE organization_id = $1",
     "DELETE FROM access_checks WHERE organization_id = $1",
     "DELETE FROM stops WHERE organization_id = $1",
-    "DELETE FROM collection_ranges WHERE organization_id = $1",
     "DELETE FROM integrations WHERE organization_id = $1",
     "DELETE FROM organizations WHERE id = $1",
 ];
@@ -157,6 +158,14 @@ impl Store {
                     organization.to_string(),
                     DELIVERIES_A_STEP
                 )?;
+                if batches.is_empty() {
+                    // What is in no batch is pending as long as its range is there.
+                    execute!(
+                        tx,
+                        "DELETE FROM collection_ranges WHERE organization_id = $1",
+                        organization.to_string()
+                    )?;
+                }
                 tx.forget_batches(&batches).await
             }
             .boxed()
@@ -186,6 +195,7 @@ impl Transaction {
         }
         self.give_up_stop(&mut locked, caller, "The organization was deleted").await?;
         self.end_open_check(&mut locked, caller, "The organization was deleted").await?;
+        self.end_minutes_of(&mut locked).await?;
         let last = self.append_event(&mut locked, caller, event).await?;
         execute!(
             self,

@@ -216,7 +216,7 @@ impl Transaction {
         failure: &mut Failure,
         let_in_at: Option<Timestamp>,
     ) -> Result<(), StoreError> {
-        if failure.cause != Cause::AssumeRoleDenied {
+        if !failure.cause.may_be_one_of_many() {
             return Ok(());
         }
         execute!(

@@ -20,7 +20,8 @@ use super::headers::RequestId;
 use super::password::HashError;
 use super::render::{Shell, html};
 use super::visitor::Visitor;
-use crate::store::{Outage, StoreError};
+use crate::domain::refusal::Refusal;
+use crate::store::{ChangeRefused, Outage, StoreError};
 
 /// When a program that was turned away may try again.
 const RETRY_AFTER_SECONDS: &str = "1";
@@ -41,10 +42,18 @@ pub(super) enum WebError {
     /// The role may not; on the audit-logs pages, the owners to ask.
     #[error("the role may not do this")]
     Forbidden { owners: Vec<String> },
+    /// The same, found out by the transaction that would have done it, which has recorded it.
+    #[error("the role may not do this")]
+    ForbiddenOnRecord,
+    /// The role may not; owners and managers may.
+    #[error("the role may not work with projects")]
+    ForbiddenProjects,
     #[error("the plan does not include this")]
     PlanTooLow,
     #[error("the form can’t be read")]
     BadForm,
+    #[error("the body is not of a form’s type")]
+    NotAForm,
     /// A value in an address that a file is to be filled in with.
     #[error("{parameter}: {message}")]
     BadParameter { parameter: &'static str, message: String },
@@ -81,6 +90,21 @@ pub(super) enum WebError {
     Password(#[from] HashError),
     #[error(transparent)]
     Template(#[from] askama::Error),
+    #[error(transparent)]
+    Address(#[from] serde_urlencoded::ser::Error),
+}
+
+impl From<ChangeRefused> for WebError {
+    /// What a page doesn't say better itself.
+    fn from(refused: ChangeRefused) -> WebError {
+        match refused {
+            ChangeRefused::NotFound | ChangeRefused::NotAMember => WebError::NotFound,
+            // The transaction has recorded it.
+            ChangeRefused::Rule(Refusal::NotAllowed | Refusal::RoleAboveOwn) => WebError::ForbiddenOnRecord,
+            ChangeRefused::Rule(refusal) => WebError::Conflict { detail: refusal.to_string(), index: None },
+            ChangeRefused::Store(error) => error.into(),
+        }
+    }
 }
 
 /// What an error says on its page.
@@ -108,9 +132,11 @@ impl WebError {
         match self {
             WebError::NotFound | WebError::LinkOver => StatusCode::NOT_FOUND,
             WebError::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
-            WebError::ForeignForm | WebError::Forbidden { .. } | WebError::PlanTooLow => {
-                StatusCode::FORBIDDEN
-            }
+            WebError::ForeignForm
+            | WebError::Forbidden { .. }
+            | WebError::ForbiddenOnRecord
+            | WebError::ForbiddenProjects
+            | WebError::PlanTooLow => StatusCode::FORBIDDEN,
             WebError::BadForm | WebError::Unprocessable { .. } | WebError::BadParameter { .. } => {
                 StatusCode::UNPROCESSABLE_ENTITY
             }
@@ -118,7 +144,7 @@ impl WebError {
             WebError::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             WebError::Unauthenticated => StatusCode::UNAUTHORIZED,
             WebError::Conflict { .. } | WebError::PrincipalNotStated => StatusCode::CONFLICT,
-            WebError::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            WebError::UnsupportedMediaType | WebError::NotAForm => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             WebError::TooBusy | WebError::Password(HashError::Crowded) => StatusCode::TOO_MANY_REQUESTS,
             WebError::TooSlow => StatusCode::REQUEST_TIMEOUT,
             // The store may be back in a moment; a program tries again.
@@ -128,14 +154,17 @@ impl WebError {
             WebError::MissingExtension(_)
             | WebError::Session(_)
             | WebError::Password(_)
-            | WebError::Template(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            | WebError::Template(_)
+            | WebError::Address(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
     /// What belongs on the record of the organization.
     fn denied(&self) -> Option<Denied> {
         match self {
-            WebError::Forbidden { .. } => Some(Denied("The role does not allow this")),
+            WebError::Forbidden { .. } | WebError::ForbiddenProjects => {
+                Some(Denied("The role does not allow this"))
+            }
             WebError::Problem(problem) if problem.status == StatusCode::FORBIDDEN && !problem.is_recorded => {
                 Some(Denied("The role does not allow this"))
             }
@@ -171,10 +200,15 @@ impl WebError {
                 "Your role in this organization doesn’t include audit logs.",
                 "Ask one of the owners:",
             ),
-            WebError::Forbidden { .. } => (
+            WebError::Forbidden { .. } | WebError::ForbiddenOnRecord => (
                 "Your role doesn’t allow this",
                 "Only organization owners can do this.",
                 "Ask an owner of the organization to do it, or to change your role.",
+            ),
+            WebError::ForbiddenProjects => (
+                "Your role doesn’t allow this",
+                "Only organization owners and managers can do this.",
+                "Ask one of them to do it, or an owner to change your role.",
             ),
             WebError::PlanTooLow => (
                 "Audit logs need the Enterprise plan",
@@ -185,6 +219,11 @@ impl WebError {
                 "This form can’t be read",
                 "A field is missing, is there twice, or is not text. Nothing was changed.",
                 "Go back, reload the page, and send the form again.",
+            ),
+            WebError::NotAForm => (
+                "This form can’t be read",
+                "This address takes forms as application/x-www-form-urlencoded. Nothing was changed.",
+                "Send it from the page that it stands on.",
             ),
             WebError::BadParameter { parameter, message } => {
                 return Words {

@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Writer;
 use super::trial::Trial;
-use crate::aws::{AssumedRole, ExternalIdProbe, Object, Written};
+use crate::aws::{AssumedRole, BucketRegion, ExternalIdProbe, Object, Written};
 use crate::domain::access_check::{Checklist, Stage, StageState};
 use crate::domain::failure::{Cause, Failure};
 use crate::domain::object_key::ObjectKey;
@@ -100,7 +100,7 @@ impl Writer {
         let region = self
             .try_for_a_minute(check, list, Stage::Bucket, || self.aws.bucket_region(&role, &settings.bucket))
             .await?;
-        self.passed(check, list, Stage::Bucket, format!("Found in {region}")).await?;
+        self.passed(check, list, Stage::Bucket, told_of_the_region(&region)).await?;
 
         if check.write == WriteStage::ProvedByADelivery {
             let proved = "Not needed: a file was delivered in the last 24 hours".to_owned();
@@ -173,5 +173,13 @@ impl Writer {
 
     async fn report(&self, check: &ClaimedCheck, list: &Checklist) -> Result<(), Stopped> {
         if self.store.report_check(check, list.clone()).await? { Ok(()) } else { Err(Stopped::NotOurs) }
+    }
+}
+
+fn told_of_the_region(region: &BucketRegion) -> String {
+    match region {
+        BucketRegion::Found(name) => format!("Found in {name}"),
+        BucketRegion::Assumed(name) => format!("It is there, and S3 does not say where: {name} is tried"),
+        BucketRegion::Stated(name) => format!("Found; its region, {name}, is as the operator set it"),
     }
 }

@@ -132,7 +132,7 @@ impl Writer {
 
     /// Says of a denial that it is ours where it is one of many, and keeps that for whoever watches this process.
     async fn attributed(&self, organization: OrganizationId, cause: Cause) -> Result<Cause, StoreError> {
-        if cause != Cause::AssumeRoleDenied {
+        if !cause.may_be_one_of_many() {
             return Ok(cause);
         }
         if self.store.is_denial_ours(organization, self.aws.let_in_at()).await? {

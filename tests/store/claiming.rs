@@ -113,9 +113,9 @@ async fn a_wait_is_as_long_as_aws_asks_for(books: Books) {
     let answer = AwsAnswer {
         code: "SlowDown".to_owned(),
         message: "Please reduce your request rate.".to_owned(),
-        request_id: None,
         status: 503,
         retry_after_seconds: Some(120),
+        ..AwsAnswer::default()
     };
     let failure = Failure { stage: Stage::Write, cause: Cause::Throttled, aws: Some(answer) };
     books.try_once(Lane::Healthy, AttemptResult::Failed { failure, let_in_at: None }).await.unwrap();

@@ -19,16 +19,21 @@ macro_rules! on_both_engines {
     };
 }
 
+mod accounts;
 mod api_keys;
 mod appending;
 mod checking;
 mod claiming;
+mod closing;
 mod delivering;
+mod denying;
 mod encrypting;
 mod expiring;
+mod history;
 mod integrating;
 mod levels;
 mod linking;
+mod members;
 mod opening;
 mod overview;
 mod plans;

@@ -133,7 +133,7 @@ struct OrganizationDelete {
 
 #[derive(Deserialize)]
 pub(crate) struct DeleteForm {
-    name: String,
+    typed_name: String,
 }
 
 #[derive(Deserialize)]
@@ -183,7 +183,7 @@ pub(crate) async fn update(
     let renamed = request.web.store.rename_organization(request.caller(), request.organization_id(), name);
     renamed.await.map_err(|refused| match refused {
         RenameRefused::NotFound => WebError::NotFound,
-        RenameRefused::NotAllowed => WebError::Forbidden { owners: Vec::new() },
+        RenameRefused::NotAllowed => WebError::ForbiddenOnRecord,
         RenameRefused::Store(error) => error.into(),
     })?;
     request.leave_flash(Sentence::Renamed);
@@ -199,7 +199,8 @@ pub(crate) async fn delete(
     CheckedForm(form): CheckedForm<DeleteForm>,
 ) -> Result<Response, WebError> {
     let organization = request.organization_id();
-    match request.web.store.close_organization(request.caller(), organization, form.name.clone()).await {
+    match request.web.store.close_organization(request.caller(), organization, form.typed_name.clone()).await
+    {
         Ok(closed) => {
             tracing::warn!(
                 target: "trailpost::security",
@@ -212,11 +213,11 @@ pub(crate) async fn delete(
         }
         Err(CloseRefused::OtherName) => {
             let error = Some("This is not the organization’s name. Type it as it stands above.".to_owned());
-            let name = FieldView { value: form.name, error };
+            let name = FieldView { value: form.typed_name, error };
             delete_page(&request, StatusCode::UNPROCESSABLE_ENTITY, name).await
         }
         Err(CloseRefused::NotFound) => Err(WebError::NotFound),
-        Err(CloseRefused::NotAllowed) => Err(WebError::Forbidden { owners: Vec::new() }),
+        Err(CloseRefused::NotAllowed) => Err(WebError::ForbiddenOnRecord),
         Err(CloseRefused::Store(error)) => Err(error.into()),
     }
 }

@@ -166,7 +166,7 @@ async fn submit(request: &MemberRequest, post: SettingsPost, purpose: Purpose) -
     };
     match ask(request, purpose, Some(proposed.clone()), revision).await {
         Ok(opened) => Ok(show_checklist(request, opened)),
-        Err(refused) => turn_down(request, &Wish::Check(purpose, Some(proposed)), refused, Some(typed)).await,
+        Err(refused) => turn_down(request, Wish::Check(purpose, Some(&proposed)), refused, Some(typed)).await,
     }
 }
 
@@ -193,7 +193,7 @@ pub(crate) async fn check(
 async fn press(request: &MemberRequest, post: &RevisionPost, purpose: Purpose) -> Result<Response, WebError> {
     match ask(request, purpose, None, Revision::new(post.revision)).await {
         Ok(opened) => Ok(show_checklist(request, opened)),
-        Err(refused) => turn_down(request, &Wish::Check(purpose, None), refused, None).await,
+        Err(refused) => turn_down(request, Wish::Check(purpose, None), refused, None).await,
     }
 }
 
@@ -231,8 +231,8 @@ pub(crate) async fn deliver_now(
     match asked {
         Ok(true) => request.leave_flash(Sentence::DeliveringNow),
         Ok(false) => request.leave_flash(Sentence::NothingWaits),
-        Err(refused @ Refused::NotPossible) => return had_been_done(&request, &wish, &refused).await,
-        Err(refused) => return turn_down(&request, &wish, refused, None).await,
+        Err(refused @ Refused::NotPossible) => return had_been_done(&request, wish, &refused).await,
+        Err(refused) => return turn_down(&request, wish, refused, None).await,
     }
     Ok(back(&request))
 }
@@ -248,7 +248,7 @@ pub(crate) async fn try_again(
         Ok(false) => request.leave_flash(Sentence::Nothing),
         Err(refused) => {
             let wish = Wish::Delivery(DeliveryRequest::TryAgain);
-            return turn_down(&request, &wish, refused, None).await;
+            return turn_down(&request, wish, refused, None).await;
         }
     }
     Ok(back(&request))

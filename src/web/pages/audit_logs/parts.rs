@@ -92,7 +92,7 @@ fn failure(
         request_id: answer.and_then(|answer| answer.request_id.clone()),
         fix_intro: fix.as_ref().map(|fix| fix.intro.clone()).unwrap_or_default(),
         checklist: fix.as_ref().map(|fix| fix.checklist.clone()).unwrap_or_default(),
-        fix: fix.and_then(|fix| fix.statement),
+        fix: fix.and_then(|fix| fix.block),
         doc_url: failed.documentation().map(str::to_owned),
     }
 }

@@ -144,7 +144,7 @@ pub(crate) async fn stop_waiting(
         Ok(false) => request.leave_flash(Sentence::Nothing),
         Err(refused) => {
             let wish = Wish::Delivery(DeliveryRequest::StopWaiting);
-            return turn_down(&request, &wish, refused, None).await;
+            return turn_down(&request, wish, refused, None).await;
         }
     }
     Ok(back(&request))
@@ -153,13 +153,13 @@ pub(crate) async fn stop_waiting(
 async fn switched_off(
     request: &MemberRequest,
     done: Result<(), Refused>,
-    wish: Wish,
+    wish: Wish<'_>,
     sentence: Sentence,
 ) -> Result<Response, WebError> {
     match done {
         Ok(()) => request.leave_flash(sentence),
-        Err(refused @ Refused::NotPossible) => return had_been_done(request, &wish, &refused).await,
-        Err(refused) => return turn_down(request, &wish, refused, None).await,
+        Err(refused @ Refused::NotPossible) => return had_been_done(request, wish, &refused).await,
+        Err(refused) => return turn_down(request, wish, refused, None).await,
     }
     Ok(back(request))
 }

@@ -2,6 +2,7 @@
 
 use askama::Template;
 
+use crate::domain::failure::Block;
 use crate::domain::setup::{Paste, Step};
 use crate::web::flash::Flash;
 use crate::web::pages::{FieldView, Select};
@@ -265,11 +266,12 @@ pub(super) struct FailureView {
     pub(super) aws_message: Option<String>,
     pub(super) aws_code: Option<String>,
     pub(super) request_id: Option<String>,
-    /// What to do, before the block to paste.
+    /// What to do, before the list and the block.
     pub(super) fix_intro: String,
     /// What to compare, the likeliest first.
     pub(super) checklist: Vec<String>,
-    pub(super) fix: Option<String>,
+    /// What to paste or run.
+    pub(super) fix: Option<Block>,
     pub(super) doc_url: Option<String>,
 }
 
