@@ -145,7 +145,10 @@ async fn the_same_put_again_joins_the_check_and_another_waits_its_turn() {
     .await;
     assert_eq!((&trying["cause"], &trying["turn"]), (&json!("assume_role_denied"), &json!("owner")));
     assert_eq!(trying["aws"]["code"], "AccessDenied");
-    assert!(trying["aws"]["request_id"].is_string() && trying["fix"]["statement"].is_string(), "{trying:#}");
+    assert!(
+        trying["aws"]["request_id"].is_string() && trying["fix"]["block"]["text"].is_string(),
+        "{trying:#}"
+    );
     let cancelled = program.post(&format!("{check}/cancel"), &json!({})).await;
     assert_eq!((cancelled.status, &cancelled.json["state"]), (200, &json!("cancelled")));
     assert_eq!(program.post(&format!("{check}/cancel"), &json!({})).await.status, 409);

@@ -19,9 +19,11 @@ pub(super) fn failure(
         external_id: &organization.external_id,
         principal_arn: web.config.principals.of(settings.role_arn.partition()),
     };
-    let fix = failed
-        .fix(&context)
-        .map(|fix| json!({ "intro": fix.intro, "checklist": fix.checklist, "statement": fix.statement }));
+    let fix = failed.fix(&context).map(|fix| {
+        let block =
+            fix.block.map(|block| json!({ "intro": block.intro, "title": block.title, "text": block.text }));
+        json!({ "intro": fix.intro, "checklist": fix.checklist, "block": block })
+    });
     let mut failure = plain_failure(failed);
     failure["fix"] = json!(fix);
     failure
