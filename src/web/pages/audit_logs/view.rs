@@ -5,7 +5,7 @@ use askama::Template;
 use crate::domain::failure::Block;
 use crate::domain::setup::{Paste, Step};
 use crate::web::flash::Flash;
-use crate::web::pages::{FieldView, Select};
+use crate::web::pages::{Choice, FieldView, Select};
 use crate::web::render::Shell;
 use crate::web::wording::Moment;
 
@@ -145,6 +145,8 @@ pub(super) struct SetupGuide {
     pub(super) external_id: String,
     /// None while the operator has not stated it.
     pub(super) principal_arn: Option<String>,
+    /// What a role can be of; none where there is nothing to choose.
+    pub(super) partitions: Vec<Choice>,
     pub(super) ways: Option<SetupWays>,
     /// JSON, indented: all that can be shown without the principal.
     pub(super) permissions_policy: Option<String>,
@@ -168,6 +170,8 @@ pub(super) struct FilledIn {
     /// `s3://bucket/prefix/`.
     pub(super) target: String,
     pub(super) kms_key_arn: Option<String>,
+    /// The bucket's account, where it is not the role's.
+    pub(super) bucket_owner: Option<String>,
     pub(super) trust_policy_href: String,
     pub(super) permissions_policy_href: String,
     pub(super) aws_cli_href: String,
