@@ -230,16 +230,43 @@ impl Transaction {
         }
     }
 
+    /// Ends every minute of an organization that closes, over or not: nothing can be recorded of it later.
+    pub(super) async fn end_minutes_of(&mut self, locked: &mut LockedOrganization) -> Result<(), StoreError> {
+        let all = fetch_all!(
+            self,
+            Counted,
+            "SELECT organization_id, principal_id, kind FROM denied_attempts
+             WHERE organization_id = $1 ORDER BY principal_id, kind",
+            locked.organization.id.to_string()
+        )?;
+        for counted in all {
+            if let Some(minute) = self.minute(&counted).await? {
+                self.close_minute(locked, &counted, minute).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// Ends a minute that is over; the organization's row is held.
     async fn end_minute(
         &mut self,
         locked: &mut LockedOrganization,
         counted: &Counted,
     ) -> Result<(), StoreError> {
-        let Some(minute) = self.minute(counted).await?.filter(|minute| minute.is_over(locked.taken_at))
-        else {
-            return Ok(());
-        };
+        match self.minute(counted).await? {
+            Some(minute) if minute.is_over(locked.taken_at) => {
+                self.close_minute(locked, counted, minute).await
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn close_minute(
+        &mut self,
+        locked: &mut LockedOrganization,
+        counted: &Counted,
+        minute: MinuteRow,
+    ) -> Result<(), StoreError> {
         if let Some(left_out) = minute.left_out() {
             let caller: Caller = from_json("denied_attempts.caller", &minute.caller)?;
             let attempt: TurnedAway = from_json("denied_attempts.attempt", &minute.attempt)?;

@@ -41,6 +41,9 @@ pub(super) enum WebError {
     /// The role may not; on the audit-logs pages, the owners to ask.
     #[error("the role may not do this")]
     Forbidden { owners: Vec<String> },
+    /// The same, found out by the transaction that would have done it, which has recorded it.
+    #[error("the role may not do this")]
+    ForbiddenOnRecord,
     /// The role may not; owners and managers may.
     #[error("the role may not work with projects")]
     ForbiddenProjects,
@@ -92,9 +95,7 @@ impl From<ChangeRefused> for WebError {
     fn from(refused: ChangeRefused) -> WebError {
         match refused {
             ChangeRefused::NotFound | ChangeRefused::NotAMember => WebError::NotFound,
-            ChangeRefused::Rule(Refusal::NotAllowed | Refusal::RoleAboveOwn) => {
-                WebError::Forbidden { owners: Vec::new() }
-            }
+            ChangeRefused::Rule(Refusal::NotAllowed | Refusal::RoleAboveOwn) => WebError::ForbiddenOnRecord,
             ChangeRefused::Rule(refusal) => WebError::Conflict { detail: refusal.to_string(), index: None },
             ChangeRefused::Store(error) => error.into(),
         }
@@ -127,6 +128,7 @@ impl WebError {
             WebError::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
             WebError::ForeignForm
             | WebError::Forbidden { .. }
+            | WebError::ForbiddenOnRecord
             | WebError::ForbiddenProjects
             | WebError::PlanTooLow => StatusCode::FORBIDDEN,
             WebError::BadForm | WebError::Unprocessable { .. } | WebError::BadParameter { .. } => {
@@ -153,7 +155,9 @@ impl WebError {
     /// What belongs on the record of the organization.
     fn denied(&self) -> Option<Denied> {
         match self {
-            WebError::Forbidden { .. } => Some(Denied("The role does not allow this")),
+            WebError::Forbidden { .. } | WebError::ForbiddenProjects => {
+                Some(Denied("The role does not allow this"))
+            }
             WebError::PlanTooLow => Some(Denied("The plan does not include audit logs")),
             _ => None,
         }
@@ -186,7 +190,7 @@ impl WebError {
                 "Your role in this organization doesn’t include audit logs.",
                 "Ask one of the owners:",
             ),
-            WebError::Forbidden { .. } => (
+            WebError::Forbidden { .. } | WebError::ForbiddenOnRecord => (
                 "Your role doesn’t allow this",
                 "Only organization owners can do this.",
                 "Ask an owner of the organization to do it, or to change your role.",

@@ -99,7 +99,7 @@ async fn a_role_is_changed_and_counts_at_once() {
     let of_manager = format!("{acme}/members/{}", user_id(&product, MANAGER).await);
     let ask = owner.get(&format!("{of_manager}/role")).await;
     assert_eq!(ask.status, 200);
-    assert!(ask.body.contains("value=\"manager\" checked"), "{}", ask.body);
+    assert!(ask.body.contains("aria-describedby=\"role-manager-note\" checked"), "{}", ask.body);
     assert_eq!(manager.get(&format!("{acme}/members")).await.status, 403);
     let role = format!("{of_manager}/role");
     let answer = owner.post_form(&role, &role, &[("role", "owner")]).await;
