@@ -13,6 +13,7 @@ pub(super) mod plan;
 pub(super) mod project_members;
 pub(super) mod projects;
 mod secret;
+pub(super) mod service_account_secrets;
 pub(super) mod service_accounts;
 pub(super) mod session;
 pub(super) mod theme;
