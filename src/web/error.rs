@@ -40,6 +40,9 @@ pub(super) enum WebError {
     /// The role may not; on the audit-logs pages, the owners to ask.
     #[error("the role may not do this")]
     Forbidden { owners: Vec<String> },
+    /// The role may not, and the transaction that found it out has recorded so.
+    #[error("the role may not do this")]
+    ForbiddenOnRecord,
     #[error("the plan does not include this")]
     PlanTooLow,
     #[error("the form can’t be read")]
@@ -105,9 +108,10 @@ impl WebError {
         match self {
             WebError::NotFound | WebError::LinkOver => StatusCode::NOT_FOUND,
             WebError::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
-            WebError::ForeignForm | WebError::Forbidden { .. } | WebError::PlanTooLow => {
-                StatusCode::FORBIDDEN
-            }
+            WebError::ForeignForm
+            | WebError::Forbidden { .. }
+            | WebError::ForbiddenOnRecord
+            | WebError::PlanTooLow => StatusCode::FORBIDDEN,
             WebError::BadForm | WebError::Unprocessable { .. } | WebError::BadParameter { .. } => {
                 StatusCode::UNPROCESSABLE_ENTITY
             }
@@ -164,7 +168,7 @@ impl WebError {
                 "Your role in this organization doesn’t include audit logs.",
                 "Ask one of the owners:",
             ),
-            WebError::Forbidden { .. } => (
+            WebError::Forbidden { .. } | WebError::ForbiddenOnRecord => (
                 "Your role doesn’t allow this",
                 "Only organization owners can do this.",
                 "Ask an owner of the organization to do it, or to change your role.",

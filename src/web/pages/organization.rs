@@ -183,7 +183,7 @@ pub(crate) async fn update(
     let renamed = request.web.store.rename_organization(request.caller(), request.organization_id(), name);
     renamed.await.map_err(|refused| match refused {
         RenameRefused::NotFound => WebError::NotFound,
-        RenameRefused::NotAllowed => WebError::Forbidden { owners: Vec::new() },
+        RenameRefused::NotAllowed => WebError::ForbiddenOnRecord,
         RenameRefused::Store(error) => error.into(),
     })?;
     request.leave_flash(Sentence::Renamed);
@@ -217,7 +217,7 @@ pub(crate) async fn delete(
             delete_page(&request, StatusCode::UNPROCESSABLE_ENTITY, name).await
         }
         Err(CloseRefused::NotFound) => Err(WebError::NotFound),
-        Err(CloseRefused::NotAllowed) => Err(WebError::Forbidden { owners: Vec::new() }),
+        Err(CloseRefused::NotAllowed) => Err(WebError::ForbiddenOnRecord),
         Err(CloseRefused::Store(error)) => Err(error.into()),
     }
 }
