@@ -2,6 +2,7 @@
 //! parsed at the edge into a type that can't hold a wrong one.
 
 pub mod access_check;
+pub mod activity;
 pub mod bucket;
 pub mod caller;
 pub mod clock;
@@ -10,6 +11,7 @@ pub mod days;
 pub mod denial;
 pub mod encryption;
 pub mod event_catalog;
+pub mod export;
 pub mod failure;
 pub mod id;
 pub mod integration;
@@ -31,5 +33,7 @@ pub mod setup;
 pub mod strict_json;
 pub mod submission;
 pub mod throttle;
+pub mod timeline;
 pub mod user;
+pub mod visible;
 pub mod window;
