@@ -7,6 +7,7 @@ mod checker;
 mod deliverer;
 mod driver;
 mod encode;
+mod indexer;
 mod memory;
 mod retention;
 mod sealer;
@@ -32,6 +33,8 @@ const TICK: Duration = Duration::from_secs(1);
 /// What is in flight at a stop gets so long to finish; then its lease is given back, before the process is ended.
 const FINISH_WITHIN: Duration = Duration::from_secs(15);
 const BOUND_WAITS: Duration = Duration::from_secs(10);
+/// What was appended meanwhile is found in the records themselves.
+const INDEXING: Duration = Duration::from_secs(5);
 const UPKEEP: Duration = Duration::from_secs(60);
 const CHECKS: Pace = Pace { tick: TICK, at_once: 8, patience: Duration::from_secs(5), at_most: 64 };
 /// Those that nobody asked for are in no hurry, and never in the way of those that somebody waits for.
@@ -116,6 +119,7 @@ impl Writer {
             self.deliver_in(Lane::Failing, FAILING_DELIVERIES, stop, hurry),
             driver::step("stops", bell(), TICK, stop, |_| store.end_stops(awake_since)),
             driver::regularly("waits", BOUND_WAITS, stop, || store.bound_waits(LEASE)),
+            driver::regularly("indexing activity", INDEXING, stop, || self.index_activity(stop)),
             driver::regularly("upkeep", UPKEEP, stop, || self.tidy()),
             self.keep_retention(stop),
         );
