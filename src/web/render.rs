@@ -108,6 +108,7 @@ pub(super) struct NavItem {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
     Overview,
+    Activity,
     General,
     AuditLogs,
     Plan,
@@ -125,7 +126,7 @@ struct Signpost {
 }
 
 /// In the sidebar's order.
-const SIGNPOSTS: [Signpost; 4] = [
+const SIGNPOSTS: [Signpost; 5] = [
     Signpost {
         place: Place::Overview,
         label: "Overview",
@@ -133,6 +134,14 @@ const SIGNPOSTS: [Signpost; 4] = [
         icon: "home",
         group: None,
         ability: Ability::SeeOrganization,
+    },
+    Signpost {
+        place: Place::Activity,
+        label: "Activity",
+        path: "/activity",
+        icon: "activity",
+        group: None,
+        ability: Ability::ManageAuditLogs,
     },
     Signpost {
         place: Place::General,

@@ -59,6 +59,12 @@ pub fn table() -> Vec<Route> {
             Page,
             get(pages::organization::show),
         ),
+        read(ACTIVITY, owner, Page, get(pages::activity::show)),
+        read(under_activity!("/records/{sequence}"), owner, Page, get(pages::activity::record)),
+        write(under_activity!("/export"), owner, Page, post(pages::activity::export::create)),
+        // A download that is recorded: it changes nothing else.
+        read(under_activity!("/pending"), owner, Page, get(pages::activity::export::pending)),
+        read(under_activity!("/deliveries/{batch_id}"), owner, Page, get(pages::activity::export::delivery)),
         read(
             "/organizations/{organization_id}/settings/general",
             Member(Ability::SeeOrganization),
@@ -137,6 +143,16 @@ pub fn table() -> Vec<Route> {
 const INVITATION: &str = "/invitations/{token}";
 const PASSWORD_RESET: &str = "/password-resets/{token}";
 const AUDIT_LOGS: &str = "/organizations/{organization_id}/settings/audit-logs";
+
+const ACTIVITY: &str = "/organizations/{organization_id}/activity";
+
+/// A path under Activity.
+macro_rules! under_activity {
+    ($rest:literal) => {
+        concat!("/organizations/{organization_id}/activity", $rest)
+    };
+}
+use under_activity;
 
 /// A path under Settings > Audit logs.
 macro_rules! under_audit_logs {

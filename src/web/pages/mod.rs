@@ -1,5 +1,6 @@
 //! Console pages: a template's struct beside its handler, one file for each resource.
 
+pub(super) mod activity;
 pub(super) mod audit_logs;
 pub(super) mod invitation;
 pub(super) mod organization;

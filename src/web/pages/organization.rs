@@ -15,6 +15,7 @@ use crate::web::error::WebError;
 use crate::web::flash::Sentence;
 use crate::web::form::CheckedForm;
 use crate::web::render::{Place, Shell, html, organization_href};
+use crate::web::timeline::{self, TimelineView};
 
 /// An organization's overview.
 #[derive(Template)]
@@ -27,6 +28,8 @@ struct OrganizationShow {
     role: &'static str,
     /// For owners only.
     audit_logs: Option<AuditLogsSummary>,
+    /// For owners, once anything was delivered, or failed.
+    timeline: Option<TimelineView>,
 }
 
 /// How audit logs stand, in one card.
@@ -67,6 +70,10 @@ pub(crate) async fn show(request: MemberRequest) -> Result<Response, WebError> {
     } else {
         None
     };
+    let timeline = match audit_logs {
+        Some(_) => timeline::of(web, member.organization.id).await?,
+        None => None,
+    };
     let page = OrganizationShow {
         shell: request.shell("Overview", Place::Overview).await?.with_flash(request.take_flash()),
         id: member.organization.id.to_string(),
@@ -74,6 +81,7 @@ pub(crate) async fn show(request: MemberRequest) -> Result<Response, WebError> {
         plan: member.organization.plan.label(),
         role: member.role.label(),
         audit_logs,
+        timeline,
     };
     html(StatusCode::OK, &page)
 }

@@ -10,6 +10,7 @@ use crate::web::Web;
 use crate::web::access::{Member, MemberRequest};
 use crate::web::error::WebError;
 use crate::web::render::{Place, organization_href};
+use crate::web::timeline;
 use crate::web::wording::Moment;
 
 /// The delivery history on the page.
@@ -52,6 +53,10 @@ pub(super) async fn page(
         deliveries,
         deliveries_live_url: deliveries_live_url(member),
         retry: retry(request),
+        timeline: match integration.settings {
+            Some(_) => timeline::of(web, integration.organization.id).await?,
+            None => None,
+        },
         base_href,
     })
 }
@@ -60,7 +65,7 @@ pub(super) async fn page(
 pub(super) async fn deliveries(request: &MemberRequest) -> Result<Vec<DeliveryRow>, WebError> {
     let store = &request.web.store;
     let history = store.deliveries(request.organization_id(), DELIVERIES_SHOWN).await?;
-    Ok(history.iter().map(|row| parts::delivery(&request.web, row)).collect())
+    Ok(history.iter().map(|row| parts::delivery(&request.web, &request.member, row)).collect())
 }
 
 /// The button of a delivery that failed, for whom the plan lets press it.

@@ -9,6 +9,7 @@ use crate::domain::integration::{Health, Settings};
 use crate::domain::window::Window;
 use crate::store::{self, AccessCheck, BatchState, DeliveryStatus, Integration, Landing};
 use crate::web::Web;
+use crate::web::access::Member;
 use crate::web::render::organization_href;
 use crate::web::visitor::Visitor;
 use crate::web::wording::{Moment, bytes, count, count_with_verb, thousands};
@@ -166,7 +167,7 @@ pub(super) fn status(web: &Web, integration: &Integration, status: &DeliveryStat
 const SHOWN_ATTEMPTS: usize = 20;
 
 /// One row of the delivery history.
-pub(super) fn delivery(web: &Web, row: &store::DeliveryRow) -> DeliveryRow {
+pub(super) fn delivery(web: &Web, member: &Member, row: &store::DeliveryRow) -> DeliveryRow {
     let now = web.clock.now();
     let failed = row.attempts.last().is_some_and(|attempt| attempt.failure.is_some());
     let (result, result_label) = match row.state {
@@ -196,6 +197,7 @@ pub(super) fn delivery(web: &Web, row: &store::DeliveryRow) -> DeliveryRow {
             .skip(row.attempts.len().saturating_sub(SHOWN_ATTEMPTS))
             .map(|tried| attempt(web, row, tried))
             .collect(),
+        records_href: format!("{}/activity/deliveries/{}", organization_href(&member.organization), row.id),
     }
 }
 

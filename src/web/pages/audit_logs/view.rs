@@ -6,6 +6,7 @@ use crate::domain::setup::{Paste, Step};
 use crate::web::flash::Flash;
 use crate::web::pages::FieldView;
 use crate::web::render::Shell;
+use crate::web::timeline::TimelineView;
 use crate::web::wording::Moment;
 
 /// A choice of a few, with what is wrong with it.
@@ -63,6 +64,8 @@ pub(super) struct AuditLogsShow {
     pub(super) deliveries: Vec<DeliveryRow>,
     pub(super) deliveries_live_url: String,
     pub(super) retry: Option<Retry>,
+    /// Shown once anything was delivered, or failed.
+    pub(super) timeline: Option<TimelineView>,
 }
 
 impl AuditLogsShow {
@@ -330,6 +333,8 @@ pub(super) struct DeliveryRow {
     /// How many older ones are not shown, if any.
     pub(super) earlier_attempts: Option<usize>,
     pub(super) attempts: Vec<AttemptView>,
+    /// Its records, as a download.
+    pub(super) records_href: String,
 }
 
 /// One try of a delivery.
