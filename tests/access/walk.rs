@@ -45,6 +45,8 @@ fn attempt(person: &Person, route: &route::Route) -> Attempt {
         .path
         .replace("{organization_id}", &person.organization_id)
         .replace("{check_id}", "0199f3c2-0000-7000-8000-000000000000")
+        .replace("{sequence}", "999999999999")
+        .replace("{batch_id}", "0199f3c2-0000-7000-8000-000000000000")
         .replace("{file}", "trust-policy.json")
         .replace("{token}", &"0".repeat(64));
     assert!(!path.contains('{'), "{name} has a parameter that this test does not fill in");

@@ -1,5 +1,6 @@
 //! What people do in a real browser.
 
+mod activity;
 mod encryption;
 mod first_light;
 mod keyboard;

@@ -19,12 +19,14 @@ macro_rules! on_both_engines {
     };
 }
 
+mod activity;
 mod appending;
 mod checking;
 mod claiming;
 mod delivering;
 mod encrypting;
 mod expiring;
+mod exporting;
 mod integrating;
 mod levels;
 mod linking;
@@ -37,6 +39,7 @@ mod sharing;
 mod signing_in;
 mod statements;
 mod stopping;
+mod timeline;
 mod tokens;
 mod unreadable;
 
