@@ -351,6 +351,7 @@ impl Aws {
             keys: world::keys(),
             roles: world::roles(&"trailpost-00000000000000000000000000000000".parse().unwrap()),
             buckets: world::buckets(),
+            members: world::members(),
             now: Arc::new(move || clock.now().as_millis()),
             seed: [7; 32],
         };

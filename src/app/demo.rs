@@ -241,6 +241,7 @@ async fn start_sandbox(
         roles: world::roles(&acme.external_id),
         keys: world::keys(),
         buckets: world::buckets(),
+        members: world::members(),
         now: Arc::new(move || clock.now().as_millis()),
         seed: entropy.bytes(),
     };

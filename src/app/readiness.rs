@@ -1,5 +1,5 @@
-//! A process that works in the background is ready only while AWS takes its own identity: whoever watches `/readyz`
-//! hears of it before the customers do.
+//! A process that works in the background is ready only while AWS takes its own identity, and does not deny it the roles
+//! of many customers at once: whoever watches `/readyz` hears of it before the customers do.
 
 use std::sync::Arc;
 
@@ -19,12 +19,20 @@ pub(super) async fn require_our_identity(
 ) -> Response {
     let asks = request.uri().path() == "/readyz";
     let answer = next.run(request).await;
-    match aws.refused_since() {
-        Some(since) if asks && answer.status().is_success() => {
-            let reason = format!("AWS has refused our own identity, or our clock, since {since}");
-            let body = Json(json!({ "status": "unavailable", "reasons": [reason] }));
-            (StatusCode::SERVICE_UNAVAILABLE, body).into_response()
-        }
-        _ => answer,
+    let reasons = if asks && answer.status().is_success() { reasons(&aws) } else { Vec::new() };
+    if reasons.is_empty() {
+        return answer;
     }
+    let body = Json(json!({ "status": "unavailable", "reasons": reasons }));
+    (StatusCode::SERVICE_UNAVAILABLE, body).into_response()
+}
+
+fn reasons(aws: &Aws) -> Vec<String> {
+    let refused = aws.refused_since().map(|since| {
+        format!("AWS has refused our own identity, what it may do, or our clock, since {since}")
+    });
+    let denied = aws
+        .many_denied_since()
+        .map(|since| format!("AWS has denied us the roles of many organizations since {since}"));
+    refused.into_iter().chain(denied).collect()
 }

@@ -15,11 +15,12 @@ pub(super) fn cause(stage: Stage, answer: &AwsAnswer) -> Cause {
 }
 
 fn cause_of_sts(answer: &AwsAnswer) -> Option<Cause> {
+    let message = answer.message.as_str();
     match answer.code.as_str() {
-        "AccessDenied" => Some(Cause::AssumeRoleDenied),
+        "AccessDenied" => Some(refused_role(message)),
         // What was signed with another time than AWS's is refused in these words
         // (https://docs.aws.amazon.com/IAM/latest/UserGuide/signature-v4-troubleshooting.html).
-        "SignatureDoesNotMatch" if is_about_time(&answer.message) => Some(Cause::ClockSkewed),
+        "SignatureDoesNotMatch" if is_about_time(message) => Some(Cause::ClockSkewed),
         "RequestExpired" => Some(Cause::ClockSkewed),
         "InvalidClientTokenId"
         | "SignatureDoesNotMatch"
@@ -29,6 +30,10 @@ fn cause_of_sts(answer: &AwsAnswer) -> Option<Cause> {
         | "MissingAuthenticationTokenException"
         | "IncompleteSignature"
         | "OptInRequired" => Some(Cause::OwnIdentityRefused),
+        // AssumeRole's own errors (https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html#API_AssumeRole_Errors).
+        "RegionDisabledException" => Some(Cause::StsNotActivated),
+        "PackedPolicyTooLarge" | "MalformedPolicyDocument" => Some(Cause::SessionPolicyRefused),
+        "ValidationError" if is_about_the_role_arn(message) => Some(Cause::RoleArnRefused),
         _ => None,
     }
 }
@@ -37,10 +42,40 @@ fn is_about_time(message: &str) -> bool {
     message.starts_with("Signature expired") || message.starts_with("Signature not yet current")
 }
 
+/// “Request ARN is invalid”, “arn:… is invalid”, or a constraint on the parameter.
+fn is_about_the_role_arn(message: &str) -> bool {
+    let names_one = message.contains("ARN") || message.starts_with("arn:");
+    (names_one && message.ends_with("is invalid")) || message.contains("at 'roleArn' failed")
+}
+
+/// The identity, session, account and network that ask are ours; the role, its trust policy and what is in force for
+/// its account are the customer's.
+fn refused_role(message: &str) -> Cause {
+    let Some(Reason { policy, explicitly }) = Reason::read(message) else {
+        // Ours is then the account's root user.
+        let of_our_root = message.starts_with("Roles may not be assumed by root accounts");
+        return if of_our_root { Cause::OwnPolicyRefuses } else { Cause::AssumeRoleDenied };
+    };
+    match policy {
+        NamedPolicy::RoleTrust | NamedPolicy::Resource if explicitly => Cause::TrustDenies,
+        NamedPolicy::RoleTrust | NamedPolicy::Resource => Cause::TrustDoesNotAllow,
+        NamedPolicy::ResourceControl => Cause::ResourceControlPolicyDenies,
+        NamedPolicy::Identity
+        | NamedPolicy::Session
+        | NamedPolicy::ServiceControl
+        | NamedPolicy::Boundary
+        | NamedPolicy::Endpoint => Cause::OwnPolicyRefuses,
+    }
+}
+
 fn cause_of_s3(stage: Stage, answer: &AwsAnswer) -> Option<Cause> {
+    let message = answer.message.as_str();
     match (stage, answer.code.as_str()) {
         (_, "NoSuchBucket") => Some(Cause::BucketMissing),
         (Stage::Bucket, _) if answer.status == 404 => Some(Cause::BucketMissing),
+        (_, "AllAccessDisabled" | "AccountProblem" | "InvalidPayer" | "NotSignedUp") => {
+            Some(Cause::AccountBlocked)
+        }
         // A session's key that AWS no longer knows is renewed like one that ran out.
         (_, "ExpiredToken" | "InvalidToken" | "InvalidAccessKeyId") => Some(Cause::CredentialsExpired),
         (
@@ -50,78 +85,143 @@ fn cause_of_s3(stage: Stage, answer: &AwsAnswer) -> Option<Cause> {
             | "AuthorizationHeaderMalformed"
             | "IllegalLocationConstraintException",
         ) => Some(Cause::WrongRegion),
+        // A conditional write that meets another is to be tried again
+        // (https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html).
+        (_, "ConditionalRequestConflict" | "OperationAborted") => Some(Cause::Conflict),
         (_, "RequestTimeTooSkewed") => Some(Cause::ClockSkewed),
-        (_, "KMS.DisabledException") => Some(Cause::KeyDisabled),
-        (_, "KMS.KMSInvalidStateException" | "KMS.KeyUnavailableException") => Some(Cause::KeyUnusable),
-        (_, "KMS.NotFoundException") => Some(Cause::KeyNotFound),
-        (_, "KMS.AccessDeniedException") => Some(refused_key(&answer.message)),
+        (_, code) if code.starts_with("KMS.") => cause_of_kms(code, message),
         // S3 demands a checksum of what Object Lock protects
         // (https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock.html).
-        (Stage::Write, "InvalidRequest") if answer.message.contains("x-amz-checksum-") => {
+        (Stage::Write, "InvalidRequest") if message.contains("x-amz-checksum-") => {
             Some(Cause::ChecksumDemanded)
         }
-        (Stage::Write, "AccessDenied") if answer.message.contains(" kms:") => {
-            Some(refused_key(&answer.message))
-        }
-        (Stage::Write, "AccessDenied") => Some(refused_write(&answer.message)),
+        (Stage::Write, "AccessDenied") if is_about_kms(message) => Some(refused_key(message)),
+        (Stage::Write, "AccessDenied") => Some(refused(message, &OF_WRITES)),
         _ => None,
     }
 }
 
-/// The policy that AWS's words name, if they name one
-/// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html>): "because no … policy allows
-/// the … action", or "with an explicit deny in a … policy".
-fn refused_write(message: &str) -> Cause {
-    let denies = reason(message).starts_with(EXPLICITLY);
-    match policy_named(message) {
-        Some("identity-based policy") if denies => Cause::RoleDenies,
-        Some("identity-based policy") => Cause::RoleDoesNotAllow,
-        Some("resource-based policy") if denies => Cause::BucketDenies,
-        Some("resource-based policy") => Cause::BucketDoesNotAllow,
-        Some("session policy") => Cause::SessionPolicyDenies,
-        Some("service control policy") => Cause::ServiceControlPolicyDenies,
-        Some("resource control policy") => Cause::ResourceControlPolicyDenies,
-        Some("permissions boundary") => Cause::PermissionsBoundaryDenies,
-        Some("VPC endpoint policy") => Cause::EndpointPolicyDenies,
-        _ => Cause::WriteDenied,
+fn cause_of_kms(code: &str, message: &str) -> Option<Cause> {
+    match code {
+        "KMS.DisabledException" => Some(Cause::KeyDisabled),
+        "KMS.KMSInvalidStateException" | "KMS.InvalidStateException" | "KMS.KeyUnavailableException" => {
+            Some(Cause::KeyUnusable)
+        }
+        "KMS.InvalidKeyUsageException" => Some(Cause::KeyUnsuitable),
+        // The rest of the words is the region of the key.
+        "KMS.NotFoundException" if message.starts_with("Invalid arn ") => Some(Cause::KeyInAnotherRegion),
+        "KMS.NotFoundException" => Some(Cause::KeyNotFound),
+        "KMS.AccessDeniedException" => Some(refused_key(message)),
+        _ => None,
     }
 }
 
+fn is_about_kms(message: &str) -> bool {
+    message.contains(" is not authorized to perform: kms:")
+}
+
+/// What it means that one of two things was refused, by whose policy it was.
+struct Refusals {
+    role_lacks: Cause,
+    role_denies: Cause,
+    resource_lacks: Cause,
+    resource_denies: Cause,
+    unnamed: Cause,
+}
+
+const OF_WRITES: Refusals = Refusals {
+    role_lacks: Cause::RoleDoesNotAllow,
+    role_denies: Cause::RoleDenies,
+    resource_lacks: Cause::BucketDoesNotAllow,
+    resource_denies: Cause::BucketDenies,
+    unnamed: Cause::WriteDenied,
+};
+
+const OF_KEYS: Refusals = Refusals {
+    role_lacks: Cause::KeyDeniedByRole,
+    role_denies: Cause::RoleDeniesKey,
+    resource_lacks: Cause::KeyDeniedByKeyPolicy,
+    resource_denies: Cause::KeyPolicyDenies,
+    unnamed: Cause::KeyDenied,
+};
+
 fn refused_key(message: &str) -> Cause {
-    match policy_named(message) {
-        Some("identity-based policy") => Cause::KeyDeniedByRole,
-        Some("resource-based policy") => Cause::KeyDeniedByKeyPolicy,
-        Some("session policy") => Cause::SessionPolicyDenies,
-        Some("service control policy") => Cause::ServiceControlPolicyDenies,
-        Some("resource control policy") => Cause::ResourceControlPolicyDenies,
-        Some("permissions boundary") => Cause::PermissionsBoundaryDenies,
-        Some("VPC endpoint policy") => Cause::EndpointPolicyDenies,
-        _ => Cause::KeyDenied,
+    // KMS says so of a key of another account, and nothing more
+    // (https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-modifying-external-accounts.html).
+    if message.contains(
+        "because the resource does not exist in this Region, no resource-based policies allow access",
+    ) {
+        return Cause::KeyNotShared;
     }
+    refused(message, &OF_KEYS)
+}
+
+fn refused(message: &str, refusals: &Refusals) -> Cause {
+    let Some(Reason { policy, explicitly }) = Reason::read(message) else { return refusals.unnamed };
+    match policy {
+        NamedPolicy::Identity if explicitly => refusals.role_denies,
+        NamedPolicy::Identity => refusals.role_lacks,
+        NamedPolicy::Resource if explicitly => refusals.resource_denies,
+        NamedPolicy::Resource => refusals.resource_lacks,
+        NamedPolicy::Session => Cause::SessionPolicyDenies,
+        NamedPolicy::ServiceControl => Cause::ServiceControlPolicyDenies,
+        NamedPolicy::ResourceControl => Cause::ResourceControlPolicyDenies,
+        NamedPolicy::Boundary => Cause::PermissionsBoundaryDenies,
+        NamedPolicy::Endpoint => Cause::EndpointPolicyDenies,
+        // Nothing but AssumeRole asks one.
+        NamedPolicy::RoleTrust => refusals.unnamed,
+    }
+}
+
+/// Why AWS refused, where its words say so
+/// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html>): “because no … policy allows
+/// the … action”, or “with an explicit deny in a … policy”.
+#[derive(Clone, Copy, Debug)]
+struct Reason {
+    policy: NamedPolicy,
+    explicitly: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum NamedPolicy {
+    Identity,
+    Resource,
+    RoleTrust,
+    Session,
+    ServiceControl,
+    ResourceControl,
+    Boundary,
+    Endpoint,
 }
 
 const EXPLICITLY: &str = "with an explicit deny in ";
 const IMPLICITLY: &str = "because no ";
 
-/// How AWS's words end, if they give a reason. What comes before has names that the customer chose.
-fn reason(message: &str) -> &str {
-    let begins = [EXPLICITLY, IMPLICITLY].iter().filter_map(|words| message.rfind(words)).max();
-    begins.map_or("", |at| &message[at..])
+impl Reason {
+    /// It is how the words end. What comes before has names that the customer chose.
+    fn read(message: &str) -> Option<Reason> {
+        let begins = [EXPLICITLY, IMPLICITLY].iter().filter_map(|words| message.rfind(words)).max();
+        let reason = &message[begins?..];
+        let policy =
+            NamedPolicy::ALL.into_iter().find_map(|(words, policy)| reason.contains(words).then_some(policy));
+        Some(Reason { policy: policy?, explicitly: reason.starts_with(EXPLICITLY) })
+    }
 }
 
-fn policy_named(message: &str) -> Option<&'static str> {
-    let reason = reason(message);
-    [
-        "identity-based policy",
-        "resource-based policy",
-        "session policy",
-        "service control policy",
-        "resource control policy",
-        "permissions boundary",
-        "VPC endpoint policy",
-    ]
-    .into_iter()
-    .find(|policy| reason.contains(policy))
+impl NamedPolicy {
+    /// How AWS calls them. A VPC endpoint's stands last: “in a VPC endpoint policy transitively through a service
+    /// control policy” means the latter.
+    const ALL: [(&str, NamedPolicy); 9] = [
+        ("identity-based policy", NamedPolicy::Identity),
+        ("resource-based policy", NamedPolicy::Resource),
+        ("role trust policy", NamedPolicy::RoleTrust),
+        ("session policy", NamedPolicy::Session),
+        ("sessions policy", NamedPolicy::Session),
+        ("service control policy", NamedPolicy::ServiceControl),
+        ("resource control policy", NamedPolicy::ResourceControl),
+        ("permissions boundary", NamedPolicy::Boundary),
+        ("VPC endpoint policy", NamedPolicy::Endpoint),
+    ];
 }
 
 fn cause_of_any(answer: &AwsAnswer) -> Cause {
@@ -142,107 +242,5 @@ fn cause_of_any(answer: &AwsAnswer) -> Cause {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn of(stage: Stage, code: &str, status: u16, message: &str) -> Cause {
-        let answer = AwsAnswer {
-            code: code.to_owned(),
-            message: message.to_owned(),
-            request_id: None,
-            status,
-            retry_after_seconds: None,
-        };
-        cause(stage, &answer)
-    }
-
-    #[test]
-    fn the_same_code_means_another_thing_at_another_stage() {
-        for (stage, code, status, expected) in [
-            (Stage::AssumeRole, "AccessDenied", 403, Cause::AssumeRoleDenied),
-            (Stage::Write, "AccessDenied", 403, Cause::WriteDenied),
-            (Stage::AssumeRole, "ExpiredToken", 403, Cause::OwnIdentityRefused),
-            (Stage::Write, "ExpiredToken", 400, Cause::CredentialsExpired),
-            (Stage::Bucket, "NotFound", 404, Cause::BucketMissing),
-            (Stage::Write, "NoSuchBucket", 404, Cause::BucketMissing),
-            (Stage::Write, "SlowDown", 503, Cause::Throttled),
-            (Stage::AssumeRole, "Throttling", 400, Cause::Throttled),
-            (Stage::Write, "InternalError", 500, Cause::AwsUnavailable),
-            (Stage::Write, "RequestTimeTooSkewed", 403, Cause::ClockSkewed),
-            (Stage::Write, "PermanentRedirect", 301, Cause::WrongRegion),
-            (Stage::Write, "AuthorizationHeaderMalformed", 400, Cause::WrongRegion),
-            (Stage::Write, "KMS.DisabledException", 400, Cause::KeyDisabled),
-            (Stage::Write, "KMS.KMSInvalidStateException", 400, Cause::KeyUnusable),
-            (Stage::Write, "KMS.NotFoundException", 400, Cause::KeyNotFound),
-            (Stage::Write, "TeaPot", 418, Cause::Unexpected),
-        ] {
-            assert_eq!(of(stage, code, status, ""), expected, "{stage:?} {code}");
-        }
-    }
-
-    #[test]
-    fn a_refused_write_is_told_apart_by_the_policy_that_the_words_name() {
-        let user = "User: arn:aws:sts::111122223333:assumed-role/session policy/x is not authorized to perform: \
-                    s3:PutObject on resource: \"arn:aws:s3:::b/explicit deny in a resource-based policy\"";
-        for (ending, expected) in [
-            ("because no identity-based policy allows the s3:PutObject action", Cause::RoleDoesNotAllow),
-            ("with an explicit deny in an identity-based policy", Cause::RoleDenies),
-            ("because no resource-based policy allows the s3:PutObject action", Cause::BucketDoesNotAllow),
-            ("with an explicit deny in a resource-based policy", Cause::BucketDenies),
-            ("because no session policy allows the s3:PutObject action", Cause::SessionPolicyDenies),
-            ("with an explicit deny in a service control policy", Cause::ServiceControlPolicyDenies),
-            (
-                "because no service control policy allows the s3:PutObject action",
-                Cause::ServiceControlPolicyDenies,
-            ),
-            ("with an explicit deny in a resource control policy", Cause::ResourceControlPolicyDenies),
-            (
-                "because no permissions boundary allows the s3:PutObject action",
-                Cause::PermissionsBoundaryDenies,
-            ),
-            ("with an explicit deny in a VPC endpoint policy", Cause::EndpointPolicyDenies),
-            ("because it is Tuesday", Cause::WriteDenied),
-        ] {
-            let message = format!("{user} {ending}");
-            assert_eq!(of(Stage::Write, "AccessDenied", 403, &message), expected, "{ending}");
-        }
-        assert_eq!(of(Stage::Write, "AccessDenied", 403, "Access Denied"), Cause::WriteDenied);
-    }
-
-    #[test]
-    fn a_refused_key_is_told_from_a_refused_bucket() {
-        let refused = "User: arn:aws:sts::111122223333:assumed-role/r/s is not authorized to perform: \
-                       kms:GenerateDataKey on resource: arn:aws:kms:us-east-1:111122223333:key/k";
-        for (ending, expected) in [
-            (
-                "because no identity-based policy allows the kms:GenerateDataKey action",
-                Cause::KeyDeniedByRole,
-            ),
-            (
-                "because no resource-based policy allows the kms:GenerateDataKey action",
-                Cause::KeyDeniedByKeyPolicy,
-            ),
-            ("with an explicit deny in a service control policy", Cause::ServiceControlPolicyDenies),
-            ("", Cause::KeyDenied),
-        ] {
-            let message = format!("{refused} {ending}");
-            assert_eq!(of(Stage::Write, "AccessDenied", 403, &message), expected, "{ending}");
-        }
-    }
-
-    #[test]
-    fn a_wrong_clock_is_told_from_a_wrong_key() {
-        let expired = "Signature expired: 20261124T100000Z is now earlier than 20261124T101500Z";
-        assert_eq!(of(Stage::AssumeRole, "SignatureDoesNotMatch", 403, expired), Cause::ClockSkewed);
-        let wrong = "The request signature we calculated does not match the signature you provided.";
-        assert_eq!(of(Stage::AssumeRole, "SignatureDoesNotMatch", 403, wrong), Cause::OwnIdentityRefused);
-    }
-
-    #[test]
-    fn object_lock_demands_a_checksum_and_other_invalid_requests_are_unknown() {
-        let demanded = "Content-MD5 OR x-amz-checksum- HTTP header is required for Put Object requests with Object \
-                        Lock parameters";
-        assert_eq!(of(Stage::Write, "InvalidRequest", 400, demanded), Cause::ChecksumDemanded);
-        assert_eq!(of(Stage::Write, "InvalidRequest", 400, "Missing required header"), Cause::Unexpected);
-    }
-}
+#[path = "codes_tests.rs"]
+mod tests;

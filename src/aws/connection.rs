@@ -26,3 +26,15 @@ fn cause_of_one(error: &(dyn Error + 'static)) -> Option<Cause> {
     let of_tls = ["peer certificate", "received corrupt message", "received fatal alert", "tls handshake"];
     of_tls.iter().any(|of_tls| words.contains(of_tls)).then_some(Cause::TlsFailed)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_that_breaks_tells_no_more() {
+        for kind in [io::ErrorKind::ConnectionReset, io::ErrorKind::BrokenPipe, io::ErrorKind::NotConnected] {
+            assert_eq!(cause(&io::Error::from(kind)), Cause::Unreachable, "{kind:?}");
+        }
+    }
+}

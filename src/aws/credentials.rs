@@ -3,7 +3,7 @@
 //!
 //! Guarantees:
 //! - credentials are cached under everything that they depend on (organization, role, external ID, session
-//!   policy), so two organizations never share any;
+//!   policy, and the region whose STS gave them), so two organizations never share any;
 //! - they are renewed five minutes before they end.
 
 use std::collections::HashMap;
@@ -14,9 +14,10 @@ use aws_credential_types::Credentials;
 use aws_sdk_sts::operation::assume_role::AssumeRoleOutput;
 
 use super::Aws;
-use super::diagnosis::{diagnose, unexpected};
+use super::diagnosis::{diagnose_in, unexpected};
 use crate::domain::access_check::Stage;
 use crate::domain::clock::Timestamp;
+use crate::domain::denial;
 use crate::domain::failure::{Cause, Failure};
 use crate::domain::id::OrganizationId;
 use crate::domain::integration::Settings;
@@ -71,7 +72,14 @@ impl AssumedRole {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct CredentialsCache(Mutex<HashMap<AssumedRole, Cached>>);
+pub(super) struct CredentialsCache(Mutex<HashMap<CacheKey, Cached>>);
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct CacheKey {
+    role: AssumedRole,
+    /// Of the STS that is asked.
+    region: String,
+}
 
 #[derive(Clone, Debug)]
 struct Cached {
@@ -80,26 +88,33 @@ struct Cached {
 }
 
 impl CredentialsCache {
-    fn get(&self, role: &AssumedRole, now: Timestamp) -> Option<Credentials> {
+    fn get(&self, key: &CacheKey, now: Timestamp) -> Option<Credentials> {
         let cache = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let fresh = |cached: &&Cached| now + RENEW_BEFORE_EXPIRY < cached.expires_at;
-        cache.get(role).filter(fresh).map(|cached| cached.credentials.clone())
+        cache.get(key).filter(fresh).map(|cached| cached.credentials.clone())
     }
 
     /// Keeps credentials. When there is no room, those that have run out make some first, so that the cache grows with
     /// the roles that are in use, and not with those that ever were.
-    fn keep(&self, role: AssumedRole, cached: Cached, now: Timestamp) {
+    fn keep(&self, key: CacheKey, cached: Cached, now: Timestamp) {
         let mut cache = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if cache.len() == cache.capacity() {
             cache.retain(|_, cached| now + RENEW_BEFORE_EXPIRY < cached.expires_at);
         }
-        cache.insert(role, cached);
+        cache.insert(key, cached);
     }
 
-    fn forget(&self, role: &AssumedRole) {
+    fn forget(&self, key: &CacheKey) {
         let mut cache = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        cache.remove(role);
+        cache.remove(key);
     }
+}
+
+/// That AWS denies us many customers' roles at once.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ManyDenied {
+    since: Timestamp,
+    last: Timestamp,
 }
 
 impl Aws {
@@ -112,10 +127,11 @@ impl Aws {
         self.role_credentials(role).await.map(drop)
     }
 
-    /// Whether the same call without our external ID, and with another of the same shape, is refused.
+    /// Whether the same call without our external ID, and with another of the same shape, is refused, while ours is
+    /// still let in: STS has many nodes, and one that has not heard of a new role yet refuses every call.
     ///
     /// # Errors
-    /// An answer that proves neither.
+    /// An answer that proves neither. Where ours is refused too, it is a failure of the stage *Assume role*.
     pub async fn probe_external_id(
         &self,
         role: &AssumedRole,
@@ -124,12 +140,13 @@ impl Aws {
         for external_id in [None, Some(other)] {
             match self.call_assume_role(role, external_id).await {
                 Ok(_) => return Ok(ExternalIdProbe::NotRequired),
-                Err(failure) if failure.cause == Cause::AssumeRoleDenied => {}
+                Err(failure) if failure.cause.is_the_roles_refusal() => {}
                 Err(failure) => {
                     return Err(Failure { stage: Stage::ExternalIdRequired, ..failure });
                 }
             }
         }
+        self.call_assume_role(role, Some(&role.external_id)).await?;
         Ok(ExternalIdProbe::Required)
     }
 
@@ -139,20 +156,26 @@ impl Aws {
     }
 
     pub(super) async fn role_credentials(&self, role: &AssumedRole) -> Result<Credentials, Failure> {
-        if let Some(credentials) = self.credentials.get(role, self.clock.now()) {
+        let key = self.cache_key(role);
+        if let Some(credentials) = self.credentials.get(&key, self.clock.now()) {
             return Ok(credentials);
         }
         let answer = self.call_assume_role(role, Some(&role.external_id)).await?;
         let cached = cached(&answer)
             .ok_or_else(|| unexpected(Stage::AssumeRole, "STS answered without usable credentials"))?;
         *self.let_in_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(self.clock.now());
+        *self.many_denied.lock().unwrap_or_else(PoisonError::into_inner) = None;
         let credentials = cached.credentials.clone();
-        self.credentials.keep(role.clone(), cached, self.clock.now());
+        self.credentials.keep(key, cached, self.clock.now());
         Ok(credentials)
     }
 
     pub(super) fn forget_credentials(&self, role: &AssumedRole) {
-        self.credentials.forget(role);
+        self.credentials.forget(&self.cache_key(role));
+    }
+
+    fn cache_key(&self, role: &AssumedRole) -> CacheKey {
+        CacheKey { role: role.clone(), region: self.own(role.partition()).region() }
     }
 
     async fn call_assume_role(
@@ -160,8 +183,8 @@ impl Aws {
         role: &AssumedRole,
         external_id: Option<&ExternalId>,
     ) -> Result<AssumeRoleOutput, Failure> {
-        let answer = self
-            .own(role.partition())
+        let own = self.own(role.partition());
+        let answer = own
             .sts
             .assume_role()
             .role_arn(role.role_arn.as_str())
@@ -171,25 +194,40 @@ impl Aws {
             .set_external_id(external_id.map(ToString::to_string))
             .send()
             .await
-            .map_err(|error| diagnose(Stage::AssumeRole, &error));
+            .map_err(|error| diagnose_in(&own.region(), Stage::AssumeRole, &error));
         self.note_our_standing(answer.as_ref().err());
         answer
     }
 
-    /// Since when AWS has refused our own identity, or our clock; none while it takes both, as far as it was asked.
+    /// Since when AWS has refused our own identity, what it may do, or our clock; none while it takes both, as far as it was asked.
     pub fn refused_since(&self) -> Option<Timestamp> {
         *self.refused_since.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps that a denial was one of many.
+    pub fn note_many_denied(&self) {
+        let now = self.clock.now();
+        let mut many = self.many_denied.lock().unwrap_or_else(PoisonError::into_inner);
+        let since = many.map_or(now, |many| many.since);
+        *many = Some(ManyDenied { since, last: now });
+    }
+
+    /// Since when AWS has denied us many customers' roles; none once it lets us into one, or denials have ceased for so
+    /// long that they would not count together any more.
+    pub fn many_denied_since(&self) -> Option<Timestamp> {
+        let many = *self.many_denied.lock().unwrap_or_else(PoisonError::into_inner);
+        many.filter(|many| many.last + denial::WITHIN > self.clock.now()).map(|many| many.since)
     }
 
     /// Whoever is let in, or denied a role, was recognised.
     fn note_our_standing(&self, failure: Option<&Failure>) {
         let mut since = self.refused_since.lock().unwrap_or_else(PoisonError::into_inner);
         match failure.map(|failure| failure.cause) {
-            Some(Cause::OwnIdentityRefused | Cause::ClockSkewed) => {
+            Some(Cause::OwnIdentityRefused | Cause::OwnPolicyRefuses | Cause::ClockSkewed) => {
                 since.get_or_insert_with(|| self.clock.now());
             }
-            None | Some(Cause::AssumeRoleDenied) => *since = None,
-            Some(_) => {}
+            Some(cause) if !cause.is_the_roles_refusal() => {}
+            None | Some(_) => *since = None,
         }
     }
 }
@@ -207,4 +245,45 @@ fn cached(answer: &AssumeRoleOutput) -> Option<Cached> {
         ),
         expires_at: Timestamp::from_millis(given.expiration().to_millis().ok()?),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::clock::{Clock, Entropy};
+    use crate::domain::integration::TypedSettings;
+    use crate::domain::window::WindowLength;
+
+    #[test]
+    fn credentials_are_had_for_all_that_they_depend_on_and_for_nothing_else() {
+        let entropy = Entropy::seeded(1);
+        let settings = |bucket: &str| {
+            let typed = TypedSettings {
+                role_arn: "arn:aws:iam::111122223333:role/logs".to_owned(),
+                bucket: bucket.to_owned(),
+                ..TypedSettings::default()
+            };
+            typed.parse(WindowLength::default()).unwrap()
+        };
+        let organization = || OrganizationId::generate(&Clock::system(), &entropy);
+        let (acme, external_id) = (organization(), ExternalId::generate(&entropy));
+        let key = |organization, external_id: &ExternalId, bucket: &str, region: &str| CacheKey {
+            role: AssumedRole::new(organization, external_id.clone(), &settings(bucket)),
+            region: region.to_owned(),
+        };
+        let (now, cache) = (Timestamp::from_millis(0), CredentialsCache::default());
+        let credentials = Credentials::new("AKIA", "secret", None, None, "a test");
+        let kept = key(acme, &external_id, "acme-logs", "us-east-1");
+        cache.keep(kept.clone(), Cached { credentials, expires_at: now + Duration::from_secs(3600) }, now);
+        assert!(cache.get(&kept, now).is_some());
+        for other in [
+            key(organization(), &external_id, "acme-logs", "us-east-1"),
+            key(acme, &ExternalId::generate(&entropy), "acme-logs", "us-east-1"),
+            key(acme, &external_id, "acme-logs/moved", "us-east-1"),
+            key(acme, &external_id, "acme-logs", "eu-west-1"),
+        ] {
+            assert!(cache.get(&other, now).is_none(), "{other:?}");
+        }
+        assert!(cache.get(&kept, now + Duration::from_secs(3300)).is_none(), "five minutes before its end");
+    }
 }

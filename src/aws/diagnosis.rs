@@ -48,14 +48,20 @@ fn answered(stage: Stage, answer: AwsAnswer) -> Failure {
 
 /// A failure that no error code stands for.
 pub(super) fn unexpected(stage: Stage, message: &str) -> Failure {
-    let answer = AwsAnswer {
-        code: String::new(),
-        message: message.to_owned(),
-        request_id: None,
-        status: 0,
-        retry_after_seconds: None,
-    };
+    let answer = AwsAnswer { message: message.to_owned(), ..AwsAnswer::default() };
     Failure { stage, cause: Cause::Unexpected, aws: Some(answer) }
+}
+
+/// The same, with the region that was asked, for causes that it is to be told with.
+pub(super) fn diagnose_in<E>(region: &str, stage: Stage, error: &SdkError<E, HttpResponse>) -> Failure
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+{
+    let mut failure = diagnose(stage, error);
+    if let Some(answer) = &mut failure.aws {
+        answer.region = Some(region.to_owned());
+    }
+    failure
 }
 
 fn without_answer(stage: Stage, cause: Cause) -> Failure {
@@ -71,6 +77,7 @@ fn answer<E: ProvideErrorMetadata>(raw: &HttpResponse, error: &SdkError<E, HttpR
         // S3 sends it as a header, STS inside its XML.
         request_id: request_id.or_else(|| metadata.extra("aws_request_id")).map(str::to_owned),
         status: raw.status().as_u16(),
+        region: None,
         // AWS writes seconds; a date, which the RFC allows too, is left to our own schedule.
         retry_after_seconds: raw.headers().get("retry-after").and_then(|value| value.trim().parse().ok()),
     }

@@ -26,11 +26,11 @@ use crate::domain::bucket::BucketName;
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::role_arn::Partition;
 use crate::domain::s3_endpoint::S3Endpoint;
-use credentials::CredentialsCache;
+use credentials::{CredentialsCache, ManyDenied};
 use partitions::OwnIdentity;
 
 pub use credentials::{AssumedRole, ExternalIdProbe};
-pub use s3::{Object, Written};
+pub use s3::{BucketRegion, Object, Written};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Bounds one call; a PUT gets more time for its body.
@@ -98,6 +98,7 @@ pub struct Aws {
     credentials: CredentialsCache,
     let_in_at: Mutex<Option<Timestamp>>,
     refused_since: Mutex<Option<Timestamp>>,
+    many_denied: Mutex<Option<ManyDenied>>,
 }
 
 impl Aws {
@@ -117,6 +118,7 @@ impl Aws {
             credentials: CredentialsCache::default(),
             let_in_at: Mutex::default(),
             refused_since: Mutex::default(),
+            many_denied: Mutex::default(),
         }
     }
 

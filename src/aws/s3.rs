@@ -21,7 +21,7 @@ use aws_sdk_s3::types::{ChecksumAlgorithm, ServerSideEncryption};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use bytes::Bytes;
 
-use super::diagnosis::diagnose;
+use super::diagnosis::{diagnose, diagnose_in};
 use super::{AssumedRole, Aws, CALL_TIMEOUT};
 use crate::domain::access_check::Stage;
 use crate::domain::bucket::BucketName;
@@ -47,6 +47,17 @@ pub struct Object {
     pub body: Bytes,
 }
 
+/// How a bucket's region is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BucketRegion {
+    /// S3 named it.
+    Found(String),
+    /// S3 refused to say more than that it knows the bucket: our own region is tried.
+    Assumed(String),
+    /// The operator set it.
+    Stated(String),
+}
+
 /// How a PUT that S3 answered ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Written {
@@ -60,14 +71,21 @@ pub enum Written {
 }
 
 impl Aws {
-    /// Finds out which region a bucket is in. S3 says so even where it refuses the call
-    /// (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html>).
+    /// Asks S3 for a bucket, and which region it is in. S3 says so even where it refuses the call
+    /// (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html>). It is asked also where the operator set
+    /// the region: whether the bucket is there, nobody has set.
     ///
     /// # Errors
     /// A failure of the stage *Bucket*.
-    pub async fn bucket_region(&self, role: &AssumedRole, bucket: &BucketName) -> Result<String, Failure> {
+    pub async fn bucket_region(
+        &self,
+        role: &AssumedRole,
+        bucket: &BucketName,
+    ) -> Result<BucketRegion, Failure> {
         self.forget_region(role.partition(), bucket);
-        self.region_of(role, bucket).await
+        let known = self.ask_for_bucket(role, bucket).await?;
+        self.keep_region(role.partition(), bucket, known.name());
+        Ok(known)
     }
 
     /// Writes an object unless its key is taken.
@@ -97,6 +115,7 @@ impl Aws {
             Written::Before => {}
             written @ Written::Now { .. } => return Ok(written),
         }
+        // Nothing but a refusal says that overwriting is all that is not allowed.
         match self.put(role, settings, object, IfThere::Replace).await {
             Err(failure) if failure.cause.is_refused_write() => Ok(Written::Before),
             other => other,
@@ -129,15 +148,17 @@ impl Aws {
         let credentials = self.role_credentials(role).await?;
         let region = self.region_of(role, &settings.bucket).await?;
         let mut answer = self.call_put(&region, credentials.clone(), settings, object, if_there).await;
-        if let Some(moved) = answer.as_ref().err().and_then(|error| other_region(error, &region)) {
+        let mut asked = region;
+        if let Some(moved) = answer.as_ref().err().and_then(|error| other_region(error, &asked)) {
             self.keep_region(role.partition(), &settings.bucket, &moved);
             answer = self.call_put(&moved, credentials, settings, object, if_there).await;
+            asked = moved;
         }
         match answer {
             Ok(output) => Ok(Written::Now { request_id: output.request_id().map(str::to_owned) }),
-            Err(error) if status(&error) == Some(412) => Ok(Written::Before),
+            Err(error) if self.is_conditional(if_there) && status(&error) == Some(412) => Ok(Written::Before),
             Err(error) => {
-                let failure = diagnose(Stage::Write, &error);
+                let failure = told_of_a_write(diagnose_in(&asked, Stage::Write, &error), &asked, settings);
                 // Another try begins with what AWS says then.
                 match failure.cause {
                     Cause::CredentialsExpired => self.forget_credentials(role),
@@ -146,6 +167,13 @@ impl Aws {
                 }
                 Err(failure)
             }
+        }
+    }
+
+    fn is_conditional(&self, if_there: IfThere) -> bool {
+        match if_there {
+            IfThere::Leave => self.endpoint.conditional_writes,
+            IfThere::Replace => false,
         }
     }
 
@@ -167,10 +195,7 @@ impl Aws {
             .set_checksum_algorithm(checksum(self.endpoint.checksum))
             .body(ByteStream::from(object.body.clone()));
         let put = encrypted(put, &settings.encryption);
-        let put = match if_there {
-            IfThere::Leave if self.endpoint.conditional_writes => put.if_none_match("*"),
-            IfThere::Leave | IfThere::Replace => put,
-        };
+        let put = if self.is_conditional(if_there) { put.if_none_match("*") } else { put };
         let within = TimeoutConfig::builder().operation_timeout(time_to_put(object.body.len())).build();
         let config = self.as_role(credentials, &settings.bucket).timeout_config(within);
         put.customize().config_override(config).send().await
@@ -185,17 +210,24 @@ impl Aws {
         if let Some(region) = known {
             return Ok(region);
         }
+        let found = self.ask_for_bucket(role, bucket).await?;
+        self.keep_region(role.partition(), bucket, found.name());
+        Ok(found.name().to_owned())
+    }
+
+    async fn ask_for_bucket(&self, role: &AssumedRole, bucket: &BucketName) -> Result<BucketRegion, Failure> {
         let credentials = self.role_credentials(role).await?;
-        let home = self.own(role.partition()).region();
+        let stated = self.endpoint.region.clone();
+        let asked = stated.clone().unwrap_or_else(|| self.own(role.partition()).region());
         let answer = self
-            .s3(role.partition(), &home)
+            .s3(role.partition(), &asked)
             .head_bucket()
             .bucket(bucket.as_str())
             .customize()
             .config_override(self.as_role(credentials, bucket))
             .send()
             .await;
-        let region = match &answer {
+        let named = match &answer {
             Ok(output) => output.bucket_region().map(str::to_owned),
             Err(error) => {
                 let failure = diagnose(Stage::Bucket, error);
@@ -206,9 +238,11 @@ impl Aws {
                 }
             }
         };
-        let region = region.unwrap_or(home);
-        self.keep_region(role.partition(), bucket, &region);
-        Ok(region)
+        Ok(match (stated, named) {
+            (Some(stated), _) => BucketRegion::Stated(stated),
+            (None, Some(named)) => BucketRegion::Found(named),
+            (None, None) => BucketRegion::Assumed(asked),
+        })
     }
 
     fn keep_region(&self, partition: Partition, bucket: &BucketName, region: &str) {
@@ -247,6 +281,28 @@ impl Aws {
                 aws_sdk_s3::Client::from_conf(config.build())
             })
             .clone()
+    }
+}
+
+impl BucketRegion {
+    /// The region.
+    pub fn name(&self) -> &str {
+        match self {
+            BucketRegion::Found(name) | BucketRegion::Assumed(name) | BucketRegion::Stated(name) => name,
+        }
+    }
+}
+
+/// What is told of a write by more than AWS's answer to it: the stage that does not hold any more, and a key that AWS
+/// did not find where it was asked for it.
+fn told_of_a_write(failure: Failure, asked: &str, settings: &Settings) -> Failure {
+    let key_is_elsewhere = settings.encryption.kms_key_arn().is_some_and(|key| key.region() != asked);
+    match failure.cause {
+        Cause::BucketMissing => Failure { stage: Stage::Bucket, ..failure },
+        cause if key_is_elsewhere && cause.is_of_a_key_that_was_not_found() => {
+            Failure { cause: Cause::KeyInAnotherRegion, ..failure }
+        }
+        _ => failure,
     }
 }
 

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::answer::{Answer, CommandError, table};
 use super::operator::{Desk, OperatorArguments};
 use crate::domain::caller::Caller;
+use crate::domain::clock::Timestamp;
 use crate::domain::id::OrganizationId;
 use crate::domain::membership::Role;
 use crate::domain::organization::{OrganizationName, Plan};
@@ -103,7 +104,10 @@ async fn create(
     owner: EmailAddress,
 ) -> Result<Answer, CommandError> {
     let (url, token) = desk.new_link(INVITATIONS)?;
-    let made = desk.store.create_organization_with_owner(name, plan, owner.clone(), token.hash()).await?;
+    let made = desk
+        .store
+        .create_organization_with_owner(Caller::trailpost(), name, plan, owner.clone(), token.hash())
+        .await?;
     let (organization, expires_at) = made;
     let id = organization.id;
     let answer = Answer::new(
@@ -128,12 +132,13 @@ async fn create(
 async fn list(desk: &Desk) -> Result<Answer, CommandError> {
     let organizations = desk.store.organizations().await?;
     let mut rows =
-        vec![["ID", "NAME", "PLAN", "AUDIT LOGS", "HEALTH", "CREATED"].map(str::to_owned).to_vec()];
+        vec![["ID", "NAME", "PLAN", "STATE", "AUDIT LOGS", "HEALTH", "CREATED"].map(str::to_owned).to_vec()];
     rows.extend(organizations.iter().map(|summary| {
         vec![
             summary.organization.id.to_string(),
             summary.organization.name.to_string(),
             summary.organization.plan.as_str().to_owned(),
+            state_of(summary).to_owned(),
             summary.situation.as_str().to_owned(),
             summary.health.as_str().to_owned(),
             summary.created_at.exact(),
@@ -143,12 +148,19 @@ async fn list(desk: &Desk) -> Result<Answer, CommandError> {
     Ok(Answer::new(table(&rows), json))
 }
 
+/// A closed organization is there until what is pending of it is delivered.
+fn state_of(summary: &OrganizationSummary) -> &'static str {
+    if summary.closed_at.is_some() { "closing" } else { "open" }
+}
+
 fn json_of(summary: &OrganizationSummary) -> Value {
     json!({
         "organization_id": summary.organization.id,
         "name": summary.organization.name,
         "plan": summary.organization.plan,
         "external_id": summary.organization.external_id.as_str(),
+        "state": state_of(summary),
+        "closed_at": summary.closed_at,
         "audit_logs": summary.situation.as_str(),
         "health": summary.health.as_str(),
         "created_at": summary.created_at,
@@ -168,6 +180,7 @@ async fn show(desk: &Desk, id: OrganizationId) -> Result<Answer, CommandError> {
         row("Plan", summary.organization.plan.label().to_owned()),
         row("External ID", summary.organization.external_id.to_string()),
         row("Created", summary.created_at.exact()),
+        row("State", summary.closed_at.map_or_else(|| "open".to_owned(), closing_since)),
         row("Owners", or_none(owners.join(", "))),
         row("Audit logs", summary.situation.as_str().to_owned()),
         row("Health", summary.health.as_str().to_owned()),
@@ -196,7 +209,7 @@ async fn set_plan(desk: &Desk, id: OrganizationId, plan: Plan) -> Result<Answer,
 async fn invite_owner(desk: &Desk, id: OrganizationId, email: EmailAddress) -> Result<Answer, CommandError> {
     let (url, token) = desk.new_link(INVITATIONS)?;
     let invite = Invite { organization: id, email: email.clone(), role: Role::Owner, token: token.hash() };
-    let expires_at = desk.store.invite(invite).await.map_err(|error| match error {
+    let expires_at = desk.store.invite(Caller::trailpost(), invite).await.map_err(|error| match error {
         InviteRefused::UnknownOrganization => unknown(id),
         other => other.into(),
     })?;
@@ -215,12 +228,16 @@ async fn revoke_invitations(
     id: OrganizationId,
     email: EmailAddress,
 ) -> Result<Answer, CommandError> {
-    desk.store.organization_summary(id).await?.ok_or_else(|| unknown(id))?;
-    let revoked = desk.store.revoke_invitations(id, email.clone()).await?;
+    let revoked = desk.store.revoke_invitations(Caller::trailpost(), id, email.clone()).await?;
+    let revoked = revoked.ok_or_else(|| unknown(id))?;
     Ok(Answer::new(
         format!("Open invitations of {email} that were revoked: {revoked}."),
         json!({ "revoked": revoked }),
     ))
+}
+
+fn closing_since(at: Timestamp) -> String {
+    format!("closing since {}: what is pending is delivered, then everything of it is deleted", at.exact())
 }
 
 /// Nothing has this ID.

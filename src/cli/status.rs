@@ -23,6 +23,7 @@ fn json_of(overview: &Overview) -> Value {
     json!({
         "schema_version": overview.schema_version,
         "organizations": overview.organizations,
+        "closing": overview.closing,
         "integrations": situations.map(|(word, count)| (word.to_owned(), json!(count))).collect::<Value>(),
         "pending_records": overview.pending_records,
         "pending_bytes": overview.pending_bytes,
@@ -42,6 +43,7 @@ fn text_of(overview: &Overview) -> String {
         rows.push(vec![format!("  {}", situation.as_str()), count.to_string()]);
     }
     rows.extend([
+        vec!["Closing".to_owned(), overview.closing.to_string()],
         vec!["Pending records".to_owned(), overview.pending_records.to_string()],
         vec!["Pending bytes".to_owned(), overview.pending_bytes.to_string()],
         vec!["Oldest pending".to_owned(), oldest],

@@ -7,7 +7,7 @@ use crate::domain::bucket::Destination;
 use crate::domain::organization::ExternalId;
 use crate::domain::policy;
 use crate::domain::role_arn::Partition;
-use crate::sandbox::{Bucket, IamRole, IamUser, KmsKey, KmsKeyState};
+use crate::sandbox::{Bucket, IamRole, IamUser, KmsKey, KmsKeyState, OrganizationMember};
 
 /// The principal that Trailpost acts as in the demo; customers' roles trust it.
 pub const OUR_PRINCIPAL: &str = "arn:aws:iam::999988887777:user/trailpost";
@@ -37,6 +37,18 @@ pub const BUCKET_LOCKS: &str = "acme-audit-logs-object-lock";
 pub const KEY: &str = "arn:aws:kms:us-east-1:111122223333:key/0a1b2c3d-0000-4000-8000-00000000000a";
 /// A key that somebody disabled.
 pub const KEY_DISABLED: &str = "arn:aws:kms:us-east-1:111122223333:key/0a1b2c3d-0000-4000-8000-00000000000d";
+/// A key whose deletion somebody scheduled.
+pub const KEY_PENDING_DELETION: &str =
+    "arn:aws:kms:us-east-1:111122223333:key/0a1b2c3d-0000-4000-8000-00000000000e";
+/// A key whose policy lets only the customer's administrator use it.
+pub const KEY_NOT_SHARED: &str =
+    "arn:aws:kms:us-east-1:111122223333:key/0a1b2c3d-0000-4000-8000-00000000000b";
+/// A key in another region than the bucket that is right.
+pub const KEY_ELSEWHERE: &str =
+    "arn:aws:kms:eu-central-1:111122223333:key/0a1b2c3d-0000-4000-8000-00000000000c";
+/// A key of another account, whose policy says nothing of the role.
+pub const KEY_OF_ANOTHER_ACCOUNT: &str =
+    "arn:aws:kms:us-east-1:444455556666:key/0a1b2c3d-0000-4000-8000-00000000000f";
 /// Its policy denies what we write.
 const BUCKET_DENIED: &str = "acme-audit-logs-denied";
 /// Its policy denies what names no encryption.
@@ -45,8 +57,12 @@ const BUCKET_DEMANDS_ENCRYPTION: &str = "acme-audit-logs-demands-encryption";
 const BUCKET_WRONG_OWNER: &str = "acme-audit-logs-wrong-owner";
 /// It belongs to another account than the role, and its policy says nothing.
 const BUCKET_NO_POLICY: &str = "acme-audit-logs-no-bucket-policy";
+/// The same, but its account is in the organization of the role's.
+const BUCKET_NO_POLICY_SAME_ORGANIZATION: &str = "acme-audit-logs-central-no-bucket-policy";
+/// A resource control policy of the organization denies what we write.
+const BUCKET_DENIED_BY_RCP: &str = "acme-audit-logs-denied-by-rcp";
 /// Every bucket that the permissions of the roles cover.
-const BUCKETS: [&str; 9] = [
+const BUCKETS: [&str; 11] = [
     BUCKET,
     BUCKET_ELSEWHERE,
     BUCKET_WITH_DOTS,
@@ -56,9 +72,18 @@ const BUCKETS: [&str; 9] = [
     BUCKET_DEMANDS_ENCRYPTION,
     BUCKET_WRONG_OWNER,
     BUCKET_NO_POLICY,
+    BUCKET_NO_POLICY_SAME_ORGANIZATION,
+    BUCKET_DENIED_BY_RCP,
 ];
-/// Where the customer keeps its other buckets.
+/// Every key that the permissions of the right role cover.
+const KEYS: [&str; 6] =
+    [KEY, KEY_DISABLED, KEY_PENDING_DELETION, KEY_NOT_SHARED, KEY_ELSEWHERE, KEY_OF_ANOTHER_ACCOUNT];
+/// Where the customer keeps its other buckets; in no organization.
 const OTHER_ACCOUNT: &str = "444455556666";
+/// Where the customer's organization keeps its logs.
+const CENTRAL_ACCOUNT: &str = "777788889999";
+const CUSTOMER_ORGANIZATION: &str = "o-acme000001";
+const CUSTOMER_ADMIN: &str = "arn:aws:iam::111122223333:user/acme-admin";
 
 const LONGEST_SESSION_SECONDS: i64 = 3600;
 
@@ -74,7 +99,7 @@ pub fn users() -> Vec<IamUser> {
             policies: vec![may_assume],
         },
         IamUser {
-            arn: format!("arn:aws:iam::{CUSTOMER_ACCOUNT}:user/acme-admin"),
+            arn: CUSTOMER_ADMIN.to_owned(),
             access_key_id: CUSTOMER_ACCESS_KEY_ID.to_owned(),
             secret_access_key: CUSTOMER_SECRET_ACCESS_KEY.to_owned(),
             policies: vec![may_all_of_s3],
@@ -84,7 +109,34 @@ pub fn users() -> Vec<IamUser> {
 
 /// The customer's KMS keys.
 pub fn keys() -> Vec<KmsKey> {
-    vec![KmsKey::new(KEY), KmsKey { state: KmsKeyState::Disabled, ..KmsKey::new(KEY_DISABLED) }]
+    let in_state = |state, arn| KmsKey { state, ..KmsKey::new(arn) };
+    vec![
+        KmsKey::new(KEY),
+        in_state(KmsKeyState::Disabled, KEY_DISABLED),
+        in_state(KmsKeyState::PendingDeletion, KEY_PENDING_DELETION),
+        KmsKey { policy: for_administrators_only(), ..KmsKey::new(KEY_NOT_SHARED) },
+        KmsKey::new(KEY_ELSEWHERE),
+        KmsKey::new(KEY_OF_ANOTHER_ACCOUNT),
+    ]
+}
+
+/// The customer's organization.
+pub fn members() -> Vec<OrganizationMember> {
+    let member = |account: &str| OrganizationMember {
+        account: account.to_owned(),
+        organization: CUSTOMER_ORGANIZATION.to_owned(),
+        service_control_policies: vec![allow("*", "*"), no_writes_by("trailpost-denied-by-scp")],
+        resource_control_policies: vec![
+            allow_everyone(),
+            bucket_policy(
+                "Deny",
+                json!("*"),
+                &format!("arn:aws:s3:::{BUCKET_DENIED_BY_RCP}/*"),
+                json!({ "StringNotEquals": { "aws:PrincipalArn": CUSTOMER_ADMIN } }),
+            ),
+        ],
+    };
+    vec![member(CUSTOMER_ACCOUNT), member(CENTRAL_ACCOUNT)]
 }
 
 /// The customer's buckets.
@@ -121,6 +173,8 @@ pub fn buckets() -> Vec<Bucket> {
             Some(any_write(BUCKET_WRONG_OWNER, "Allow", json!({ "AWS": role }), json!({}))),
         ),
         bucket(BUCKET_NO_POLICY, OTHER_ACCOUNT, None),
+        bucket(BUCKET_NO_POLICY_SAME_ORGANIZATION, CENTRAL_ACCOUNT, None),
+        own(BUCKET_DENIED_BY_RCP),
     ]
 }
 
@@ -131,13 +185,14 @@ pub fn roles(external_id: &ExternalId) -> Vec<IamRole> {
         let destination = Destination::parse(bucket, "").expect("the demo's buckets are valid");
         policy::permissions_policy(&destination, Partition::Aws, None).to_string()
     });
-    let use_keys = [KEY, KEY_DISABLED].map(|key| allow("kms:GenerateDataKey", key));
+    let use_keys = KEYS.map(|key| allow("kms:GenerateDataKey", key));
     let other_external_id = "trailpost-00000000000000000000000000000000".parse().expect("of our shape");
     let other_principal = "arn:aws:iam::999988887777:user/someone-else";
     let role = |name: &str, trust_policy: String, permission_policies: Vec<String>| IamRole {
         arn: format!("arn:aws:iam::{CUSTOMER_ACCOUNT}:role/{name}"),
         trust_policy,
         permission_policies,
+        permissions_boundary: None,
         max_session_seconds: LONGEST_SESSION_SECONDS,
     };
     vec![
@@ -155,7 +210,12 @@ pub fn roles(external_id: &ExternalId) -> Vec<IamRole> {
         ),
         role("trailpost-no-external-id", trust_without_condition(), write.to_vec()),
         role("trailpost-no-permission", trust.clone(), Vec::new()),
-        role("trailpost-denying-policy", trust, write.into_iter().chain([denial()]).collect()),
+        role("trailpost-denying-policy", trust.clone(), [write.as_slice(), &[denial()]].concat()),
+        role("trailpost-denied-by-scp", trust.clone(), write.to_vec()),
+        IamRole {
+            permissions_boundary: Some(allow("logs:*", "*")),
+            ..role("trailpost-outside-boundary", trust, write.to_vec())
+        },
     ]
 }
 
@@ -163,6 +223,44 @@ fn denial() -> String {
     json!({
         "Version": "2012-10-17",
         "Statement": [{ "Effect": "Deny", "Action": "s3:PutObject", "Resource": "*" }],
+    })
+    .to_string()
+}
+
+/// A service control policy that keeps one role from writing to any bucket.
+fn no_writes_by(role: &str) -> String {
+    let role = format!("arn:aws:iam::{CUSTOMER_ACCOUNT}:role/{role}");
+    json!({
+        "Version": "2012-10-17",
+        "Statement": [{
+            "Effect": "Deny",
+            "Action": "s3:PutObject",
+            "Resource": "*",
+            "Condition": { "StringEquals": { "aws:PrincipalArn": role } },
+        }],
+    })
+    .to_string()
+}
+
+/// What AWS attaches where resource control policies are enabled (`RCPFullAWSAccess`).
+fn allow_everyone() -> String {
+    json!({
+        "Version": "2012-10-17",
+        "Statement": [{ "Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*" }],
+    })
+    .to_string()
+}
+
+/// The policy of a key that names its administrator alone.
+fn for_administrators_only() -> String {
+    json!({
+        "Version": "2012-10-17",
+        "Statement": [{
+            "Effect": "Allow",
+            "Principal": { "AWS": CUSTOMER_ADMIN },
+            "Action": "kms:*",
+            "Resource": "*",
+        }],
     })
     .to_string()
 }

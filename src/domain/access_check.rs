@@ -152,14 +152,16 @@ pub fn next_daily_check(organization: OrganizationId, now: Timestamp) -> Timesta
 
 /// Whether a failure of a stage may pass by itself within a minute.
 pub fn may_pass(failure: &Failure) -> bool {
-    let of_a_new_role = failure.stage == Stage::AssumeRole && failure.cause.is_denial();
-    of_a_new_role || failure.cause == Cause::RoleTooOpen || failure.turn() == Turn::Nobody
+    let of_a_change = failure.cause.is_denial() || failure.cause.may_be_a_matter_of_time();
+    let is_unclear = matches!(failure.cause, Cause::RoleTooOpen | Cause::Unexpected);
+    of_a_change || is_unclear || failure.turn() == Turn::Nobody
 }
 
 fn still_trying(failure: &Failure) -> String {
     let hint = match failure.cause {
         cause if cause.is_denial() => ", new roles can be slow",
         Cause::RoleTooOpen => ", changed trust policies can be slow",
+        cause if cause.may_be_a_matter_of_time() => ", new policies can be slow",
         _ => "",
     };
     format!("{}: still trying for {} s{hint}", failure.title(), TRIED_FOR.as_secs())

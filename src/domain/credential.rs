@@ -1,5 +1,5 @@
-//! Secrets: passwords, and the tokens of producers, of links and of browsers. Debug never shows them; tokens are
-//! stored only as hashes.
+//! Secrets: passwords, and the tokens of producers, API keys, service accounts, links and browsers. Debug never shows
+//! them; tokens are stored only as hashes.
 
 use std::fmt;
 use std::time::Duration;
@@ -14,6 +14,8 @@ use super::organization::name;
 /// Longer ones would let a sign-in cost what its sender likes.
 const LONGEST_PASSWORD: usize = 256;
 const SHORTEST_NEW_PASSWORD: usize = 12;
+/// Hexadecimal digits of a token that are shown again.
+const START_DIGITS: usize = 8;
 
 /// How long an invitation or password-reset link can be used.
 pub const LINK_LIFETIME: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -98,6 +100,11 @@ macro_rules! token {
                 self.0.expose_secret()
             }
 
+            /// Its first characters, by which its owner recognises it in a list. Of 256 random bits 224 stay secret.
+            pub fn start(&self) -> String {
+                self.expose().chars().take($start.len() + START_DIGITS).collect()
+            }
+
             /// What is stored. A plain SHA-256 suffices: 256 random bits can't be guessed, so there is nothing for
             /// a slow hash to slow down.
             pub fn hash(&self) -> TokenHash {
@@ -125,6 +132,18 @@ token!(
     ProducerToken,
     "tp_",
     "a producer token"
+);
+token!(
+    /// An API key: 256 random bits. Shown once.
+    ApiKeyToken,
+    "tpk_",
+    "an API key"
+);
+token!(
+    /// A service account's secret: 256 random bits. Shown once.
+    ServiceAccountToken,
+    "tps_",
+    "a service account’s secret"
 );
 token!(
     /// What makes an invitation or password-reset link its bearer's: 256 random bits. Shown once.
@@ -167,6 +186,11 @@ mod tests {
         assert_eq!(back.hash(), token.hash());
         assert!(!format!("{token:?} {:?}", token.hash()).contains(&token.expose()[3..]));
         assert!("tp_short".parse::<ProducerToken>().is_err());
+        let key = ApiKeyToken::generate(&Entropy::system());
+        assert_eq!((key.start().len(), key.expose().len()), (12, 68));
+        assert!(key.expose().starts_with(&key.start()) && key.start().starts_with("tpk_"));
+        assert!(key.expose().parse::<ProducerToken>().is_err(), "an API key sends no records");
+        assert!(key.expose().parse::<ServiceAccountToken>().is_err());
         let link = LinkToken::generate(&Entropy::system());
         assert_eq!(link.expose().parse::<LinkToken>().unwrap().hash(), link.hash());
         assert!(!format!("{link:?}").contains(link.expose()));

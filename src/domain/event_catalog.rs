@@ -1,10 +1,14 @@
 //! The events that Trailpost itself records: one function for each, so that the shape of a record is decided
 //! here and nowhere else. Resource ids follow the documented table of PRODUCT.md section 3.
 
+pub mod project;
+pub mod service_account;
+
 use serde_json::{Map, Value, json};
 
 use super::caller::Caller;
 use super::clock::Timestamp;
+use super::denied_attempt::{DeniedAttempt, LeftOutAttempts, TurnedAway};
 use super::export::NewExport;
 use super::failure::Failure;
 use super::id::{OrganizationId, RecordId};
@@ -12,8 +16,9 @@ use super::integration::Settings;
 use super::membership::Role;
 use super::organization::{OrganizationName, Plan};
 use super::record::{Action, ErrorCode, Event, Outcome, Record, ResourceType};
+use super::refusal::Refusal;
 use super::sequence::Sequence;
-use super::user::User;
+use super::user::{DisplayName, EmailAddress, User};
 
 /// An event before the store gives it its organization, id and time.
 #[derive(Clone, Debug)]
@@ -24,15 +29,30 @@ pub struct EventDraft {
     resource_name: String,
     outcome: Outcome,
     parameters: Map<String, Value>,
+    /// None while it happens as it is recorded.
+    happened_at: Option<Timestamp>,
 }
 
 impl EventDraft {
+    /// The same event as one that happened before it is recorded.
+    #[must_use]
+    pub fn happened_at(mut self, time: Timestamp) -> EventDraft {
+        self.happened_at = Some(time);
+        self
+    }
+
     /// The same event as one that was tried and did not happen.
     #[must_use]
     pub fn failed(mut self, reason: impl Into<String>, error_code: &'static str) -> EventDraft {
         self.outcome =
             Outcome::Failure { reason: reason.into(), error_code: ErrorCode::from_static(error_code) };
         self
+    }
+
+    /// The same event as one that a rule refused.
+    #[must_use]
+    pub fn refused(self, refusal: Refusal) -> EventDraft {
+        self.failed(refusal.to_string(), refusal.error_code())
     }
 
     /// The finished record. `source_ip` joins the parameters.
@@ -54,7 +74,7 @@ impl EventDraft {
             client: caller.client.clone(),
             actor: caller.actor.clone(),
             event: Event {
-                time,
+                time: self.happened_at.unwrap_or(time),
                 action: self.action,
                 resource_type: self.resource_type,
                 resource_id: self.resource_id,
@@ -79,6 +99,7 @@ fn draft(
         resource_name: resource_name.into(),
         outcome: Outcome::Success,
         parameters: Map::new(),
+        happened_at: None,
     }
 }
 
@@ -92,6 +113,30 @@ pub fn logout(user: &User) -> EventDraft {
     draft("logout", "user", json!(user.email.as_str()), user.email.as_str())
 }
 
+/// What was tried and turned away.
+pub fn turned_away(attempt: &TurnedAway) -> EventDraft {
+    match attempt {
+        TurnedAway::Denied(attempt) => denied(attempt),
+        TurnedAway::FailedLogin { username } => draft("login", "user", json!(username), username)
+            .failed("The password was wrong", "UNAUTHENTICATED"),
+    }
+}
+
+fn denied(attempt: &DeniedAttempt) -> EventDraft {
+    let mut event = EventDraft {
+        action: attempt.action.clone(),
+        resource_type: attempt.resource_type.clone(),
+        resource_id: json!(attempt.resource_id),
+        resource_name: attempt.resource_name.clone(),
+        outcome: Outcome::Success,
+        parameters: Map::new(),
+        happened_at: None,
+    };
+    event.parameters.insert("method".to_owned(), json!(attempt.method));
+    event.parameters.insert("path".to_owned(), json!(attempt.path));
+    event.failed(attempt.reason.clone(), "PERMISSION_DENIED")
+}
+
 /// `create · user · [emails]`: a membership gained.
 pub fn create_user(user: &User, role: Role) -> EventDraft {
     let mut event = draft("create", "user", json!([user.email.as_str()]), user.email.as_str());
@@ -99,11 +144,61 @@ pub fn create_user(user: &User, role: Role) -> EventDraft {
     event
 }
 
-/// `update · user · {user, role}`: a password set by a reset link, as each organization of the account has it.
-pub fn reset_password(user: &User, role: Role) -> EventDraft {
+/// `update · user · {user, role}`: the role that is asked for.
+pub fn change_role(user: &User, before: Role, after: Role) -> EventDraft {
+    let mut event = update_user(user, after, "role");
+    event.parameters.extend(changes(&json!({ "role": before.as_str() }), &json!({ "role": after.as_str() })));
+    event
+}
+
+/// `delete · user · e-mail`: a membership ended, by an owner or by the member.
+pub fn delete_user(user: &User, role: Role) -> EventDraft {
+    let mut event = draft("delete", "user", json!(user.email.as_str()), user.email.as_str());
+    event.parameters = changes(&json!({ "role": role.as_str() }), &Value::Null);
+    event
+}
+
+/// `create · invitation · e-mail`: an invitation sent. `replaced` is the role of an older one that it revokes.
+pub fn create_invitation(email: &EmailAddress, role: Role, replaced: Option<Role>) -> EventDraft {
+    let mut event = draft("create", "invitation", json!(email.as_str()), email.as_str());
+    let of = |role: Role| json!({ "role": role.as_str() });
+    event.parameters = changes(&replaced.map_or(Value::Null, of), &of(role));
+    event
+}
+
+/// `delete · invitation · e-mail`: an invitation revoked before it was used.
+pub fn delete_invitation(email: &EmailAddress, role: Role) -> EventDraft {
+    let mut event = draft("delete", "invitation", json!(email.as_str()), email.as_str());
+    event.parameters = changes(&json!({ "role": role.as_str() }), &Value::Null);
+    event
+}
+
+/// `update · user · {user, role}`: a new password, by a reset link or on the account page, as each organization of the
+/// account has it.
+pub fn set_password(user: &User, role: Role) -> EventDraft {
+    update_user(user, role, "password")
+}
+
+/// `update · user · {user, role}`: another display name, as each organization of the account has it.
+pub fn rename_user(user: &User, role: Role, after: &DisplayName) -> EventDraft {
+    let mut event = update_user(user, role, "display_name");
+    let name = |name: &DisplayName| json!({ "display_name": name.as_str() });
+    event.parameters.extend(changes(&name(&user.display_name), &name(after)));
+    event
+}
+
+/// `update · user · {user, role}`: sessions that their owner ended from another, as each organization of the account
+/// has it.
+pub fn end_sessions(user: &User, role: Role, ended: u64) -> EventDraft {
+    let mut event = update_user(user, role, "sessions");
+    event.parameters.insert("sessions_ended".to_owned(), json!(ended));
+    event
+}
+
+fn update_user(user: &User, role: Role, changed: &str) -> EventDraft {
     let whose = json!({ "user": user.email.as_str(), "role": role.as_str() });
     let mut event = draft("update", "user", whose, user.email.as_str());
-    event.parameters.insert("changed".to_owned(), json!(["password"]));
+    event.parameters.insert("changed".to_owned(), json!([changed]));
     event
 }
 
@@ -111,6 +206,13 @@ pub fn reset_password(user: &User, role: Role) -> EventDraft {
 pub fn rename_organization(before: &OrganizationName, after: &OrganizationName) -> EventDraft {
     let mut event = draft("update", "organization", json!(after.as_str()), after.as_str());
     event.parameters = changes(&json!({ "name": before.as_str() }), &json!({ "name": after.as_str() }));
+    event
+}
+
+/// `delete · organization · name`: its last record.
+pub fn delete_organization(name: &OrganizationName, plan: Plan) -> EventDraft {
+    let mut event = draft("delete", "organization", json!(name.as_str()), name.as_str());
+    event.parameters = changes(&json!({ "name": name.as_str(), "plan": plan }), &Value::Null);
     event
 }
 
@@ -189,6 +291,29 @@ pub fn deliver_first(then: IntegrationAction, organization: OrganizationId) -> E
     event
 }
 
+/// What an owner asks for that changes no setting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeliveryRequest {
+    /// Deliver what is pending without waiting for its window.
+    DeliverNow,
+    /// Try the delivery that failed at once.
+    TryAgain,
+    /// Give up waiting for the last deliveries.
+    StopWaiting,
+}
+
+/// `update · audit-log-integration · organization id`: how deliveries go on, while the settings stay.
+pub fn delivery_request(request: DeliveryRequest, organization: OrganizationId) -> EventDraft {
+    let mut event = integration(IntegrationAction::Update, organization, None, None);
+    let word = match request {
+        DeliveryRequest::DeliverNow => "deliver_now",
+        DeliveryRequest::TryAgain => "try_again",
+        DeliveryRequest::StopWaiting => "stop_waiting",
+    };
+    event.parameters.insert("requested".to_owned(), json!(word));
+    event
+}
+
 /// A run of records that will not be delivered, discarded or never collected, for the record that explains the gap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LeftOut {
@@ -212,6 +337,18 @@ impl EventDraft {
     #[must_use]
     pub fn not_delivering(self, left_out: Option<LeftOut>) -> EventDraft {
         self.naming("not_delivered", left_out)
+    }
+
+    /// Stands for all those of its minute that have no record of their own.
+    #[must_use]
+    pub fn counting(mut self, attempts: LeftOutAttempts) -> EventDraft {
+        let LeftOutAttempts { count, first_at, last_at } = attempts;
+        if let Outcome::Failure { reason, .. } = &mut self.outcome {
+            *reason = format!("{reason}; {count} more attempts within a minute, of which this is the last");
+        }
+        let counted = json!({ "count": count, "first_at": first_at, "last_at": last_at });
+        self.parameters.insert("more_attempts".to_owned(), counted);
+        self.happened_at(last_at)
     }
 
     fn naming(mut self, parameter: &str, run: Option<LeftOut>) -> EventDraft {

@@ -109,6 +109,22 @@ id!(
     /// A password reset.
     PasswordResetId
 );
+id!(
+    /// A project.
+    ProjectId
+);
+id!(
+    /// An API key.
+    ApiKeyId
+);
+id!(
+    /// A service account.
+    ServiceAccountId
+);
+id!(
+    /// A secret of a service account.
+    SecretId
+);
 
 #[cfg(test)]
 mod tests {

@@ -11,6 +11,7 @@ use super::object_key::{Compression, Format};
 use super::organization::Plan;
 use super::principals::Principals;
 use super::role_arn::{AccountId, RoleArn};
+use super::sample_file::FileLayout;
 use super::window::WindowLength;
 
 /// Where and how records are delivered. Every value is valid by its type, and any combination is.
@@ -46,6 +47,11 @@ impl Settings {
     /// of any other (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-owner-condition.html>).
     pub fn expected_bucket_owner(&self) -> &AccountId {
         self.bucket_owner_account.as_ref().unwrap_or_else(|| self.role_arn.account_id())
+    }
+
+    /// Whether the bucket is said to be in another account than the role, whose policy then has to name the role.
+    pub fn is_across_accounts(&self) -> bool {
+        self.expected_bucket_owner() != self.role_arn.account_id()
     }
 }
 
@@ -124,6 +130,37 @@ impl TypedSettings {
                 prefix: destination.prefix().clone(),
                 bucket_owner_account,
                 encryption,
+                format: format.unwrap_or_default(),
+                compression: compression.unwrap_or_default(),
+                window: window.unwrap_or(default_window),
+            }),
+            _ => Err(errors),
+        }
+    }
+
+    /// What files are named and written by, whatever the other fields hold. The bucket field counts for the path in it.
+    ///
+    /// # Errors
+    /// One entry for each field that can't be used.
+    pub fn layout(&self, default_window: WindowLength) -> Result<FileLayout, Vec<FieldError>> {
+        let mut errors = Vec::new();
+        let prefix = match self.bucket.trim() {
+            "" => keep(optional(&self.prefix), SettingsField::Prefix, &mut errors)
+                .map(Option::unwrap_or_default),
+            bucket => match Destination::parse(bucket, &self.prefix) {
+                Ok(destination) => Some(destination.prefix().clone()),
+                Err(error) => {
+                    errors.push(destination_error(&error));
+                    None
+                }
+            },
+        };
+        let format = keep(optional(&self.format), SettingsField::Format, &mut errors);
+        let compression = keep(optional(&self.compression), SettingsField::Compression, &mut errors);
+        let window = keep(self.parse_window(), SettingsField::WindowMinutes, &mut errors);
+        match (prefix, format, compression, window) {
+            (Some(prefix), Some(format), Some(compression), Some(window)) => Ok(FileLayout {
+                prefix,
                 format: format.unwrap_or_default(),
                 compression: compression.unwrap_or_default(),
                 window: window.unwrap_or(default_window),

@@ -38,6 +38,21 @@ pub enum Ability {
     ManageAuditLogs,
 }
 
+impl Ability {
+    /// All abilities.
+    pub const ALL: [Ability; 9] = [
+        Ability::SeeOrganization,
+        Ability::SeePlan,
+        Ability::ManageProjects,
+        Ability::DeleteProject,
+        Ability::ManageMembers,
+        Ability::ManageServiceAccounts,
+        Ability::RenameOrganization,
+        Ability::DeleteOrganization,
+        Ability::ManageAuditLogs,
+    ];
+}
+
 impl Role {
     /// All roles.
     pub const ALL: [Role; 4] = [Role::Owner, Role::Manager, Role::Member, Role::BillingAdmin];
@@ -76,6 +91,23 @@ impl Role {
             | Ability::ManageAuditLogs => self == Role::Owner,
         }
     }
+
+    /// Whether the role may be granted by this one: nobody grants what they may not do themselves.
+    pub fn may_grant(self, granted: Role) -> bool {
+        Ability::ALL.into_iter().all(|ability| self.may(ability) || !granted.may(ability))
+    }
+
+    /// What the role may do, in a few words beside its name.
+    pub fn explanation(self) -> &'static str {
+        match self {
+            Role::Owner => {
+                "May do everything, also manage members and audit logs, and delete the organization."
+            }
+            Role::Manager => "Creates and renames projects and works with their API keys.",
+            Role::Member => "Sees the organization and its projects.",
+            Role::BillingAdmin => "Sees the organization and its plan.",
+        }
+    }
 }
 
 impl FromStr for Role {
@@ -106,8 +138,22 @@ mod tests {
             (Ability::DeleteOrganization, [true, false, false, false]),
             (Ability::ManageAuditLogs, [true, false, false, false]),
         ];
+        assert_eq!(table.map(|(ability, _)| ability), Ability::ALL);
         for (ability, allowed) in table {
             assert_eq!(Role::ALL.map(|role| role.may(ability)), allowed, "{ability:?}");
+        }
+    }
+
+    #[test]
+    fn nobody_grants_a_role_above_their_own() {
+        // Granting, in the order of Role::ALL: owner, manager, member, billing admin.
+        for (role, grants) in [
+            (Role::Owner, [true, true, true, true]),
+            (Role::Manager, [false, true, true, false]),
+            (Role::Member, [false, false, true, false]),
+            (Role::BillingAdmin, [false, false, true, true]),
+        ] {
+            assert_eq!(Role::ALL.map(|granted| role.may_grant(granted)), grants, "{role:?}");
         }
     }
 }

@@ -59,6 +59,11 @@ macro_rules! name {
             pub fn as_str(&self) -> &str {
                 &self.0
             }
+
+            /// What two names are compared by: names that differ only in upper and lower case are the same one.
+            pub fn folded(&self) -> String {
+                self.0.to_lowercase()
+            }
         }
 
         impl std::fmt::Display for $name {

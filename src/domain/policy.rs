@@ -11,10 +11,13 @@ use super::integration::Settings;
 use super::kms_key_arn::KmsKeyArn;
 use super::object_key::ACCESS_TEST;
 use super::organization::ExternalId;
-use super::role_arn::Partition;
+use super::role_arn::{Partition, RoleArn};
 
 const VERSION: &str = "2012-10-17";
-const GENERATE_DATA_KEY: &str = "kms:GenerateDataKey";
+/// All that is done to a bucket.
+pub const WRITE: &str = "s3:PutObject";
+/// All that is done with a key.
+pub const GENERATE_DATA_KEY: &str = "kms:GenerateDataKey";
 
 /// Who may assume the role: our principal, with this external ID.
 pub fn trust_policy(principal_arn: &str, external_id: &ExternalId) -> Value {
@@ -35,22 +38,42 @@ pub fn permissions_policy(destination: &Destination, partition: Partition, key: 
     let mut statements = vec![json!({
         "Sid": "TrailpostWritesAuditLogs",
         "Effect": "Allow",
-        "Action": "s3:PutObject",
+        "Action": WRITE,
         "Resource": object_arn(destination, partition, "*"),
     })];
     statements.extend(key.map(use_of_key));
     json!({ "Version": VERSION, "Statement": statements })
 }
 
-/// S3 asks for the data key on our behalf, and nobody else may: see `data_keys`.
-fn use_of_key(key: &KmsKeyArn) -> Value {
+/// What a role's policy says to let it have objects encrypted with the key.
+pub fn use_of_key(key: &KmsKeyArn) -> Value {
+    let mut statement = json!({ "Sid": "TrailpostEncryptsThem" });
+    add(&mut statement, data_keys_of(key.as_str(), Some(key.region())));
+    statement
+}
+
+/// What a key's policy says to let the role have objects encrypted with it. There `*` is the key itself
+/// (<https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-overview.html>).
+pub fn key_policy_statement(role: &RoleArn, region: Option<&str>) -> Value {
+    let mut statement = json!({ "Sid": "TrailpostEncryptsThem", "Principal": { "AWS": role.as_str() } });
+    add(&mut statement, data_keys_of("*", region));
+    statement
+}
+
+/// What a bucket's policy says to let a role of another account write.
+pub fn bucket_statement(destination: &Destination, role: &RoleArn) -> Value {
     json!({
-        "Sid": "TrailpostEncryptsThem",
+        "Sid": "TrailpostWritesAuditLogs",
         "Effect": "Allow",
-        "Action": GENERATE_DATA_KEY,
-        "Resource": key.as_str(),
-        "Condition": { "StringLike": { "kms:ViaService": format!("s3.{}.*", key.region()) } },
+        "Principal": { "AWS": role.as_str() },
+        "Action": WRITE,
+        "Resource": object_arn(destination, role.partition(), "*"),
     })
+}
+
+/// The objects that are written, as a policy names them.
+pub fn objects(destination: &Destination, partition: Partition) -> String {
+    object_arn(destination, partition, "*")
 }
 
 /// What one session of ours may do, whatever the role allows: the test object, the organization's own folder, and the
@@ -59,7 +82,7 @@ pub fn session_policy(settings: &Settings, organization: OrganizationId) -> Valu
     let (destination, partition) = (settings.destination(), settings.role_arn.partition());
     let mut statements = vec![json!({
         "Effect": "Allow",
-        "Action": "s3:PutObject",
+        "Action": WRITE,
         "Resource": [
             object_arn(&destination, partition, ACCESS_TEST),
             object_arn(&destination, partition, &format!("{organization}/*")),
@@ -69,23 +92,33 @@ pub fn session_policy(settings: &Settings, organization: OrganizationId) -> Valu
     json!({ "Version": VERSION, "Statement": statements })
 }
 
+fn data_keys(encryption: &Encryption) -> Option<Value> {
+    match encryption {
+        // Objects are then encrypted with no key of the customer's.
+        Encryption::SseS3 => None,
+        // It may be a key of the customer's, and only the bucket knows which.
+        Encryption::BucketDefault => Some(data_keys_of("*", None)),
+        Encryption::Kms(key) => Some(data_keys_of(key.as_str(), Some(key.region()))),
+    }
+}
+
 /// S3 alone may ask for data keys on our behalf
 /// (<https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-via-service>). Its name
 /// there ends in the domain of the partition.
-fn data_keys(encryption: &Encryption) -> Option<Value> {
-    let (key, via) = match encryption {
-        // Objects are then encrypted with no key of the customer's.
-        Encryption::SseS3 => return None,
-        // It may be a key of the customer's, and only the bucket knows which.
-        Encryption::BucketDefault => ("*", "s3.*".to_owned()),
-        Encryption::Kms(key) => (key.as_str(), format!("s3.{}.*", key.region())),
-    };
-    Some(json!({
+fn data_keys_of(resource: &str, region: Option<&str>) -> Value {
+    let via = region.map_or_else(|| "s3.*".to_owned(), |region| format!("s3.{region}.*"));
+    json!({
         "Effect": "Allow",
         "Action": GENERATE_DATA_KEY,
-        "Resource": key,
+        "Resource": resource,
         "Condition": { "StringLike": { "kms:ViaService": via } },
-    }))
+    })
+}
+
+fn add(statement: &mut Value, more: Value) {
+    if let (Value::Object(statement), Value::Object(more)) = (statement, more) {
+        statement.extend(more);
+    }
 }
 
 fn object_arn(destination: &Destination, partition: Partition, rest: &str) -> String {
@@ -152,6 +185,19 @@ mod tests {
             }
             assert!(session.to_string().len() < 2048, "STS takes at most 2,048 characters");
         }
+    }
+
+    #[test]
+    fn a_key_is_used_through_s3_alone_whoever_allows_it() {
+        let key: KmsKeyArn = KEY.parse().unwrap();
+        let role = settings(Encryption::SseS3).role_arn;
+        let (by_role, by_key) = (use_of_key(&key), key_policy_statement(&role, Some(key.region())));
+        for same in ["Sid", "Effect", "Action", "Condition"] {
+            assert_eq!(by_role[same], by_key[same]);
+        }
+        assert_eq!(by_key["Principal"]["AWS"], role.as_str());
+        let condition = &key_policy_statement(&role, None)["Condition"]["StringLike"];
+        assert_eq!(condition["kms:ViaService"], "s3.*", "of whatever region, but by S3 alone");
     }
 
     #[test]

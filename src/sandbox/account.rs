@@ -1,4 +1,5 @@
-//! Who and what exists: users, roles, KMS keys, buckets and the sessions made from roles.
+//! Who and what exists: users, roles, KMS keys, buckets and the sessions made from roles, and what
+//! the accounts' organizations allow them.
 //!
 //! Everything is checked when it is put in (ARNs, names, policies), so that a request never
 //! meets a half-understood one. A session looks its role's policies up at each request, as
@@ -14,8 +15,8 @@ use super::encryption::BucketEncryption;
 use super::kms::{KeyPlace, KmsKey, LoadedKey};
 use super::mint::{Mint, unique_id};
 use super::policy_document::{Policy, PolicyError, PolicyKind};
-use super::policy_eval::Principal;
-use super::session::{Session, SessionRequest, Sessions};
+use super::policy_eval::{Policies, Principal};
+use super::session::{RoleSession, Session, SessionRequest, Sessions};
 
 /// A user with one long-lived access key.
 #[derive(Clone)]
@@ -46,8 +47,24 @@ pub struct IamRole {
     pub trust_policy: String,
     /// What it may do, as JSON.
     pub permission_policies: Vec<String>,
+    /// The most that those may allow it, as JSON.
+    pub permissions_boundary: Option<String>,
     /// Longest session, in seconds. AWS's default is 3600.
     pub max_session_seconds: i64,
+}
+
+/// An account of an organization (AWS Organizations), with what that says of it. An account that is
+/// none is in no organization.
+#[derive(Debug, Clone)]
+pub struct OrganizationMember {
+    /// The account.
+    pub account: String,
+    /// The organization: `o-…`.
+    pub organization: String,
+    /// What the account's users and roles may at most be allowed, as JSON; empty for anything.
+    pub service_control_policies: Vec<String>,
+    /// What anybody may at most be allowed on what the account owns, as JSON; empty for anything.
+    pub resource_control_policies: Vec<String>,
 }
 
 /// A bucket. Its objects stay in files when it is replaced or removed.
@@ -124,7 +141,22 @@ pub(super) struct Caller {
     pub(super) partition: String,
     pub(super) unique_id: String,
     pub(super) identity: Vec<Arc<Policy>>,
+    pub(super) boundary: Option<Arc<Policy>>,
     pub(super) session: Option<Arc<Policy>>,
+    pub(super) service_control: Vec<Arc<Policy>>,
+}
+
+impl Caller {
+    /// Its own policies, to be put beside those of a resource.
+    pub(super) fn policies(&self) -> Policies<'_> {
+        Policies {
+            identity: &self.identity,
+            boundary: self.boundary.as_deref(),
+            session: self.session.as_deref(),
+            service_control: &self.service_control,
+            ..Policies::default()
+        }
+    }
 }
 
 /// Why an access key with its session token names nobody.
@@ -141,7 +173,15 @@ pub(super) struct LoadedRole {
     pub(super) place: IamArn,
     pub(super) trust: Arc<Policy>,
     pub(super) permissions: Vec<Arc<Policy>>,
+    pub(super) boundary: Option<Arc<Policy>>,
     pub(super) max_session_seconds: i64,
+}
+
+#[derive(Debug, Clone)]
+struct LoadedMember {
+    organization: String,
+    service_control: Vec<Arc<Policy>>,
+    resource_control: Vec<Arc<Policy>>,
 }
 
 #[derive(Debug, Clone)]
@@ -193,6 +233,8 @@ pub(super) struct Accounts {
     roles: RwLock<HashMap<String, LoadedRole>>,
     keys: RwLock<HashMap<String, LoadedKey>>,
     buckets: RwLock<BTreeMap<String, LoadedBucket>>,
+    members: RwLock<HashMap<String, LoadedMember>>,
+    endpoint: RwLock<Option<Arc<Policy>>>,
     sessions: Sessions,
 }
 
@@ -205,6 +247,8 @@ impl Accounts {
             roles: RwLock::default(),
             keys: RwLock::default(),
             buckets: RwLock::default(),
+            members: RwLock::default(),
+            endpoint: RwLock::default(),
         }
     }
 
@@ -215,13 +259,15 @@ impl Accounts {
     pub(super) fn put_user(&self, user: IamUser) -> Result<(), AccountError> {
         let place = IamArn::parse(&user.arn, "user")
             .ok_or_else(|| AccountError::Arn { arn: user.arn.clone(), kind: "user" })?;
-        let identity = parse_all(&user.policies, &user.arn)?;
+        let identity = parse_all(&user.policies, PolicyKind::Identity, &user.arn)?;
         let caller = Caller {
             unique_id: unique_id("AIDA", &user.arn),
             principal: Principal { arn: user.arn, role_arn: None, account: place.account },
             partition: place.partition,
             identity,
+            boundary: None,
             session: None,
+            service_control: Vec::new(),
         };
         let loaded = LoadedUser { caller, secret: user.secret_access_key };
         write(&self.users).insert(user.access_key_id, loaded);
@@ -233,7 +279,11 @@ impl Accounts {
             .ok_or_else(|| AccountError::Arn { arn: role.arn.clone(), kind: "role" })?;
         let loaded = LoadedRole {
             trust: parse(&role.trust_policy, PolicyKind::Trust, &role.arn)?,
-            permissions: parse_all(&role.permission_policies, &role.arn)?,
+            permissions: parse_all(&role.permission_policies, PolicyKind::Identity, &role.arn)?,
+            boundary: role
+                .permissions_boundary
+                .map(|text| parse(&text, PolicyKind::Identity, &role.arn))
+                .transpose()?,
             max_session_seconds: role.max_session_seconds,
             arn: role.arn.clone(),
             place,
@@ -252,6 +302,30 @@ impl Accounts {
         }
         let loaded = LoadedKey { policy: parse(&key.policy, PolicyKind::Key, &key.arn)?, state: key.state };
         write(&self.keys).insert(key.arn, loaded);
+        Ok(())
+    }
+
+    pub(super) fn put_member(&self, member: OrganizationMember) -> Result<(), AccountError> {
+        let loaded = LoadedMember {
+            service_control: parse_all(
+                &member.service_control_policies,
+                PolicyKind::Identity,
+                &member.account,
+            )?,
+            resource_control: parse_all(
+                &member.resource_control_policies,
+                PolicyKind::ResourceControl,
+                &member.account,
+            )?,
+            organization: member.organization,
+        };
+        write(&self.members).insert(member.account, loaded);
+        Ok(())
+    }
+
+    pub(super) fn put_endpoint_policy(&self, text: Option<&str>) -> Result<(), AccountError> {
+        let policy = text.map(|text| parse(text, PolicyKind::Endpoint, "the VPC endpoint")).transpose()?;
+        *write(&self.endpoint) = policy;
         Ok(())
     }
 
@@ -300,6 +374,26 @@ impl Accounts {
         read(&self.buckets).values().filter(|bucket| bucket.owner_account == account).cloned().collect()
     }
 
+    /// The policy of the VPC endpoint that every request comes through; none for no endpoint.
+    pub(super) fn endpoint_policy(&self) -> Option<Arc<Policy>> {
+        read(&self.endpoint).clone()
+    }
+
+    pub(super) fn resource_control(&self, account: &str) -> Vec<Arc<Policy>> {
+        read(&self.members).get(account).map(|member| member.resource_control.clone()).unwrap_or_default()
+    }
+
+    fn service_control(&self, account: &str) -> Vec<Arc<Policy>> {
+        read(&self.members).get(account).map(|member| member.service_control.clone()).unwrap_or_default()
+    }
+
+    /// Whether two accounts are one, or in one organization.
+    pub(super) fn belong_together(&self, one: &str, other: &str) -> bool {
+        let members = read(&self.members);
+        let organization = |account: &str| members.get(account).map(|member| &member.organization);
+        one == other || organization(one).is_some_and(|found| organization(other) == Some(found))
+    }
+
     /// The secret to check a signature with.
     pub(super) fn secret_of(&self, access_key_id: &str) -> Option<String> {
         let of_user = read(&self.users).get(access_key_id).map(|user| user.secret.clone());
@@ -310,7 +404,10 @@ impl Accounts {
     pub(super) fn caller(&self, access_key_id: &str, token: Option<&str>) -> Result<Caller, BadCredentials> {
         if let Some(user) = read(&self.users).get(access_key_id) {
             return match token {
-                None => Ok(user.caller.clone()),
+                None => {
+                    let service_control = self.service_control(&user.caller.principal.account);
+                    Ok(Caller { service_control, ..user.caller.clone() })
+                }
                 Some(_) => Err(BadCredentials::BadToken),
             };
         }
@@ -330,17 +427,25 @@ impl Accounts {
         self.sessions.open(role, request, self.now_ms())
     }
 
+    pub(super) fn list_sessions(&self) -> Vec<RoleSession> {
+        self.sessions.list()
+    }
+
     pub(super) fn forget_sessions(&self) {
         self.sessions.forget();
     }
 
     fn session_caller(&self, session: &Session) -> Caller {
+        // A role that is gone allows nothing.
+        let role = self.role(&session.role_arn);
+        let (identity, boundary) = role.map(|role| (role.permissions, role.boundary)).unwrap_or_default();
         Caller {
+            service_control: self.service_control(&session.principal.account),
             principal: session.principal.clone(),
             partition: session.partition.clone(),
             unique_id: session.assumed_role_id.clone(),
-            // A role that is gone allows nothing.
-            identity: self.role(&session.role_arn).map(|role| role.permissions).unwrap_or_default(),
+            identity,
+            boundary,
             session: session.policy.clone(),
         }
     }
@@ -363,8 +468,8 @@ fn is_account(id: &str) -> bool {
     id.len() == 12 && id.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-fn parse_all(texts: &[String], owner: &str) -> Result<Vec<Arc<Policy>>, AccountError> {
-    texts.iter().map(|text| parse(text, PolicyKind::Identity, owner)).collect()
+fn parse_all(texts: &[String], kind: PolicyKind, owner: &str) -> Result<Vec<Arc<Policy>>, AccountError> {
+    texts.iter().map(|text| parse(text, kind, owner)).collect()
 }
 
 fn parse(text: &str, kind: PolicyKind, owner: &str) -> Result<Arc<Policy>, AccountError> {

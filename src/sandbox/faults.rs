@@ -34,13 +34,18 @@ pub enum FaultKind {
     ResetAfterWrite,
     /// The request is carried out, and the connection torn down amid the answer.
     TruncatedAnswer,
+    /// 403 `RequestTimeTooSkewed`, of STS `SignatureDoesNotMatch`, as if the caller's clock were 20
+    /// minutes slow. Nothing is written.
+    TimeTooSkewed,
+    /// 400 `ExpiredToken`, of STS 403, as if the caller's session had ended. Nothing is written.
+    ExpiredToken,
     /// 403 `AccessDenied`, as if the caller had no policy that allows it. Nothing is written.
     Denied,
 }
 
 impl FaultKind {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::InternalError,
         Self::SlowDown,
         Self::TimeoutBeforeWrite,
@@ -48,6 +53,8 @@ impl FaultKind {
         Self::Reset,
         Self::ResetAfterWrite,
         Self::TruncatedAnswer,
+        Self::TimeTooSkewed,
+        Self::ExpiredToken,
         Self::Denied,
     ];
 
@@ -62,6 +69,8 @@ impl FaultKind {
             Self::Reset => "reset",
             Self::ResetAfterWrite => "reset_after_write",
             Self::TruncatedAnswer => "truncated_answer",
+            Self::TimeTooSkewed => "time_too_skewed",
+            Self::ExpiredToken => "expired_token",
             Self::Denied => "denied",
         }
     }

@@ -138,8 +138,11 @@ impl Front {
         ids: &RequestIds,
     ) -> Result<HttpResponse, Unanswered> {
         match fault.kind {
-            FaultKind::InternalError | FaultKind::SlowDown => {
-                Ok(finish(refusal(fault, service), service, ids).await)
+            FaultKind::InternalError
+            | FaultKind::SlowDown
+            | FaultKind::TimeTooSkewed
+            | FaultKind::ExpiredToken => {
+                Ok(finish(refusal(fault, service, &signed_at(&request)), service, ids).await)
             }
             FaultKind::TimeoutBeforeWrite => {
                 // With its body read, the client's end of the connection is noticed.
@@ -194,25 +197,48 @@ fn is_put<B>(request: &Request<B>) -> bool {
         && !request.headers().contains_key("x-amz-copy-source")
 }
 
-/// What a service says when it fails or is asked too often. S3's codes:
+/// When the request says that it was signed: `20260124T101500Z`.
+fn signed_at<B>(request: &Request<B>) -> String {
+    let date = request.headers().get("x-amz-date").and_then(|date| date.to_str().ok());
+    date.unwrap_or_default().to_owned()
+}
+
+/// What a service says when it fails, is asked too often, or takes the caller for late. S3's codes:
 /// <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html#ErrorCodeList>, STS's:
 /// <https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html>; on the wire STS
-/// throttles as `Throttling`, `Rate exceeded`.
-fn refusal(fault: &Fault, service: &Service) -> HttpResponse {
+/// throttles as `Throttling`, `Rate exceeded`. Empty words are filled in by `answer`.
+fn refusal(fault: &Fault, service: &Service, signed_at: &str) -> HttpResponse {
+    let words = |text: &str| text.to_owned();
     let (status, code, message) = match (fault.kind, service) {
         (FaultKind::SlowDown, Service::S3 { .. }) => {
-            (StatusCode::SERVICE_UNAVAILABLE, "SlowDown", "Please reduce your request rate.")
+            (StatusCode::SERVICE_UNAVAILABLE, "SlowDown", words("Please reduce your request rate."))
         }
-        (FaultKind::SlowDown, Service::Sts) => (StatusCode::BAD_REQUEST, "Throttling", "Rate exceeded"),
+        (FaultKind::SlowDown, Service::Sts) => {
+            (StatusCode::BAD_REQUEST, "Throttling", words("Rate exceeded"))
+        }
+        (FaultKind::TimeTooSkewed, Service::S3 { .. }) => {
+            (StatusCode::FORBIDDEN, "RequestTimeTooSkewed", String::new())
+        }
+        (FaultKind::TimeTooSkewed, Service::Sts) => {
+            (StatusCode::FORBIDDEN, "SignatureDoesNotMatch", signature_expired(signed_at))
+        }
+        (FaultKind::ExpiredToken, Service::S3 { .. }) => {
+            (StatusCode::BAD_REQUEST, "ExpiredToken", String::new())
+        }
+        (FaultKind::ExpiredToken, Service::Sts) => (
+            StatusCode::FORBIDDEN,
+            "ExpiredToken",
+            words("The security token included in the request is expired"),
+        ),
         (_, Service::S3 { .. }) => (
             StatusCode::INTERNAL_SERVER_ERROR,
             "InternalError",
-            "We encountered an internal error. Please try again.",
+            words("We encountered an internal error. Please try again."),
         ),
         (_, Service::Sts) => (
             StatusCode::INTERNAL_SERVER_ERROR,
             "InternalFailure",
-            "The request processing has failed because of an unknown error, exception or failure.",
+            words("The request processing has failed because of an unknown error, exception or failure."),
         ),
     };
     let code = S3ErrorCode::from_bytes(code.as_bytes()).unwrap_or(S3ErrorCode::InternalError);
@@ -223,6 +249,16 @@ fn refusal(fault: &Fault, service: &Service) -> HttpResponse {
         error.set_headers(HeaderMap::from_iter([(header::RETRY_AFTER, seconds)]));
     }
     in_xml(error)
+}
+
+/// STS's words for what was signed 20 minutes ago, from recorded answers (devsecops/bootcamp#101, aws/aws-cli#6676).
+fn signature_expired(signed_at: &str) -> String {
+    const FORMAT: &str = "%Y%m%dT%H%M%SZ";
+    let later = |minutes: i64| {
+        let at = jiff::civil::DateTime::strptime(FORMAT, signed_at).unwrap_or_default();
+        at.saturating_add(jiff::SignedDuration::from_mins(minutes)).strftime(FORMAT).to_string()
+    };
+    format!("Signature expired: {signed_at} is now earlier than {} ({} - 15 min.)", later(5), later(20))
 }
 
 fn in_xml(error: S3Error) -> HttpResponse {

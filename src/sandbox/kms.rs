@@ -99,7 +99,7 @@ pub(super) fn generate_data_key(
         return Err(kms_error("KMS.NotFoundException", format!("Invalid arn {}", place.region)));
     }
     let key = accounts.key(arn);
-    authorize(caller, region, arn, &place, key.as_ref())?;
+    authorize(accounts, caller, region, arn, key.as_ref())?;
     match key.map(|key| key.state) {
         Some(KmsKeyState::Enabled) => Ok(()),
         Some(KmsKeyState::Disabled) => Err(kms_error("KMS.DisabledException", format!("{arn} is disabled."))),
@@ -112,29 +112,31 @@ pub(super) fn generate_data_key(
 
 /// A key that is not there is told apart from one that may not be used only to its own account.
 fn authorize(
+    accounts: &Accounts,
     caller: &Caller,
     region: &str,
     arn: &str,
-    place: &KeyPlace<'_>,
     key: Option<&LoadedKey>,
 ) -> S3Result<()> {
+    let account = KeyPlace::parse(arn).map_or("", |place| place.account);
     let keys = [("kms:ViaService", format!("s3.{region}.amazonaws.com"))];
     let question = Question { principal: &caller.principal, action: ACTION, resource: arn, keys: &keys };
+    let of_owner = accounts.resource_control(account);
     let policies = Policies {
-        identity: &caller.identity,
-        session: caller.session.as_deref(),
         resource: key.map(|key| &*key.policy),
-        resource_account: place.account,
+        resource_account: account,
         resource_must_allow: key.is_some(),
+        resource_control: &of_owner,
+        ..caller.policies()
     };
-    decide(&question, &policies).map_err(|denial| denied(caller, arn, place, denial))
+    decide(&question, &policies).map_err(|denial| denied(caller, arn, account, denial))
 }
 
-fn denied(caller: &Caller, arn: &str, place: &KeyPlace<'_>, denial: Denial) -> S3Error {
+fn denied(caller: &Caller, arn: &str, account: &str, denial: Denial) -> S3Error {
     let user = &caller.principal.arn;
     let by_the_key =
         matches!(denial, Denial::Explicit(PolicyType::Resource) | Denial::Implicit(PolicyType::Resource));
-    if by_the_key && caller.principal.account != place.account {
+    if by_the_key && caller.principal.account != account {
         return s3_error!(
             AccessDenied,
             "User: {user} is not authorized to perform: {ACTION} on this resource because the resource does not \

@@ -6,7 +6,7 @@
 //! object survives a crash, a session ends by the sandbox's clock and does what its role's
 //! policies and its session policy both allow, and refusals use AWS's codes and words. What it
 //! doesn't have (multipart, versions, ACLs, tagging, retention of objects, KMS's own API,
-//! virtual-host addresses, organizations) is answered with NotImplemented or not modelled;
+//! virtual-host addresses) is answered with NotImplemented or not modelled;
 //! each file says which.
 //!
 //! `faults` are what AWS does on its bad days. They are switched on and off on the running
@@ -49,12 +49,13 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-pub use account::{AccountError, Bucket, IamRole, IamUser};
+pub use account::{AccountError, Bucket, IamRole, IamUser, OrganizationMember};
 pub use encryption::BucketEncryption;
 pub use faults::{Fault, FaultError, FaultKind, FaultTarget, Frequency, Percent};
 pub use kms::{KmsKey, KmsKeyState};
 pub use object_files::{Attributes, ObjectFilesError, StoredObject};
 pub use policy_document::{Policy, PolicyError, PolicyKind};
+pub use session::RoleSession;
 
 use account::Accounts;
 use faults::Faults;
@@ -80,6 +81,8 @@ pub struct SandboxConfig {
     pub keys: Vec<KmsKey>,
     /// Buckets.
     pub buckets: Vec<Bucket>,
+    /// Accounts that are in organizations.
+    pub members: Vec<OrganizationMember>,
     /// The clock for session expiry and Last-Modified. Signatures follow the wall's clock.
     pub now: Now,
     /// Request ids, session secrets and the chances of faults are drawn from it: fixed for
@@ -131,6 +134,7 @@ impl Sandbox {
         config.roles.into_iter().try_for_each(|role| accounts.put_role(role))?;
         config.keys.into_iter().try_for_each(|key| accounts.put_key(key))?;
         config.buckets.into_iter().try_for_each(|bucket| accounts.put_bucket(bucket))?;
+        config.members.into_iter().try_for_each(|member| accounts.put_member(member))?;
         let files = Arc::new(blocking(move || ObjectFiles::open(&config.folder)).await?);
 
         let serving = TaskTracker::new();
@@ -207,10 +211,32 @@ impl Sandbox {
         Ok(self.accounts.put_bucket(bucket)?)
     }
 
+    /// Puts an account into an organization, or replaces what that says of it.
+    ///
+    /// # Errors
+    /// A malformed policy; nothing is changed then.
+    pub fn put_member(&self, member: OrganizationMember) -> Result<(), SandboxError> {
+        Ok(self.accounts.put_member(member)?)
+    }
+
+    /// Lets every request to S3 come through a VPC endpoint with this policy, or through none.
+    ///
+    /// # Errors
+    /// A malformed policy; nothing is changed then.
+    pub fn put_endpoint_policy(&self, policy: Option<&str>) -> Result<(), SandboxError> {
+        Ok(self.accounts.put_endpoint_policy(policy)?)
+    }
+
     /// Removes a bucket; false if there was none. Its objects stay for one of the same name.
     #[must_use]
     pub fn remove_bucket(&self, name: &str) -> bool {
         self.accounts.remove_bucket(name)
+    }
+
+    /// The role sessions that were opened, in that order, until a day after their end.
+    #[must_use]
+    pub fn sessions(&self) -> Vec<RoleSession> {
+        self.accounts.list_sessions()
     }
 
     /// Ends all role sessions, as if the sandbox had been restarted.

@@ -53,6 +53,8 @@ pub struct Attributes {
     pub encryption: Option<String>,
     /// The customer managed key that it is encrypted with.
     pub kms_key_id: Option<String>,
+    /// The access key that it was put with.
+    pub written_by: Option<String>,
     /// `x-amz-meta-…`.
     pub metadata: BTreeMap<String, String>,
 }

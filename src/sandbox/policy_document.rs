@@ -10,12 +10,17 @@ use serde_json::{Map, Value};
 /// Where a document is attached; it decides which elements it must and must not have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PolicyKind {
-    /// Attached to a user or a role, or passed to AssumeRole as a session policy.
+    /// Attached to a user or a role, or passed to AssumeRole as a session policy; a permissions
+    /// boundary, or a service control policy.
     Identity,
     /// Attached to a bucket.
     Bucket,
     /// Attached to a KMS key.
     Key,
+    /// Attached to an account, for what it owns.
+    ResourceControl,
+    /// Attached to a VPC endpoint.
+    Endpoint,
     /// A role's trust policy.
     Trust,
 }

@@ -1,10 +1,11 @@
 //! Policy evaluation: may this caller do this to that, and if not, which policy says so.
 //!
 //! Follows IAM's order: a Deny in any policy ends it; inside one account an identity-based or
-//! a resource-based Allow will do; across accounts both are needed; a session policy narrows
-//! what the role has. A key the request does not carry is absent, never empty. What the
-//! sandbox cannot honour never gets here: `policy_document` refuses it at loading.
-//! Not modelled: organizations' policies, permission boundaries, VPC endpoint policies, ACLs.
+//! a resource-based Allow will do; across accounts both are needed; a permissions boundary and a
+//! session policy narrow what the role has; a VPC endpoint's policy and those of the organizations
+//! that caller and resource are in have to allow as well. A key the request does not carry is
+//! absent, never empty. What the sandbox cannot honour never gets here: `policy_document` refuses
+//! it at loading. Not modelled: organizational units (an account's policies are one level), ACLs.
 
 use std::sync::Arc;
 
@@ -35,13 +36,22 @@ pub struct Question<'a> {
     pub keys: &'a [(&'a str, String)],
 }
 
-/// The policies that bear on a question.
-#[derive(Debug, Clone, Copy)]
+/// The policies that bear on a question. None, or an empty list, restricts nothing; only without
+/// an identity-based or resource-based Allow is the answer no.
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Policies<'a> {
     /// Attached to the user or role.
     pub identity: &'a [Arc<Policy>],
+    /// The most that the role may be allowed by its identity policies.
+    pub boundary: Option<&'a Policy>,
     /// Passed when the session was made.
     pub session: Option<&'a Policy>,
+    /// Service control policies of the caller's account.
+    pub service_control: &'a [Arc<Policy>],
+    /// Resource control policies of the resource's account.
+    pub resource_control: &'a [Arc<Policy>],
+    /// Of the VPC endpoint that the request comes through.
+    pub endpoint: Option<&'a Policy>,
     /// The bucket's policy, the key's, or the role's trust policy.
     pub resource: Option<&'a Policy>,
     /// The account that owns the resource.
@@ -59,6 +69,28 @@ pub enum PolicyType {
     Session,
     /// Attached to a bucket, a key or a role.
     Resource,
+    /// Set on a role.
+    Boundary,
+    /// Attached to the caller's account by its organization.
+    ServiceControl,
+    /// Attached to the resource's account by its organization.
+    ResourceControl,
+    /// Attached to a VPC endpoint.
+    Endpoint,
+}
+
+impl PolicyType {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Identity => "identity-based policy",
+            Self::Session => "session policy",
+            Self::Resource => "resource-based policy",
+            Self::Boundary => "permissions boundary",
+            Self::ServiceControl => "service control policy",
+            Self::ResourceControl => "resource control policy",
+            Self::Endpoint => "VPC endpoint policy",
+        }
+    }
 }
 
 /// Why the answer is no.
@@ -76,25 +108,19 @@ impl Denial {
     pub fn because(self, action: &str) -> String {
         match self {
             Self::Explicit(PolicyType::Identity) => {
-                "with an explicit deny in an identity-based policy".into()
+                format!("with an explicit deny in an {}", PolicyType::Identity.name())
             }
-            Self::Explicit(PolicyType::Session) => "with an explicit deny in a session policy".into(),
-            Self::Explicit(PolicyType::Resource) => "with an explicit deny in a resource-based policy".into(),
-            Self::Implicit(PolicyType::Identity) => {
-                format!("because no identity-based policy allows the {action} action")
-            }
-            Self::Implicit(PolicyType::Session) => {
-                format!("because no session policy allows the {action} action")
-            }
-            Self::Implicit(PolicyType::Resource) => {
-                format!("because no resource-based policy allows the {action} action")
+            Self::Explicit(policy_type) => format!("with an explicit deny in a {}", policy_type.name()),
+            Self::Implicit(policy_type) => {
+                format!("because no {} allows the {action} action", policy_type.name())
             }
         }
     }
 }
 
 /// How directly a resource-based Allow names the caller. Only the exact user or session
-/// escapes a session policy; naming the account merely lets its identity policies decide.
+/// escapes a permissions boundary and a session policy; naming the account merely lets its
+/// identity policies decide.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Reach {
     Account,
@@ -110,6 +136,9 @@ pub fn decide(question: &Question<'_>, policies: &Policies<'_>) -> Result<(), De
     if let Some(policy_type) = explicit_deny(question, policies) {
         return Err(Denial::Explicit(policy_type));
     }
+    if let Some(policy_type) = unpermitted(question, policies) {
+        return Err(Denial::Implicit(policy_type));
+    }
     let same_account = question.principal.account == policies.resource_account;
     let reach = policies.resource.and_then(|policy| resource_reach(question, policy));
     let granted_at_home = |least: Reach| same_account && reach >= Some(least);
@@ -118,9 +147,13 @@ pub fn decide(question: &Question<'_>, policies: &Policies<'_>) -> Result<(), De
     if !by_identity && !granted_at_home(Reach::RoleOrEveryone) {
         return Err(Denial::Implicit(PolicyType::Identity));
     }
-    let by_session = policies.session.is_none_or(|policy| has(question, policy, Effect::Allow));
-    if !by_session && !granted_at_home(Reach::Exact) {
-        return Err(Denial::Implicit(PolicyType::Session));
+    for (policy_type, policy) in
+        [(PolicyType::Boundary, policies.boundary), (PolicyType::Session, policies.session)]
+    {
+        let within = policy.is_none_or(|policy| has(question, policy, Effect::Allow));
+        if !within && !granted_at_home(Reach::Exact) {
+            return Err(Denial::Implicit(policy_type));
+        }
     }
     if reach.is_none() && (!same_account || policies.resource_must_allow) {
         return Err(Denial::Implicit(PolicyType::Resource));
@@ -129,16 +162,32 @@ pub fn decide(question: &Question<'_>, policies: &Policies<'_>) -> Result<(), De
 }
 
 fn explicit_deny(question: &Question<'_>, policies: &Policies<'_>) -> Option<PolicyType> {
-    let denies = |policy: &Policy| has(question, policy, Effect::Deny);
-    if policies.identity.iter().any(|policy| denies(policy)) {
-        Some(PolicyType::Identity)
-    } else if policies.resource.is_some_and(denies) {
-        Some(PolicyType::Resource)
-    } else if policies.session.is_some_and(denies) {
-        Some(PolicyType::Session)
-    } else {
-        None
-    }
+    let one = |policy: Option<&Policy>| policy.is_some_and(|policy| has(question, policy, Effect::Deny));
+    let any = |list: &[Arc<Policy>]| list.iter().any(|policy| has(question, policy, Effect::Deny));
+    [
+        (PolicyType::Identity, any(policies.identity)),
+        (PolicyType::Resource, one(policies.resource)),
+        (PolicyType::Boundary, one(policies.boundary)),
+        (PolicyType::Session, one(policies.session)),
+        (PolicyType::ServiceControl, any(policies.service_control)),
+        (PolicyType::ResourceControl, any(policies.resource_control)),
+        (PolicyType::Endpoint, one(policies.endpoint)),
+    ]
+    .into_iter()
+    .find_map(|(policy_type, denies)| denies.then_some(policy_type))
+}
+
+/// The policy that nothing is allowed without, whoever grants it, and that does not allow this.
+fn unpermitted(question: &Question<'_>, policies: &Policies<'_>) -> Option<PolicyType> {
+    let allows = |policy: &Policy| has(question, policy, Effect::Allow);
+    let any = |list: &[Arc<Policy>]| list.is_empty() || list.iter().any(|policy| allows(policy));
+    [
+        (PolicyType::Endpoint, policies.endpoint.is_none_or(allows)),
+        (PolicyType::ResourceControl, any(policies.resource_control)),
+        (PolicyType::ServiceControl, any(policies.service_control)),
+    ]
+    .into_iter()
+    .find_map(|(policy_type, allowed)| (!allowed).then_some(policy_type))
 }
 
 fn has(question: &Question<'_>, policy: &Policy, effect: Effect) -> bool {

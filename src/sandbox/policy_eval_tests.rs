@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Denial::{Explicit, Implicit};
-use super::PolicyType::{Identity, Resource, Session};
+use super::PolicyType::{Boundary, Endpoint, Identity, Resource, ResourceControl, ServiceControl, Session};
 use super::*;
 use crate::sandbox::policy_document::PolicyKind;
 
@@ -29,6 +29,10 @@ struct Case {
     identity: Value,
     session: Value,
     bucket: Value,
+    boundary: Value,
+    service_control: Value,
+    resource_control: Value,
+    endpoint: Value,
     owner: &'static str,
     keys: Vec<(&'static str, String)>,
     expected: Result<(), Denial>,
@@ -37,8 +41,20 @@ struct Case {
 impl Case {
     /// A role's session in its own account, with nothing attached.
     fn new(name: &'static str, expected: Result<(), Denial>) -> Self {
-        let (identity, session, bucket) = (Value::Null, Value::Null, Value::Null);
-        Self { name, identity, session, bucket, owner: "111122223333", keys: Vec::new(), expected }
+        let none = || Value::Null;
+        Self {
+            name,
+            identity: none(),
+            session: none(),
+            bucket: none(),
+            boundary: none(),
+            service_control: none(),
+            resource_control: none(),
+            endpoint: none(),
+            owner: "111122223333",
+            keys: Vec::new(),
+            expected,
+        }
     }
     fn identity(mut self, statements: Value) -> Self {
         self.identity = statements;
@@ -50,6 +66,22 @@ impl Case {
     }
     fn bucket(mut self, statements: Value) -> Self {
         self.bucket = statements;
+        self
+    }
+    fn boundary(mut self, statements: Value) -> Self {
+        self.boundary = statements;
+        self
+    }
+    fn service_control(mut self, statements: Value) -> Self {
+        self.service_control = statements;
+        self
+    }
+    fn resource_control(mut self, statements: Value) -> Self {
+        self.resource_control = statements;
+        self
+    }
+    fn endpoint(mut self, statements: Value) -> Self {
+        self.endpoint = statements;
         self
     }
     fn owner(mut self, account: &'static str) -> Self {
@@ -65,6 +97,12 @@ impl Case {
         let identity: Vec<_> = parsed(PolicyKind::Identity, &self.identity).into_iter().collect();
         let session = parsed(PolicyKind::Identity, &self.session);
         let bucket = parsed(PolicyKind::Bucket, &self.bucket);
+        let boundary = parsed(PolicyKind::Identity, &self.boundary);
+        let service_control: Vec<_> =
+            parsed(PolicyKind::Identity, &self.service_control).into_iter().collect();
+        let resource_control: Vec<_> =
+            parsed(PolicyKind::ResourceControl, &self.resource_control).into_iter().collect();
+        let endpoint = parsed(PolicyKind::Endpoint, &self.endpoint);
         let principal =
             Principal { arn: SESSION.into(), role_arn: Some(ROLE.into()), account: "111122223333".into() };
         let question =
@@ -75,6 +113,10 @@ impl Case {
             resource: bucket.as_deref(),
             resource_account: self.owner,
             resource_must_allow: false,
+            boundary: boundary.as_deref(),
+            service_control: &service_control,
+            resource_control: &resource_control,
+            endpoint: endpoint.as_deref(),
         };
         assert_eq!(decide(&question, &policies), self.expected, "{}", self.name);
     }
@@ -130,6 +172,56 @@ fn who_may_put() {
 }
 
 #[test]
+fn what_has_to_allow_besides_whoever_grants_it() {
+    let (other, everyone) = ("444455556666", json!("*"));
+    let deny = json!({"Effect": "Deny", "Action": "s3:PutObject", "Resource": "*"});
+    let deny_all = bucket_statement("Deny", &everyone);
+    let allow_all = json!({"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"});
+    let elsewhere = || put_on("arn:aws:s3:::else/*");
+    let for_all_elsewhere =
+        json!({"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "arn:aws:s3:::else/*"});
+    let granted = |name, expected| Case::new(name, expected).identity(put_on("*"));
+    let session = bucket_statement("Allow", &json!({"AWS": SESSION}));
+    let of_role = bucket_statement("Allow", &json!({"AWS": ROLE}));
+    let cases = [
+        granted("all agree", Ok(()))
+            .boundary(put_on("*"))
+            .service_control(put_on("*"))
+            .resource_control(allow_all.clone())
+            .endpoint(allow_all.clone()),
+        granted("boundary is silent", Err(Implicit(Boundary))).boundary(elsewhere()),
+        granted("boundary denies", Err(Explicit(Boundary))).boundary(json!([put_on("*"), deny])),
+        Case::new("a boundary grants nothing", Err(Implicit(Identity))).boundary(put_on("*")),
+        Case::new("boundary is silent, bucket names the role", Err(Implicit(Boundary)))
+            .boundary(elsewhere())
+            .bucket(of_role.clone()),
+        Case::new("boundary is silent, bucket names the session", Ok(()))
+            .boundary(elsewhere())
+            .bucket(session.clone()),
+        granted("boundary comes before session", Err(Implicit(Boundary)))
+            .boundary(elsewhere())
+            .session(elsewhere()),
+        granted("service control denies", Err(Explicit(ServiceControl)))
+            .service_control(json!([put_on("*"), deny])),
+        granted("service control is silent", Err(Implicit(ServiceControl))).service_control(elsewhere()),
+        Case::new("service control is silent, bucket names the session", Err(Implicit(ServiceControl)))
+            .service_control(elsewhere())
+            .bucket(session),
+        granted("resource control denies", Err(Explicit(ResourceControl)))
+            .resource_control(json!([allow_all, deny_all])),
+        granted("resource control of another account", Err(Implicit(ResourceControl)))
+            .owner(other)
+            .bucket(of_role)
+            .resource_control(for_all_elsewhere.clone()),
+        granted("endpoint denies", Err(Explicit(Endpoint))).endpoint(json!([allow_all, deny_all])),
+        granted("endpoint is silent", Err(Implicit(Endpoint))).endpoint(for_all_elsewhere),
+    ];
+    for case in &cases {
+        case.check();
+    }
+}
+
+#[test]
 fn a_trust_policy_must_allow_even_at_home() {
     let principal = Principal {
         arn: "arn:aws:iam::111122223333:user/u".into(),
@@ -151,10 +243,10 @@ fn a_trust_policy_must_allow_even_at_home() {
             &question,
             &Policies {
                 identity,
-                session: None,
                 resource: Some(trust),
                 resource_account: account,
                 resource_must_allow: true,
+                ..Policies::default()
             },
         )
     };

@@ -194,7 +194,7 @@ impl FileS3 {
             return s3_error!(NoSuchBucket);
         };
         let resource = format!("arn:{}:s3:::{}", caller.partition, bucket.name);
-        match may(caller, &bucket, "s3:ListBucket", &resource, &[]) {
+        match may(&self.accounts, caller, &bucket, "s3:ListBucket", &resource, &[]) {
             Ok(()) => s3_error!(NoSuchKey),
             Err(denied) => denied,
         }

@@ -2,9 +2,8 @@
 //!
 //! In S3's order: the signature's service and signed headers, the session token and its
 //! expiry, the bucket and its region, the expected owner, the policies, then the key. A refusal inside
-//! one account says which policy refused; across accounts it is a bare "Access Denied", as S3
-//! answers callers outside the bucket owner's organization (S3 user guide, "Troubleshoot
-//! access denied errors").
+//! one account or organization says which policy refused; to others it is a bare "Access Denied"
+//! (S3 user guide, "Troubleshoot access denied (403 Forbidden) errors in Amazon S3").
 //!
 //! A request signed for another region than the bucket's gets 301 PermanentRedirect with the
 //! region in `x-amz-bucket-region`. The SDKs address `s3.<signing region>.amazonaws.com`, and
@@ -83,13 +82,7 @@ impl Access {
     fn check_service(&self, context: &S3AccessContext<'_>, action: &str) -> S3Result<Caller> {
         let (caller, _) = self.identify(context)?;
         let question = Question { principal: &caller.principal, action, resource: "*", keys: &[] };
-        let policies = Policies {
-            identity: &caller.identity,
-            session: caller.session.as_deref(),
-            resource: None,
-            resource_account: &caller.principal.account,
-            resource_must_allow: false,
-        };
+        let policies = Policies { resource_account: &caller.principal.account, ..caller.policies() };
         // S3 names no resource for ListAllMyBuckets.
         decide(&question, &policies).map_err(|denial| {
             let (user, reason) = (&caller.principal.arn, denial.because(action));
@@ -110,7 +103,7 @@ impl Access {
             let bucket = bucket.as_ref().ok_or_else(|| s3_error!(NoSuchBucket))?;
             check_region(context, bucket, &signed_region)?;
             check_owner(context.headers(), bucket)?;
-            check_policies(context, &caller, bucket, action, fault)?;
+            self.check_policies(context, &caller, bucket, action, fault)?;
             if action == "s3:PutObject" {
                 self.check_encryption(context, &caller, bucket)?;
             }
@@ -120,6 +113,26 @@ impl Access {
             Some(bucket) if tells_region(context, &error) => with_region(error, &bucket.region),
             _ => error,
         })
+    }
+
+    fn check_policies(
+        &self,
+        context: &S3AccessContext<'_>,
+        caller: &Caller,
+        bucket: &LoadedBucket,
+        action: &str,
+        fault: Option<DeniedByFault>,
+    ) -> S3Result<()> {
+        let bucket_arn = format!("arn:{}:s3:::{}", caller.partition, bucket.name);
+        let resource = match context.s3_path() {
+            S3Path::Object { key, .. } => format!("{bucket_arn}/{key}"),
+            S3Path::Root | S3Path::Bucket { .. } => bucket_arn,
+        };
+        if fault.is_some() {
+            let denial = Denial::Implicit(PolicyType::Identity);
+            return Err(denied(&self.accounts, caller, bucket, action, &resource, denial));
+        }
+        may(&self.accounts, caller, bucket, action, &resource, &condition_keys(context.headers()))
     }
 
     /// How the object is to be encrypted, for `s3_put`; a customer managed key must be one that the caller may use.
@@ -183,24 +196,6 @@ fn check_owner(headers: &HeaderMap, bucket: &LoadedBucket) -> S3Result<()> {
     }
 }
 
-fn check_policies(
-    context: &S3AccessContext<'_>,
-    caller: &Caller,
-    bucket: &LoadedBucket,
-    action: &str,
-    fault: Option<DeniedByFault>,
-) -> S3Result<()> {
-    let bucket_arn = format!("arn:{}:s3:::{}", caller.partition, bucket.name);
-    let resource = match context.s3_path() {
-        S3Path::Object { key, .. } => format!("{bucket_arn}/{key}"),
-        S3Path::Root | S3Path::Bucket { .. } => bucket_arn,
-    };
-    if fault.is_some() {
-        return Err(denied(caller, bucket, action, &resource, Denial::Implicit(PolicyType::Identity)));
-    }
-    may(caller, bucket, action, &resource, &condition_keys(context.headers()))
-}
-
 /// The request's headers that policies can ask about.
 fn condition_keys(headers: &HeaderMap) -> Vec<(&'static str, String)> {
     [
@@ -215,6 +210,7 @@ fn condition_keys(headers: &HeaderMap) -> Vec<(&'static str, String)> {
 
 /// Whether the caller may do this to a resource of the bucket, with S3's words if not.
 pub(super) fn may(
+    accounts: &Accounts,
     caller: &Caller,
     bucket: &LoadedBucket,
     action: &str,
@@ -222,18 +218,26 @@ pub(super) fn may(
     keys: &[(&str, String)],
 ) -> S3Result<()> {
     let question = Question { principal: &caller.principal, action, resource, keys };
+    let (of_owner, endpoint) = (accounts.resource_control(&bucket.owner_account), accounts.endpoint_policy());
     let policies = Policies {
-        identity: &caller.identity,
-        session: caller.session.as_deref(),
         resource: bucket.policy.as_deref(),
         resource_account: &bucket.owner_account,
-        resource_must_allow: false,
+        resource_control: &of_owner,
+        endpoint: endpoint.as_deref(),
+        ..caller.policies()
     };
-    decide(&question, &policies).map_err(|denial| denied(caller, bucket, action, resource, denial))
+    decide(&question, &policies).map_err(|denial| denied(accounts, caller, bucket, action, resource, denial))
 }
 
-fn denied(caller: &Caller, bucket: &LoadedBucket, action: &str, resource: &str, denial: Denial) -> S3Error {
-    if caller.principal.account != bucket.owner_account {
+fn denied(
+    accounts: &Accounts,
+    caller: &Caller,
+    bucket: &LoadedBucket,
+    action: &str,
+    resource: &str,
+    denial: Denial,
+) -> S3Error {
+    if !accounts.belong_together(&caller.principal.account, &bucket.owner_account) {
         return s3_error!(AccessDenied);
     }
     let (user, reason) = (&caller.principal.arn, denial.because(action));

@@ -28,8 +28,9 @@ pub(super) async fn put(
     refuse_unsupported(&request)?;
     refuse_unchecked(accounts, &request)?;
     let encryption = request.extensions.get::<ObjectEncryption>().cloned();
+    let written_by = request.credentials.map(|credentials| credentials.access_key);
     let headers = request.headers;
-    let attributes = attributes(&headers, encryption, request.input.metadata);
+    let attributes = attributes(&headers, encryption, written_by, request.input.metadata);
     let (bucket, key) = (request.input.bucket, request.input.key);
     let body = request.input.body.ok_or_else(|| s3_error!(IncompleteBody))?;
     let received = receive(files, &bucket, body, &headers, request.trailing_headers).await?;
@@ -112,6 +113,7 @@ fn refuse_unchecked(accounts: &Accounts, request: &S3Request<PutObjectInput>) ->
 fn attributes(
     headers: &HeaderMap,
     encryption: Option<ObjectEncryption>,
+    written_by: Option<String>,
     metadata: Option<Metadata>,
 ) -> Attributes {
     let (algorithm, key) = encryption.map(|encryption| (encryption.algorithm, encryption.key)).unzip();
@@ -127,6 +129,7 @@ fn attributes(
         cache_control: text("cache-control"),
         encryption: algorithm,
         kms_key_id: key.flatten(),
+        written_by,
         metadata: metadata.into_iter().flatten().collect(),
     }
 }

@@ -22,7 +22,28 @@ const REMEMBERED_MS: i64 = 24 * 3600 * 1000;
 pub(super) struct SessionRequest {
     pub(super) session_name: String,
     pub(super) seconds: i64,
+    pub(super) external_id: Option<String>,
     pub(super) policy: Option<Arc<Policy>>,
+    pub(super) policy_text: Option<String>,
+}
+
+/// A session that AssumeRole opened, for who looks into the sandbox. No `Debug`: it holds secrets.
+#[derive(Clone)]
+pub struct RoleSession {
+    /// The role.
+    pub role_arn: String,
+    /// The name that it was opened under.
+    pub session_name: String,
+    /// The external ID that was sent.
+    pub external_id: Option<String>,
+    /// The session policy that was sent, as JSON.
+    pub policy: Option<String>,
+    /// Its access key.
+    pub access_key_id: String,
+    /// The key's secret.
+    pub secret_access_key: String,
+    /// What has to be sent beside the key.
+    pub session_token: String,
 }
 
 /// One set of temporary credentials. No `Debug`: it holds secrets.
@@ -36,6 +57,10 @@ pub(super) struct Session {
     pub(super) partition: String,
     pub(super) assumed_role_id: String,
     pub(super) policy: Option<Arc<Policy>>,
+    number: u64,
+    session_name: String,
+    external_id: Option<String>,
+    policy_text: Option<String>,
 }
 
 pub(super) struct Sessions {
@@ -59,6 +84,13 @@ impl Sessions {
         by_key.retain(|_, known| known.expires_ms.saturating_add(REMEMBERED_MS) > now_ms);
         by_key.insert(session.access_key_id.clone(), Arc::clone(&session));
         session
+    }
+
+    /// Those that are remembered, in the order they were opened.
+    pub(super) fn list(&self) -> Vec<RoleSession> {
+        let mut sessions: Vec<_> = read(&self.by_key).values().cloned().collect();
+        sessions.sort_by_key(|session| session.number);
+        sessions.iter().map(|session| RoleSession::from(&**session)).collect()
     }
 
     pub(super) fn forget(&self) {
@@ -85,6 +117,24 @@ impl Sessions {
             principal: Principal { arn, role_arn: Some(role.arn.clone()), account: place.account.clone() },
             partition: place.partition.clone(),
             policy: request.policy,
+            number: count,
+            session_name: request.session_name,
+            external_id: request.external_id,
+            policy_text: request.policy_text,
+        }
+    }
+}
+
+impl From<&Session> for RoleSession {
+    fn from(session: &Session) -> Self {
+        Self {
+            role_arn: session.role_arn.clone(),
+            session_name: session.session_name.clone(),
+            external_id: session.external_id.clone(),
+            policy: session.policy_text.clone(),
+            access_key_id: session.access_key_id.clone(),
+            secret_access_key: session.secret_access_key.clone(),
+            session_token: session.session_token.clone(),
         }
     }
 }

@@ -116,8 +116,9 @@ impl Sts {
             session_name: form.session_name()?,
             seconds: form.seconds()?,
             policy: form.policy()?,
+            policy_text: form.optional("Policy").map(str::to_owned),
+            external_id: form.external_id()?,
         };
-        let external_id = form.external_id()?;
         let denied = || {
             let user = &caller.principal.arn;
             let message =
@@ -125,7 +126,7 @@ impl Sts {
             refuse(StatusCode::FORBIDDEN, "AccessDenied", message)
         };
         let role = self.accounts.role(&role_arn).ok_or_else(denied)?;
-        if fault.is_some() || !may_assume(caller, &role, external_id) {
+        if fault.is_some() || !self.may_assume(caller, &role, request.external_id.clone()) {
             return Err(denied());
         }
         if request.seconds > role.max_session_seconds {
@@ -140,26 +141,31 @@ impl Sts {
         let session = self.accounts.open_session(&role, request);
         Ok(assumed_role(&session, policy_characters))
     }
+
+    fn may_assume(&self, caller: &Caller, role: &LoadedRole, external_id: Option<String>) -> bool {
+        let keys: Vec<(&str, String)> = external_id.map(|id| ("sts:ExternalId", id)).into_iter().collect();
+        let question = Question {
+            principal: &caller.principal,
+            action: "sts:AssumeRole",
+            resource: &role.arn,
+            keys: &keys,
+        };
+        let of_owner = self.accounts.resource_control(&role.place.account);
+        let policies = Policies {
+            resource: Some(&role.trust),
+            resource_account: &role.place.account,
+            resource_must_allow: true,
+            resource_control: &of_owner,
+            ..caller.policies()
+        };
+        decide(&question, &policies).is_ok()
+    }
 }
 
 /// The role that a form asks to assume, if that is what it asks for.
 pub(super) fn role_to_assume(body: &[u8]) -> Option<String> {
     let form = Form::read(body);
     (form.get("Action") == "AssumeRole").then(|| form.get("RoleArn").to_owned())
-}
-
-fn may_assume(caller: &Caller, role: &LoadedRole, external_id: Option<String>) -> bool {
-    let keys: Vec<(&str, String)> = external_id.map(|id| ("sts:ExternalId", id)).into_iter().collect();
-    let question =
-        Question { principal: &caller.principal, action: "sts:AssumeRole", resource: &role.arn, keys: &keys };
-    let policies = Policies {
-        identity: &caller.identity,
-        session: caller.session.as_deref(),
-        resource: Some(&role.trust),
-        resource_account: &role.place.account,
-        resource_must_allow: true,
-    };
-    decide(&question, &policies).is_ok()
 }
 
 impl Form {

@@ -341,13 +341,36 @@ impl Transaction {
         if stored.organization != organization || !stored.check.state.is_open() {
             return Ok(false);
         }
-        self.end_check(check, CheckState::Cancelled, None, None).await?;
-        let event = self
-            .event_of(&stored)
-            .await?
-            .failed(format!("Cancelled by {}", caller.actor.principal_name), "ABORTED");
-        self.append_event(&mut locked, caller, event).await?;
+        let reason = format!("Cancelled by {}", caller.actor.principal_name);
+        self.abort_check(&mut locked, caller, &stored, reason).await?;
         Ok(true)
+    }
+
+    async fn abort_check(
+        &mut self,
+        locked: &mut LockedOrganization,
+        caller: &Caller,
+        stored: &StoredCheck,
+        reason: String,
+    ) -> Result<(), StoreError> {
+        self.end_check(stored.check.id, CheckState::Cancelled, None, None).await?;
+        let event = self.event_of(stored).await?.failed(reason, "ABORTED");
+        self.append_event(locked, caller, event).await?;
+        Ok(())
+    }
+
+    /// Ends whatever check is open, for a reason of the organization's.
+    pub(super) async fn end_open_check(
+        &mut self,
+        locked: &mut LockedOrganization,
+        caller: &Caller,
+        reason: &str,
+    ) -> Result<(), StoreError> {
+        match self.held_open_check(locked.organization.id).await? {
+            Some(open) if open.daily => self.forget_daily_checks(open.organization).await,
+            Some(open) => self.abort_check(locked, caller, &open, reason.to_owned()).await,
+            None => Ok(()),
+        }
     }
 
     /// The event that a check is about, with the settings before and after.

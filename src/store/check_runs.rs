@@ -239,6 +239,7 @@ impl Transaction {
         match (state, failure) {
             (CheckState::Passed, _) => self.put_into_force(&stored, checklist, at).await?,
             (_, Some(failure)) if failure.cause == Cause::RoleTooOpen => self.note_too_open(&stored).await?,
+            _ if checklist.has_passed(Stage::ExternalIdRequired) => self.note_not_too_open(&stored).await?,
             _ => {}
         }
         if stored.daily && state != CheckState::Failed {
@@ -270,6 +271,17 @@ impl Transaction {
              WHERE organization_id = $1 AND active = 1 AND role_arn = $3",
             stored.organization.to_string(),
             self.clock.now().as_millis(),
+            stored.check.proposed.role_arn.as_str()
+        )?;
+        Ok(())
+    }
+
+    /// AWS has proved that the role that deliveries use requires the external ID, whatever failed after that.
+    async fn note_not_too_open(&mut self, stored: &StoredCheck) -> Result<(), StoreError> {
+        execute!(
+            self,
+            "UPDATE integrations SET too_open_since = NULL WHERE organization_id = $1 AND role_arn = $2",
+            stored.organization.to_string(),
             stored.check.proposed.role_arn.as_str()
         )?;
         Ok(())

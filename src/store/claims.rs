@@ -278,14 +278,7 @@ impl Transaction {
             return Ok(None);
         };
         let organization: OrganizationId = parse("batches.organization_id", &row.organization_id)?;
-        let external_id = self
-            .organization(organization)
-            .await?
-            .ok_or_else(|| StoreError::Corrupt {
-                column: "batches.organization_id",
-                reason: format!("there is no organization {organization}"),
-            })?
-            .external_id;
+        let external_id = self.external_id(organization).await?;
         let length: WindowLength = parse("batches.window_minutes", &row.window_minutes.to_string())?;
         Ok(Some(Claim {
             lease: Lease { organization, token: row.lease_token + 1, revision: Revision::new(row.revision) },

@@ -89,6 +89,16 @@ impl Store {
         Ok(booked != Booked::Nothing)
     }
 
+    /// Whether it is our doing that AWS denies us an organization's role: many organizations' deliveries are denied at
+    /// once. `let_in_at` is when AWS last let this process into any customer's role.
+    pub async fn is_denial_ours(
+        &self,
+        organization: OrganizationId,
+        let_in_at: Option<Timestamp>,
+    ) -> Result<bool, StoreError> {
+        self.read(move |tx| async move { tx.is_denial_ours(organization, let_in_at).await }.boxed()).await
+    }
+
     /// Gives a lease back without a try, because of a failure of our own.
     pub async fn put_off(&self, lease: Lease, failure: Failure) -> Result<(), StoreError> {
         self.write(move |tx| {
@@ -206,32 +216,41 @@ impl Transaction {
         failure: &mut Failure,
         let_in_at: Option<Timestamp>,
     ) -> Result<(), StoreError> {
-        if failure.cause != Cause::AssumeRoleDenied {
+        if !failure.cause.may_be_one_of_many() {
             return Ok(());
         }
-        let now = self.clock.now();
+        execute!(
+            self,
+            "UPDATE integrations SET denied_since = COALESCE(denied_since, $2) WHERE organization_id = $1",
+            organization.to_string(),
+            self.clock.now().as_millis()
+        )?;
+        if self.is_denial_ours(organization, let_in_at).await? {
+            tracing::error!(%organization, "AWS refuses the roles of many organizations: look at Trailpost's own identity");
+            failure.cause = Cause::ManyDenied;
+        }
+        Ok(())
+    }
+
+    /// Whether an organization that is denied is one of many, or was and nobody has been let in since.
+    async fn is_denial_ours(
+        &mut self,
+        organization: OrganizationId,
+        let_in_at: Option<Timestamp>,
+    ) -> Result<bool, StoreError> {
         let (since, before) = fetch_one!(
             self,
             (Option<i64>, Option<String>),
             "SELECT denied_since, failure FROM integrations WHERE organization_id = $1",
             organization.to_string()
         )?;
-        let since = since.map_or(now, Timestamp::from_millis);
-        execute!(
-            self,
-            "UPDATE integrations SET denied_since = $2 WHERE organization_id = $1",
-            organization.to_string(),
-            since.as_millis()
-        )?;
         let before: Option<Failure> =
             before.map(|json| from_json("integrations.failure", &json)).transpose()?;
         let was_ours = before.is_some_and(|before| before.cause == Cause::ManyDenied);
-        let nobody_let_in = let_in_at.is_none_or(|let_in| let_in < since);
-        if (was_ours && nobody_let_in) || self.denied_from(denial::from(now, let_in_at)).await? >= MANY {
-            tracing::error!(%organization, "AWS refuses the roles of many organizations: look at Trailpost's own identity");
-            failure.cause = Cause::ManyDenied;
-        }
-        Ok(())
+        let since = since.map(Timestamp::from_millis);
+        let nobody_let_in = let_in_at.is_none_or(|let_in| since.is_none_or(|since| let_in < since));
+        let from = denial::from(self.clock.now(), let_in_at);
+        Ok((was_ours && nobody_let_in) || self.denied_from(from).await? >= MANY)
     }
 
     /// How many organizations AWS began to refuse after an instant; no more than it takes are counted.

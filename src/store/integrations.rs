@@ -4,7 +4,7 @@ use futures::FutureExt;
 
 use super::access_checks::{AccessCheck, newest_check};
 use super::database::{execute, fetch_one, holding, parse};
-use super::stops::{Stop, SwitchOff};
+use super::stops::{GivenUpStop, Stop, SwitchOff};
 use super::transaction::{LockedOrganization, Transaction, sequence};
 use super::{Store, StoreError};
 use crate::domain::caller::Caller;
@@ -36,6 +36,8 @@ pub struct Integration {
     pub changed: Option<(String, Timestamp)>,
     /// What is to be delivered before it is switched off.
     pub stop: Option<Stop>,
+    /// The stop that was given up by itself, until something is changed.
+    pub given_up: Option<GivenUpStop>,
     /// What is failing, and since when.
     pub failure: Option<(Failure, Timestamp)>,
     /// Since when it is known that the role does not require the external ID.
@@ -251,6 +253,7 @@ impl Transaction {
             health: parse("integrations.health", &row.health)?,
             revision: Revision::new(row.revision),
             stop: self.stop(id).await?,
+            given_up: self.given_up_stop(id).await?,
             changed: row.changed_by.zip(row.changed_at.map(Timestamp::from_millis)),
             failure,
             too_open_since: row.too_open_since.map(Timestamp::from_millis),
@@ -428,7 +431,7 @@ impl Transaction {
     }
 
     /// The token moves on, so that a delivery under way can't report into the books any more.
-    async fn mark_switched_off(
+    pub(super) async fn mark_switched_off(
         &mut self,
         organization: OrganizationId,
         removed: bool,

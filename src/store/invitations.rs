@@ -94,6 +94,7 @@ impl Store {
     /// The store failed; neither was made.
     pub async fn create_organization_with_owner(
         &self,
+        caller: Caller,
         name: OrganizationName,
         plan: Plan,
         email: EmailAddress,
@@ -101,31 +102,41 @@ impl Store {
     ) -> Result<(Organization, Timestamp), StoreError> {
         self.write(move |tx| {
             async move {
-                let organization = tx.create_organization(name, plan).await?;
-                let invite = Invite { organization: organization.id, email, role: Role::Owner, token };
-                let expires_at = tx.insert_invitation(&invite).await?;
-                Ok((organization, expires_at))
+                let made = tx.create_organization(name, plan).await?;
+                let mut locked = tx.lock_organization(made.id).await?.ok_or_else(|| StoreError::Corrupt {
+                    column: "organizations.id",
+                    reason: "an organization that was just made is not there".to_owned(),
+                })?;
+                let invite = Invite { organization: made.id, email, role: Role::Owner, token };
+                let expires_at = tx.send_invitation(&mut locked, &caller, &invite).await?;
+                Ok((made, expires_at))
             }
             .boxed()
         })
         .await
     }
 
-    /// Invites somebody. An older invitation of theirs to the organization is revoked. Gives when the new one ends.
+    /// Invites somebody for the operator. An older invitation of theirs to the organization is revoked. Gives when the
+    /// new one ends.
     ///
     /// # Errors
     /// There is no such organization, the e-mail address is a member's, or the store failed.
-    pub async fn invite(&self, invite: Invite) -> Result<Timestamp, InviteRefused> {
-        self.write(move |tx| async move { tx.invite(&invite).await }.boxed()).await
+    pub async fn invite(&self, caller: Caller, invite: Invite) -> Result<Timestamp, InviteRefused> {
+        self.write(move |tx| async move { tx.invite(&caller, &invite).await }.boxed()).await
     }
 
-    /// Revokes what nobody has used of somebody's invitations to an organization. Gives how many that were.
+    /// Revokes for the operator what nobody has used of somebody's invitations to an organization. Gives how many that
+    /// were, or `None` if there is no such organization.
     pub async fn revoke_invitations(
         &self,
+        caller: Caller,
         organization: OrganizationId,
         email: EmailAddress,
-    ) -> Result<u64, StoreError> {
-        self.write(move |tx| async move { tx.revoke_invitations(organization, &email).await }.boxed()).await
+    ) -> Result<Option<u64>, StoreError> {
+        self.write(move |tx| {
+            async move { tx.revoke_invitations(&caller, organization, &email).await }.boxed()
+        })
+        .await
     }
 
     /// The invitation behind a link, if it can still be used.
@@ -186,17 +197,63 @@ impl Store {
 }
 
 impl Transaction {
-    async fn invite(&mut self, invite: &Invite) -> Result<Timestamp, InviteRefused> {
-        // Held to the end: two invitations of one person come one after the other.
-        self.lock_organization(invite.organization).await?.ok_or(InviteRefused::UnknownOrganization)?;
+    async fn invite(&mut self, caller: &Caller, invite: &Invite) -> Result<Timestamp, InviteRefused> {
+        let locked = self.lock_organization(invite.organization).await?;
+        let mut locked = locked.ok_or(InviteRefused::UnknownOrganization)?;
         if self.is_member(invite.organization, &invite.email).await? {
             return Err(InviteRefused::AlreadyMember);
         }
-        self.revoke_invitations(invite.organization, &invite.email).await?;
-        Ok(self.insert_invitation(invite).await?)
+        Ok(self.send_invitation(&mut locked, caller, invite).await?)
     }
 
-    async fn is_member(
+    /// Makes an invitation in place of an older one, and records it. The organization is held to the end: two
+    /// invitations of one person come one after the other.
+    pub(super) async fn send_invitation(
+        &mut self,
+        locked: &mut LockedOrganization,
+        caller: &Caller,
+        invite: &Invite,
+    ) -> Result<Timestamp, StoreError> {
+        let replaced = self.open_invitation_of(invite.organization, &invite.email).await?;
+        self.revoke_invitations_of(invite.organization, &invite.email).await?;
+        let expires_at = self.insert_invitation(invite).await?;
+        let event = event_catalog::create_invitation(&invite.email, invite.role, replaced);
+        self.append_event(locked, caller, event).await?;
+        Ok(expires_at)
+    }
+
+    async fn revoke_invitations(
+        &mut self,
+        caller: &Caller,
+        organization: OrganizationId,
+        email: &EmailAddress,
+    ) -> Result<Option<u64>, StoreError> {
+        let Some(mut locked) = self.lock_organization(organization).await? else { return Ok(None) };
+        let Some(role) = self.open_invitation_of(organization, email).await? else { return Ok(Some(0)) };
+        let revoked = self.revoke_invitations_of(organization, email).await?;
+        self.append_event(&mut locked, caller, event_catalog::delete_invitation(email, role)).await?;
+        Ok(Some(revoked))
+    }
+
+    /// The role that somebody's open invitation would give them.
+    async fn open_invitation_of(
+        &mut self,
+        organization: OrganizationId,
+        email: &EmailAddress,
+    ) -> Result<Option<Role>, StoreError> {
+        fetch_optional!(
+            self,
+            (String,),
+            "SELECT role FROM invitations
+             WHERE organization_id = $1 AND email = $2 AND used_at IS NULL AND revoked_at IS NULL",
+            organization.to_string(),
+            email.as_str()
+        )?
+        .map(|(role,)| parse("invitations.role", &role))
+        .transpose()
+    }
+
+    pub(super) async fn is_member(
         &mut self,
         organization: OrganizationId,
         email: &EmailAddress,
@@ -212,7 +269,7 @@ impl Transaction {
         Ok(found.is_some())
     }
 
-    async fn revoke_invitations(
+    pub(super) async fn revoke_invitations_of(
         &mut self,
         organization: OrganizationId,
         email: &EmailAddress,

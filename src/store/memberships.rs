@@ -6,6 +6,7 @@ use super::database::{execute, fetch_all, fetch_optional, parse};
 use super::organizations::OrganizationRow;
 use super::transaction::Transaction;
 use super::{Store, StoreError};
+use crate::domain::caller::Caller;
 use crate::domain::id::{OrganizationId, UserId};
 use crate::domain::membership::Role;
 use crate::domain::organization::Organization;
@@ -106,6 +107,18 @@ impl Store {
 }
 
 impl Transaction {
+    /// The role of whoever acts, in an organization whose row is held: it may have changed since the request was let in.
+    pub(super) async fn role_of_caller(
+        &mut self,
+        organization: OrganizationId,
+        caller: &Caller,
+    ) -> Result<Option<Role>, StoreError> {
+        match caller.user_id() {
+            Some(user) => self.role(organization, user).await,
+            None => Ok(None),
+        }
+    }
+
     /// The role of a user in an organization right now.
     pub(super) async fn role(
         &mut self,

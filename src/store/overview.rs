@@ -21,6 +21,8 @@ pub struct Overview {
     pub schema_version: i64,
     /// How many organizations there are.
     pub organizations: u64,
+    /// How many of them are closed: what is pending of them is delivered, and then they are deleted.
+    pub closing: u64,
     /// How many of them are in each situation, in the order of [`Situation::ALL`].
     pub situations: Vec<(Situation, u64)>,
     /// Records collected and not delivered yet.
@@ -46,6 +48,8 @@ pub struct OrganizationSummary {
     pub health: Health,
     /// When it was made.
     pub created_at: Timestamp,
+    /// Since when it is closed, if it is.
+    pub closed_at: Option<Timestamp>,
 }
 
 #[derive(sqlx::FromRow)]
@@ -77,6 +81,7 @@ struct SummaryRow {
     standing: StandingColumns,
     health: String,
     created_at: i64,
+    closed_at: Option<i64>,
 }
 
 impl TryFrom<SummaryRow> for OrganizationSummary {
@@ -89,6 +94,7 @@ impl TryFrom<SummaryRow> for OrganizationSummary {
             organization,
             health: parse("integrations.health", &row.health)?,
             created_at: Timestamp::from_millis(row.created_at),
+            closed_at: row.closed_at.map(Timestamp::from_millis),
         })
     }
 }
@@ -105,7 +111,7 @@ struct SituationRow {
 macro_rules! select_summary {
     ($rest:literal) => {
         concat!(
-            "SELECT o.id, o.name, o.plan, o.external_id, o.created_at, i.configured, i.active, i.suspended,
+            "SELECT o.id, o.name, o.plan, o.external_id, o.created_at, o.closed_at, i.configured, i.active, i.suspended,
                     i.health, s.action AS stopping
              FROM organizations o JOIN integrations i ON i.organization_id = o.id
              LEFT JOIN stops s ON s.organization_id = o.id ",
@@ -163,6 +169,8 @@ impl Transaction {
         let (unsealed_records, unsealed_bytes) = fetch_one!(self, (i64, i64), unsealed_totals!(""))?;
         let (failing,) =
             fetch_one!(self, (i64,), "SELECT COUNT(*) FROM integrations WHERE failing_since IS NOT NULL")?;
+        let (closing,) =
+            fetch_one!(self, (i64,), "SELECT COUNT(*) FROM organizations WHERE closed_at IS NOT NULL")?;
         let (open_checks,) = fetch_one!(
             self,
             (i64,),
@@ -171,6 +179,7 @@ impl Transaction {
         Ok(Overview {
             schema_version: self.schema_version().await?,
             organizations: situations.values().sum(),
+            closing: closing.unsigned_abs(),
             situations: Situation::ALL
                 .into_iter()
                 .map(|situation| (situation, situations.get(situation.as_str()).copied().unwrap_or(0)))

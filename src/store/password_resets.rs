@@ -9,7 +9,7 @@
 use futures::FutureExt;
 
 use super::database::{execute, fetch_optional, holding, parse};
-use super::transaction::{LockedOrganization, Transaction};
+use super::transaction::Transaction;
 use super::{Store, StoreError};
 use crate::domain::caller::Caller;
 use crate::domain::clock::Timestamp;
@@ -104,11 +104,11 @@ impl Store {
                 tx.use_password_reset(token).await?;
                 tx.revoke_password_resets(user.id).await?;
                 tx.forget_devices(user.id).await?;
+                tx.end_sessions_of(user.id, None).await?;
                 tx.forget_failed_sign_ins(&Subject::account(&user.email)).await?;
                 let caller = caller(&user);
-                for locked in &mut organizations {
-                    tx.record_password_reset(locked, &caller, &user).await?;
-                }
+                let event = |role| event_catalog::set_password(&user, role);
+                tx.record_of_account(&mut organizations, &caller, &user, event).await?;
                 Ok(user)
             }
             .boxed()
@@ -146,7 +146,7 @@ impl Transaction {
         Ok(expires_at)
     }
 
-    async fn revoke_password_resets(&mut self, user: UserId) -> Result<u64, StoreError> {
+    pub(super) async fn revoke_password_resets(&mut self, user: UserId) -> Result<u64, StoreError> {
         execute!(
             self,
             "UPDATE password_resets SET revoked_at = $2
@@ -171,7 +171,11 @@ impl Transaction {
 
     /// Sets the password. What stands beside it grows even where two resets share a millisecond: it is what
     /// sessions are told apart by.
-    async fn set_password(&mut self, user: UserId, password_hash: String) -> Result<(), StoreError> {
+    pub(super) async fn set_password(
+        &mut self,
+        user: UserId,
+        password_hash: String,
+    ) -> Result<(), StoreError> {
         execute!(
             self,
             "UPDATE users SET password_hash = $2,
@@ -194,18 +198,5 @@ impl Transaction {
             self.clock.wall().as_millis()
         )?;
         if used == 1 { Ok(()) } else { Err(ResetRefused::LinkOver) }
-    }
-
-    async fn record_password_reset(
-        &mut self,
-        locked: &mut LockedOrganization,
-        caller: &Caller,
-        user: &User,
-    ) -> Result<(), StoreError> {
-        // Whose membership ended in between is none of the organization's any more.
-        if let Some(role) = self.role(locked.organization.id, user.id).await? {
-            self.append_event(locked, caller, event_catalog::reset_password(user, role)).await?;
-        }
-        Ok(())
     }
 }

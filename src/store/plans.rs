@@ -78,7 +78,8 @@ impl Transaction {
         } else {
             let suspends = !included && integration.active && !integration.suspended;
             if suspends {
-                self.give_up_for_the_plan(locked, caller).await?;
+                // With the plan goes what the stop would do.
+                self.give_up_stop(locked, caller, "The plan no longer includes audit logs").await?;
             }
             self.append_event(locked, caller, event).await?;
             if suspends {

@@ -68,6 +68,30 @@ impl Store {
         self.ingestion.store(producer, submitted).await
     }
 
+    /// An organization's newest records, the newest first.
+    pub async fn newest_lines(
+        &self,
+        organization: OrganizationId,
+        most: u32,
+    ) -> Result<Vec<StoredLine>, StoreError> {
+        self.read(move |tx| {
+            async move {
+                fetch_all!(
+                    tx,
+                    (i64, String),
+                    "SELECT sequence, line FROM records WHERE organization_id = $1 ORDER BY sequence DESC LIMIT $2",
+                    organization.to_string(),
+                    i64::from(most)
+                )?
+                .into_iter()
+                .map(stored_line)
+                .collect()
+            }
+            .boxed()
+        })
+        .await
+    }
+
     /// The records from `first` to `last`, in order, as many as a page holds; one in any case.
     pub async fn lines(
         &self,
@@ -94,16 +118,15 @@ impl Store {
                     i64::from(page.bytes)
                 )?
                 .into_iter()
-                .map(|(number, line)| {
-                    Ok(StoredLine {
-                        sequence: sequence("records.sequence", number)?,
-                        line: RecordLine::from_stored(line),
-                    })
-                })
+                .map(stored_line)
                 .collect()
             }
             .boxed()
         })
         .await
     }
+}
+
+fn stored_line((number, line): (i64, String)) -> Result<StoredLine, StoreError> {
+    Ok(StoredLine { sequence: sequence("records.sequence", number)?, line: RecordLine::from_stored(line) })
 }

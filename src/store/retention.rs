@@ -24,7 +24,7 @@ const RECORDS_A_STEP: i64 = 1000;
 /// Deleting a large record means walking all of its pages: a step of those is shorter.
 const BYTES_A_STEP: i64 = 4 * 1024 * 1024;
 /// Deliveries go with their tries, of which one that failed for weeks has many.
-const DELIVERIES_A_STEP: i64 = 50;
+pub(super) const DELIVERIES_A_STEP: i64 = 50;
 const CHECKS_A_STEP: i64 = 500;
 
 /// What was forgotten.
@@ -73,7 +73,7 @@ impl Store {
     }
 
     /// By the clock that stamped the records: a process whose own clock is far ahead must not forget what is young.
-    async fn shared_now(&self) -> Result<Timestamp, StoreError> {
+    pub(super) async fn shared_now(&self) -> Result<Timestamp, StoreError> {
         let (there,) =
             self.read(|tx| async move { fetch_one!(tx, (Option<i64>,), DATABASE_TIME) }.boxed()).await?;
         Ok(there.map_or_else(|| self.clock.now(), |there| self.clock.at(Timestamp::from_millis(there))))
@@ -101,7 +101,11 @@ impl Store {
         .await
     }
 
-    async fn forget_records(&self, organization: String, before: Timestamp) -> Result<u64, StoreError> {
+    pub(super) async fn forget_records(
+        &self,
+        organization: String,
+        before: Timestamp,
+    ) -> Result<u64, StoreError> {
         self.write(move |tx| async move { tx.forget_records(&organization, before).await }.boxed()).await
     }
 
@@ -238,8 +242,13 @@ impl Transaction {
 
     async fn forget_deliveries(&mut self, before: Timestamp) -> Result<u64, StoreError> {
         let old = fetch_all!(self, (String,), OLD_DELIVERIES, before.as_millis(), DELIVERIES_A_STEP)?;
-        execute_each!(self, &old, FORGET_ATTEMPTS, |batch| batch.0.as_str())?;
-        execute_each!(self, &old, FORGET_BATCHES, |batch| batch.0.as_str())?;
-        Ok(old.len() as u64)
+        self.forget_batches(&old).await
+    }
+
+    /// Deletes batches with their tries.
+    pub(super) async fn forget_batches(&mut self, batches: &[(String,)]) -> Result<u64, StoreError> {
+        execute_each!(self, batches, FORGET_ATTEMPTS, |batch| batch.0.as_str())?;
+        execute_each!(self, batches, FORGET_BATCHES, |batch| batch.0.as_str())?;
+        Ok(batches.len() as u64)
     }
 }

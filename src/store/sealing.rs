@@ -154,7 +154,9 @@ impl Store {
         self.write(move |tx| {
             async move {
                 // Disabling, removing and updating hold the same row: what is sealed here is what they see.
-                let Some(locked) = tx.lock_organization(organization).await? else { return Ok(0) };
+                let Some(locked) = tx.lock_organization_even_if_closed(organization).await? else {
+                    return Ok(0);
+                };
                 let mut made = 0;
                 // By the clock that stamped the records: what comes after this lies in no window that ended before.
                 while made < BATCHES_PER_TRANSACTION

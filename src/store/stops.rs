@@ -41,7 +41,8 @@ impl SwitchOff {
         }
     }
 
-    pub(super) fn action(self) -> IntegrationAction {
+    /// What it is called on the record.
+    pub fn action(self) -> IntegrationAction {
         match self {
             SwitchOff::Disable => IntegrationAction::Disable,
             SwitchOff::Remove => IntegrationAction::Delete,
@@ -74,6 +75,24 @@ pub struct Stop {
     pub asked_at: Timestamp,
     /// Records up to the cut that are not delivered yet.
     pub remaining: u64,
+}
+
+/// A stop that was given up because nothing could be delivered. Nothing was changed since.
+#[derive(Clone, Debug)]
+pub struct GivenUpStop {
+    /// What was to happen.
+    pub switch_off: SwitchOff,
+    /// Who had asked, by name.
+    pub asked_by: String,
+    /// When it was given up.
+    pub given_up_at: Timestamp,
+}
+
+#[derive(sqlx::FromRow)]
+struct GivenUpRow {
+    action: String,
+    asked_by: String,
+    given_up_at: i64,
 }
 
 #[derive(sqlx::FromRow)]
@@ -119,7 +138,7 @@ impl Store {
     /// Gives up waiting: collection and settings are as before. Gives `false` if nothing was waited for any more.
     ///
     /// # Errors
-    /// The user may not.
+    /// The user may not, or it is another stop than the one that this revision had.
     pub async fn stop_waiting(
         &self,
         caller: Caller,
@@ -159,28 +178,6 @@ impl Store {
             outcome = outcome.and(ended);
         }
         outcome
-    }
-
-    /// Has what is pending delivered now: what has not been sealed is sealed without waiting for its window's end, and
-    /// a failing delivery is tried at once. Gives `false` if nothing is pending.
-    ///
-    /// # Errors
-    /// The user may not.
-    pub async fn deliver_now(&self, user: UserId, organization: OrganizationId) -> Result<bool, Refused> {
-        let asked =
-            self.write(move |tx| async move { tx.deliver_now(user, organization).await }.boxed()).await;
-        self.ring();
-        asked
-    }
-
-    /// Has the delivery that failed tried at once. Gives `false` if none waits to be tried again.
-    ///
-    /// # Errors
-    /// The user may not.
-    pub async fn try_again(&self, user: UserId, organization: OrganizationId) -> Result<bool, Refused> {
-        let asked = self.write(move |tx| async move { tx.try_again(user, organization).await }.boxed()).await;
-        self.ring();
-        asked
     }
 }
 
@@ -242,7 +239,7 @@ impl Transaction {
         let Some(row) = self.stop_row(organization).await? else { return Ok(false) };
         // Another stop than the one that the page showed is not this page's to end.
         if self.integration(locked.organization.clone()).await?.revision != revision {
-            return Ok(false);
+            return Err(Refused::Stale);
         }
         let reason = format!("{} stopped waiting", caller.actor.principal_name);
         self.give_up(&mut locked, caller, &row, reason).await?;
@@ -265,6 +262,7 @@ impl Transaction {
         } else if self.is_without_progress(organization, &row, awake_since).await? {
             let reason = format!("Nothing could be delivered for two minutes; {} had asked", row.asker()?);
             self.give_up(&mut locked, &Caller::trailpost(), &row, reason).await?;
+            self.remember_given_up(organization, &row).await?;
         }
         Ok(())
     }
@@ -290,18 +288,17 @@ impl Transaction {
         Ok(under_way == 0 && now.since(last_progress) >= WITHOUT_PROGRESS)
     }
 
-    /// With the plan goes what the stop would do: what was collected is delivered, and the settings are kept.
-    pub(super) async fn give_up_for_the_plan(
+    /// Gives up waiting for a reason of the organization's, if it is waited: what was collected is delivered, and the
+    /// settings are kept.
+    pub(super) async fn give_up_stop(
         &mut self,
         locked: &mut LockedOrganization,
         caller: &Caller,
+        reason: &str,
     ) -> Result<(), StoreError> {
         self.hold_integration(locked.organization.id).await?;
         match self.stop_row(locked.organization.id).await? {
-            Some(row) => {
-                let reason = "The plan no longer includes audit logs".to_owned();
-                self.give_up(locked, caller, &row, reason).await
-            }
+            Some(row) => self.give_up(locked, caller, &row, reason.to_owned()).await,
             None => Ok(()),
         }
     }
@@ -327,6 +324,50 @@ impl Transaction {
             organization.to_string()
         )?;
         Ok(())
+    }
+
+    /// Nobody was there to see it: the page tells of it afterwards.
+    async fn remember_given_up(
+        &mut self,
+        organization: OrganizationId,
+        row: &StopRow,
+    ) -> Result<(), StoreError> {
+        execute!(
+            self,
+            "INSERT INTO given_up_stops (organization_id, action, asked_by, given_up_at, revision)
+             SELECT organization_id, $2, $3, $4, revision FROM integrations WHERE organization_id = $1
+             ON CONFLICT (organization_id) DO UPDATE
+             SET action = excluded.action, asked_by = excluded.asked_by, given_up_at = excluded.given_up_at,
+                 revision = excluded.revision",
+            organization.to_string(),
+            &row.action,
+            row.asker()?,
+            self.clock.now().as_millis()
+        )?;
+        Ok(())
+    }
+
+    /// The stop that was given up, as long as nothing was changed since.
+    pub(super) async fn given_up_stop(
+        &mut self,
+        organization: OrganizationId,
+    ) -> Result<Option<GivenUpStop>, StoreError> {
+        let row = fetch_optional!(
+            self,
+            GivenUpRow,
+            "SELECT g.action, g.asked_by, g.given_up_at FROM given_up_stops g
+             JOIN integrations i ON i.organization_id = g.organization_id AND i.revision = g.revision
+             WHERE g.organization_id = $1",
+            organization.to_string()
+        )?;
+        row.map(|row| {
+            Ok(GivenUpStop {
+                switch_off: parse("given_up_stops.action", &row.action)?,
+                asked_by: row.asked_by,
+                given_up_at: Timestamp::from_millis(row.given_up_at),
+            })
+        })
+        .transpose()
     }
 
     pub(super) async fn forget_stop(&mut self, organization: OrganizationId) -> Result<(), StoreError> {
@@ -387,35 +428,5 @@ impl Transaction {
             cut
         )?;
         Ok(remaining)
-    }
-
-    async fn deliver_now(&mut self, user: UserId, organization: OrganizationId) -> Result<bool, Refused> {
-        let locked = self.hold_as_manager(organization, user).await?;
-        if self.pending(organization).await?.is_none() {
-            return Ok(false);
-        }
-        // What is stopping is delivered now, up to the cut.
-        if self.stop_row(organization).await?.is_some() {
-            return Err(Refused::NotPossible);
-        }
-        execute!(
-            self,
-            "UPDATE integrations SET deliver_through = $2 WHERE organization_id = $1",
-            organization.to_string(),
-            locked.last_sequence
-        )?;
-        self.deliver_at_once(organization).await?;
-        self.connection.ring_elsewhere().await?;
-        Ok(true)
-    }
-
-    async fn try_again(&mut self, user: UserId, organization: OrganizationId) -> Result<bool, Refused> {
-        let locked = self.hold_as_manager(organization, user).await?;
-        if self.integration(locked.organization.clone()).await?.failure.is_none() {
-            return Ok(false);
-        }
-        self.deliver_at_once(organization).await?;
-        self.connection.ring_elsewhere().await?;
-        Ok(true)
     }
 }

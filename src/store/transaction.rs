@@ -112,6 +112,8 @@ pub(super) struct LockedOrganization {
     total_bytes: i64,
     /// When the row was taken, by the clock that all processes on this database share.
     pub(super) taken_at: Timestamp,
+    /// Since when nobody can enter it any more.
+    pub(super) closed_at: Option<Timestamp>,
 }
 
 /// One record on its way into the books.
@@ -143,6 +145,7 @@ struct OrganizationRow {
     last_sequence: i64,
     last_recorded_at: i64,
     total_bytes: i64,
+    closed_at: Option<i64>,
     /// The database's own time, where it is the clock of several processes.
     database_time: Option<i64>,
 }
@@ -151,10 +154,11 @@ struct OrganizationRow {
 /// organization may still be inserted, so that a delivery is never held up by an append, or the other way round. The
 /// time is read outside of the part that waits for the lock: it is the moment at which the row was taken.
 const LOCK_ORGANIZATION: Sql = Sql {
-    sqlite: "SELECT id, name, plan, external_id, last_sequence, last_recorded_at, total_bytes, NULL AS database_time
+    sqlite: "SELECT id, name, plan, external_id, last_sequence, last_recorded_at, total_bytes, closed_at,
+                    NULL AS database_time
              FROM organizations WHERE id = $1",
     postgres: "WITH held AS MATERIALIZED (
-                   SELECT id, name, plan, external_id, last_sequence, last_recorded_at, total_bytes
+                   SELECT id, name, plan, external_id, last_sequence, last_recorded_at, total_bytes, closed_at
                    FROM organizations WHERE id = $1 FOR NO KEY UPDATE
                )
                SELECT held.*, CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT) AS database_time
@@ -173,8 +177,17 @@ const INSERT_RECORD: Sql = Sql {
 
 impl Transaction {
     /// Takes the organization's row for the rest of the transaction. Whoever takes several does so in id order, and
-    /// before the row of an integration.
+    /// before the row of an integration. One that is closed is there for nobody.
     pub(super) async fn lock_organization(
+        &mut self,
+        id: OrganizationId,
+    ) -> Result<Option<LockedOrganization>, StoreError> {
+        let locked = self.lock_organization_even_if_closed(id).await?;
+        Ok(locked.filter(|locked| locked.closed_at.is_none()))
+    }
+
+    /// The same for what goes on after it was closed: sealing, and deleting what is left of it.
+    pub(super) async fn lock_organization_even_if_closed(
         &mut self,
         id: OrganizationId,
     ) -> Result<Option<LockedOrganization>, StoreError> {
@@ -189,15 +202,36 @@ impl Transaction {
         caller: &Caller,
         event: EventDraft,
     ) -> Result<Sequence, StoreError> {
-        let record_id = RecordId::generate(&self.clock, &self.entropy);
-        let Organization { id, name, .. } = &locked.organization;
-        let record = event.into_record(record_id, *id, name, caller, self.clock.now());
-        let new = NewRecord { record_id, line: record.to_line(), producer: None, submission_digest: None };
-        let numbered = locked.number(new);
+        let numbered = self.number_event(locked, caller, event);
         let at = numbered.sequence;
         self.insert_records(&[numbered]).await?;
         self.save_totals(locked).await?;
         sequence("organizations.last_sequence", at)
+    }
+
+    /// Appends what `caller` did, all of it, in this order.
+    pub(super) async fn append_events(
+        &mut self,
+        locked: &mut LockedOrganization,
+        caller: &Caller,
+        events: Vec<EventDraft>,
+    ) -> Result<(), StoreError> {
+        let records: Vec<Numbered> =
+            events.into_iter().map(|event| self.number_event(locked, caller, event)).collect();
+        self.insert_records(&records).await?;
+        self.save_totals(locked).await
+    }
+
+    fn number_event(&self, locked: &mut LockedOrganization, caller: &Caller, event: EventDraft) -> Numbered {
+        let record_id = RecordId::generate(&self.clock, &self.entropy);
+        let Organization { id, name, .. } = &locked.organization;
+        let record = event.into_record(record_id, *id, name, caller, self.clock.now());
+        locked.number(NewRecord {
+            record_id,
+            line: record.to_line(),
+            producer: None,
+            submission_digest: None,
+        })
     }
 
     /// Inserts what was numbered. Whoever does this saves the totals before the commit.
@@ -263,6 +297,7 @@ impl OrganizationRow {
             last_sequence: self.last_sequence,
             last_recorded_at: Timestamp::from_millis(self.last_recorded_at),
             total_bytes: self.total_bytes,
+            closed_at: self.closed_at.map(Timestamp::from_millis),
             taken_at: database_time.map_or_else(|| clock.now(), |there| clock.at(there)),
         })
     }

@@ -102,20 +102,7 @@ impl Store {
 
     /// The account with this id, and what a session of it is checked against.
     pub async fn account(&self, id: UserId) -> Result<Option<SignIn>, StoreError> {
-        self.read(move |tx| {
-            async move {
-                fetch_optional!(
-                    tx,
-                    UserRow,
-                    "SELECT id, email, display_name, password_hash, password_set_at FROM users WHERE id = $1",
-                    id.to_string()
-                )?
-                .map(SignIn::try_from)
-                .transpose()
-            }
-            .boxed()
-        })
-        .await
+        self.read(move |tx| async move { tx.account(id).await }.boxed()).await
     }
 
     /// Records that a user signed in, in every organization of theirs.
@@ -145,6 +132,17 @@ impl Store {
 }
 
 impl Transaction {
+    pub(super) async fn account(&mut self, id: UserId) -> Result<Option<SignIn>, StoreError> {
+        fetch_optional!(
+            self,
+            UserRow,
+            "SELECT id, email, display_name, password_hash, password_set_at FROM users WHERE id = $1",
+            id.to_string()
+        )?
+        .map(SignIn::try_from)
+        .transpose()
+    }
+
     async fn record_in_every_organization(
         &mut self,
         caller: &Caller,

@@ -15,6 +15,7 @@ use super::flash::{self, Flash, Sentence};
 use super::render::{Place, Shell};
 use super::visitor::Visitor;
 use crate::domain::caller::Caller;
+use crate::domain::denied_attempt::{DeniedAttempt, Requested};
 use crate::domain::id::OrganizationId;
 use crate::domain::membership::{Ability, Role};
 use crate::domain::organization::Organization;
@@ -36,6 +37,19 @@ pub enum Access {
     Producer,
 }
 
+/// What stands before a route's handler.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Gate {
+    pub(super) access: Access,
+    /// The route, with its parameters in braces.
+    pub(super) path: &'static str,
+}
+
+/// Why a request was denied inside the organization. An answer that carries it is put on the organization's record,
+/// whoever gave it: this gate, or a transaction that read role and plan again.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Denied(pub(super) &'static str);
+
 /// A signed-in user inside an organization of theirs.
 #[derive(Clone, Debug)]
 pub(super) struct Member {
@@ -50,7 +64,8 @@ struct OrganizationInPath {
 }
 
 /// Lets a request through to its handler, or answers in its place.
-pub(super) async fn enforce(web: Web, access: Access, mut request: Request, next: Next) -> Response {
+pub(super) async fn enforce(web: Web, gate: Gate, mut request: Request, next: Next) -> Response {
+    let access = gate.access;
     let ability = match access {
         Access::Public | Access::Producer => return next.run(request).await,
         Access::SignedIn => None,
@@ -70,6 +85,7 @@ pub(super) async fn enforce(web: Web, access: Access, mut request: Request, next
         Ok(member) => member,
         Err(error) => return error.into_response(),
     };
+    let method = request.method().clone();
     let mut response = match refusal(&web, &member, access, ability).await {
         Some(error) => error.into_response(),
         None => {
@@ -77,6 +93,14 @@ pub(super) async fn enforce(web: Web, access: Access, mut request: Request, next
             next.run(request).await
         }
     };
+    if let Some(Denied(reason)) = response.extensions().get::<Denied>().copied() {
+        let requested = Requested { method: method.as_str(), route: gate.path, path: &visitor.path };
+        let attempt = DeniedAttempt::of(&member.organization, ability, requested, reason);
+        let caller = visitor.caller(&member.user);
+        if let Err(error) = web.store.record_denied(caller, member.organization.id, attempt).await {
+            response = WebError::from(error).into_response();
+        }
+    }
     // An error's page keeps the organization's sidebar.
     response.extensions_mut().insert(member);
     response

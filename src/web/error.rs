@@ -14,7 +14,7 @@ use tower_sessions::session::Error as SessionError;
 use tower_sessions::session_store;
 
 use super::Web;
-use super::access::Member;
+use super::access::{Denied, Member};
 use super::headers::RequestId;
 use super::password::HashError;
 use super::render::{Shell, html};
@@ -44,6 +44,8 @@ pub(super) enum WebError {
     PlanTooLow,
     #[error("the form can’t be read")]
     BadForm,
+    #[error("the body is not of a form’s type")]
+    NotAForm,
     /// A value in an address that a file is to be filled in with.
     #[error("{parameter}: {message}")]
     BadParameter { parameter: &'static str, message: String },
@@ -112,7 +114,7 @@ impl WebError {
             WebError::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             WebError::Unauthenticated => StatusCode::UNAUTHORIZED,
             WebError::Conflict { .. } | WebError::PrincipalNotStated => StatusCode::CONFLICT,
-            WebError::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            WebError::UnsupportedMediaType | WebError::NotAForm => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             WebError::TooBusy | WebError::Password(HashError::Crowded) => StatusCode::TOO_MANY_REQUESTS,
             WebError::TooSlow => StatusCode::REQUEST_TIMEOUT,
             // The store may be back in a moment; a program tries again.
@@ -123,6 +125,15 @@ impl WebError {
             | WebError::Session(_)
             | WebError::Password(_)
             | WebError::Template(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// What belongs on the record of the organization.
+    fn denied(&self) -> Option<Denied> {
+        match self {
+            WebError::Forbidden { .. } => Some(Denied("The role does not allow this")),
+            WebError::PlanTooLow => Some(Denied("The plan does not include audit logs")),
+            _ => None,
         }
     }
 
@@ -167,6 +178,11 @@ impl WebError {
                 "This form can’t be read",
                 "A field is missing, is there twice, or is not text. Nothing was changed.",
                 "Go back, reload the page, and send the form again.",
+            ),
+            WebError::NotAForm => (
+                "This form can’t be read",
+                "This address takes forms as application/x-www-form-urlencoded. Nothing was changed.",
+                "Send it from the page that it stands on.",
             ),
             WebError::BadParameter { parameter, message } => {
                 return Words {
@@ -258,6 +274,7 @@ impl IntoResponse for WebError {
             WebError::Conflict { index, .. } => (*index, None),
             _ => (None, None),
         };
+        let denied = self.denied();
         let owners = match self {
             WebError::Forbidden { owners } => owners,
             _ => Vec::new(),
@@ -272,6 +289,9 @@ impl IntoResponse for WebError {
             index,
             field,
         });
+        if let Some(denied) = denied {
+            response.extensions_mut().insert(denied);
+        }
         response
     }
 }

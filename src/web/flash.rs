@@ -33,9 +33,18 @@ pub(super) enum Sentence {
     AccountMade,
     Joined,
     PasswordSet,
+    InvitationRevoked,
+    RoleChanged,
+    MemberRemoved,
+    Left,
+    OrganizationDeleted,
+    NameSaved,
+    PasswordChanged,
+    SessionEnded,
+    OtherSessionsEnded,
 }
 
-const ALL: [(Sentence, &str, &str, &str); 16] = [
+const ALL: [(Sentence, &str, &str, &str); 25] = [
     (Sentence::Renamed, "renamed", "success", "The organization was renamed."),
     (Sentence::Disabled, "disabled", "success", "Audit logs are inactive. Nothing new is collected."),
     (Sentence::Removed, "removed", "success", "The integration was removed. Files in your bucket stay."),
@@ -67,6 +76,25 @@ const ALL: [(Sentence, &str, &str, &str); 16] = [
     (Sentence::AccountMade, "account", "success", "Your account is ready and you are signed in."),
     (Sentence::Joined, "joined-organization", "success", "You are a member of this organization now."),
     (Sentence::PasswordSet, "password-set", "success", "Your password was set. Sign in with it."),
+    (Sentence::InvitationRevoked, "revoked", "success", "The invitation was revoked. Its link is over."),
+    (Sentence::RoleChanged, "role", "success", "The role was changed."),
+    (Sentence::MemberRemoved, "member-removed", "success", "The member was removed."),
+    (Sentence::Left, "left", "success", "You left the organization."),
+    (
+        Sentence::OrganizationDeleted,
+        "organization-deleted",
+        "success",
+        "The organization is closed. What was pending is still delivered; then it is deleted.",
+    ),
+    (Sentence::NameSaved, "name", "success", "Your name was saved."),
+    (
+        Sentence::PasswordChanged,
+        "password-changed",
+        "success",
+        "Your password was changed. Everywhere else you are signed out.",
+    ),
+    (Sentence::SessionEnded, "session-ended", "success", "That browser is signed out."),
+    (Sentence::OtherSessionsEnded, "sessions-ended", "success", "Everywhere else you are signed out."),
 ];
 
 fn cookie_name(web: &Web) -> String {

@@ -2,6 +2,7 @@
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
+use http::header;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use subtle::ConstantTimeEq;
@@ -16,6 +17,16 @@ pub(super) struct CheckedForm<T>(pub(super) T);
 /// A form of a button alone.
 #[derive(Debug, Deserialize)]
 pub(super) struct NoFields {}
+
+fn is_form(request: &Request) -> bool {
+    let kind =
+        request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    kind.split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .eq_ignore_ascii_case("application/x-www-form-urlencoded")
+}
 
 #[derive(Deserialize)]
 struct Token {
@@ -32,6 +43,9 @@ where
     async fn from_request(request: Request, state: &S) -> Result<CheckedForm<T>, WebError> {
         let visitor = request.extensions().get::<Visitor>().cloned();
         let visitor = visitor.ok_or(WebError::MissingExtension("Visitor"))?;
+        if !is_form(&request) {
+            return Err(WebError::NotAForm);
+        }
         let body = Bytes::from_request(request, state).await.map_err(|rejection| {
             match rejection.status().as_u16() {
                 413 => WebError::TooLarge,

@@ -4,6 +4,7 @@
 mod access;
 mod api;
 mod assets;
+mod browser;
 mod config;
 mod device;
 mod error;

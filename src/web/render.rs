@@ -61,6 +61,8 @@ impl SignedIn {
 pub(super) struct OrganizationLink {
     pub(super) name: String,
     pub(super) href: String,
+    /// What one is there: `Billing admin`.
+    pub(super) role: &'static str,
     pub(super) current: bool,
 }
 
@@ -108,6 +110,7 @@ pub(super) struct NavItem {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
     Overview,
+    Members,
     Activity,
     General,
     AuditLogs,
@@ -126,7 +129,7 @@ struct Signpost {
 }
 
 /// In the sidebar's order.
-const SIGNPOSTS: [Signpost; 5] = [
+const SIGNPOSTS: [Signpost; 6] = [
     Signpost {
         place: Place::Overview,
         label: "Overview",
@@ -134,6 +137,14 @@ const SIGNPOSTS: [Signpost; 5] = [
         icon: "home",
         group: None,
         ability: Ability::SeeOrganization,
+    },
+    Signpost {
+        place: Place::Members,
+        label: "Members",
+        path: "/members",
+        icon: "users",
+        group: Some("Access"),
+        ability: Ability::ManageMembers,
     },
     Signpost {
         place: Place::Activity,
@@ -202,6 +213,7 @@ impl Shell {
         let links = organizations.iter().map(|membership| OrganizationLink {
             name: membership.organization.name.to_string(),
             href: organization_href(&membership.organization),
+            role: membership.role.label(),
             current: membership.organization.id == organization.id,
         });
         Ok(Shell {

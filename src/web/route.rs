@@ -6,7 +6,7 @@ use axum::middleware::{Next, from_fn};
 use axum::routing::{MethodRouter, get, post};
 use http::Method;
 
-use super::access::enforce;
+use super::access::{Gate, enforce};
 use super::{Web, api, health, pages};
 use crate::domain::membership::Ability;
 
@@ -42,6 +42,7 @@ pub fn table() -> Vec<Route> {
     let read = |path, access, face, handler| Route { method: Method::GET, path, access, face, handler };
     let write = |path, access, face, handler| Route { method: Method::POST, path, access, face, handler };
     let owner = Member(Ability::ManageAuditLogs);
+    let members = Member(Ability::ManageMembers);
     vec![
         read("/", SignedIn, Page, get(pages::session::home)),
         read("/sign-in", Public, Page, get(pages::session::new)),
@@ -53,6 +54,10 @@ pub fn table() -> Vec<Route> {
         read(PASSWORD_RESET, Public, Page, get(pages::password_reset::edit)),
         write(PASSWORD_RESET, Public, Page, post(pages::password_reset::update)),
         write("/theme", Public, Page, post(pages::theme::update)),
+        read("/account", SignedIn, Page, get(pages::account::show)),
+        write("/account/name", SignedIn, Page, post(pages::account::rename)),
+        write("/account/password", SignedIn, Page, post(pages::account::change_password)),
+        write("/account/sessions/end", SignedIn, Page, post(pages::account::end_sessions)),
         read(
             "/organizations/{organization_id}",
             Member(Ability::SeeOrganization),
@@ -77,6 +82,32 @@ pub fn table() -> Vec<Route> {
             Page,
             post(pages::organization::update),
         ),
+        read(
+            "/organizations/{organization_id}/settings/general/delete",
+            Member(Ability::DeleteOrganization),
+            Page,
+            get(pages::organization::confirm_delete),
+        ),
+        write(
+            "/organizations/{organization_id}/settings/general/delete",
+            Member(Ability::DeleteOrganization),
+            Page,
+            post(pages::organization::delete),
+        ),
+        read(LEAVE, Member(Ability::SeeOrganization), Page, get(pages::members::confirm_leave)),
+        write(LEAVE, Member(Ability::SeeOrganization), Page, post(pages::members::leave)),
+        read(under_members!(""), members, Page, get(pages::members::index)),
+        write(under_members!("/invite"), members, Page, post(pages::members::invite)),
+        write(
+            under_members!("/invitations/{invitation_id}/revoke"),
+            members,
+            Page,
+            post(pages::members::revoke),
+        ),
+        read(under_members!("/{user_id}/role"), members, Page, get(pages::members::edit_role)),
+        write(under_members!("/{user_id}/role"), members, Page, post(pages::members::change_role)),
+        read(under_members!("/{user_id}/remove"), members, Page, get(pages::members::confirm_remove)),
+        write(under_members!("/{user_id}/remove"), members, Page, post(pages::members::remove)),
         read(
             "/organizations/{organization_id}/settings/plan",
             Member(Ability::SeePlan),
@@ -128,6 +159,7 @@ pub fn table() -> Vec<Route> {
             post(pages::audit_logs::cancel_check),
         ),
         write(under_audit_logs!("/setup"), AuditLogsWrite, Page, post(pages::audit_logs::setup::show)),
+        write(under_audit_logs!("/preview"), AuditLogsWrite, Page, post(pages::audit_logs::preview::show)),
         // A suspended organization may look up its own; that others need Enterprise, the handler says.
         read(under_audit_logs!("/setup/{file}"), owner, Page, get(pages::audit_logs::setup::file)),
         read(under_audit_logs!("/status"), owner, Page, get(pages::audit_logs::live::status)),
@@ -144,6 +176,15 @@ const INVITATION: &str = "/invitations/{token}";
 const PASSWORD_RESET: &str = "/password-resets/{token}";
 const AUDIT_LOGS: &str = "/organizations/{organization_id}/settings/audit-logs";
 
+const LEAVE: &str = "/organizations/{organization_id}/leave";
+
+/// A path under Access > Members.
+macro_rules! under_members {
+    ($rest:literal) => {
+        concat!("/organizations/{organization_id}/members", $rest)
+    };
+}
+use under_members;
 const ACTIVITY: &str = "/organizations/{organization_id}/activity";
 
 /// A path under Activity.
@@ -165,8 +206,8 @@ use under_audit_logs;
 /// The routes of one face, each behind its access.
 pub(super) fn router(face: Face, web: &Web) -> Router<Web> {
     table().into_iter().filter(|route| route.face == face).fold(Router::new(), |router, route| {
-        let (web, access) = (web.clone(), route.access);
-        let gate = from_fn(move |request: Request, next: Next| enforce(web.clone(), access, request, next));
+        let (web, gate) = (web.clone(), Gate { access: route.access, path: route.path });
+        let gate = from_fn(move |request: Request, next: Next| enforce(web.clone(), gate, request, next));
         router.route(route.path, route.handler.layer(gate))
     })
 }

@@ -17,10 +17,11 @@ use tower_sessions::{Session, SessionStore, session_store};
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::credential::PasswordVersion;
 use crate::domain::id::UserId;
-use crate::store::{SessionHash, Store};
+use crate::store::{SessionContent, SessionHash, SessionHolder, Store};
 
 pub(super) const IDLE_SECONDS: i64 = 12 * 3600;
-const ABSOLUTE: Duration = Duration::from_secs(7 * 24 * 3600);
+/// However much it is used.
+pub(super) const ABSOLUTE: Duration = Duration::from_secs(7 * 24 * 3600);
 /// Last-seen is written at most this often.
 const SEEN_EVERY: Duration = Duration::from_secs(60);
 const SIGNED_IN: &str = "signed_in";
@@ -34,6 +35,9 @@ pub(super) struct SignedIn {
     pub(super) password: PasswordVersion,
     since: Timestamp,
     seen: Timestamp,
+    /// What it was begun with, as the browser calls itself.
+    #[serde(default)]
+    user_agent: String,
 }
 
 /// Signs a user in: under a new id, so that one planted before is worth nothing.
@@ -41,10 +45,12 @@ pub(super) async fn sign_in(
     session: &Session,
     user: UserId,
     password: PasswordVersion,
+    user_agent: &str,
     now: Timestamp,
 ) -> Result<(), tower_sessions::session::Error> {
     session.cycle_id().await?;
-    session.insert(SIGNED_IN, SignedIn { user, password, since: now, seen: now }).await
+    let user_agent = user_agent.to_owned();
+    session.insert(SIGNED_IN, SignedIn { user, password, since: now, seen: now, user_agent }).await
 }
 
 /// Who is signed in. Asking counts as being seen, unless it is a page's own polling.
@@ -82,11 +88,7 @@ impl Sessions {
 impl SessionStore for Sessions {
     async fn create(&self, record: &mut Record) -> session_store::Result<()> {
         loop {
-            let made = self
-                .store
-                .create_session(hash(record.id), encode(record)?, expiry(record))
-                .await
-                .map_err(backend)?;
+            let made = self.store.create_session(hash(record.id), content(record)?).await.map_err(backend)?;
             if made {
                 return Ok(());
             }
@@ -95,7 +97,7 @@ impl SessionStore for Sessions {
     }
 
     async fn save(&self, record: &Record) -> session_store::Result<()> {
-        self.store.save_session(hash(record.id), encode(record)?, expiry(record)).await.map_err(backend)
+        self.store.save_session(hash(record.id), content(record)?).await.map_err(backend)
     }
 
     async fn load(&self, id: &Id) -> session_store::Result<Option<Record>> {
@@ -119,8 +121,18 @@ pub(super) fn hash(id: Id) -> SessionHash {
     Sha256::digest(id.0.to_be_bytes()).into()
 }
 
-fn encode(record: &Record) -> session_store::Result<String> {
-    serde_json::to_string(&record.data).map_err(|error| session_store::Error::Encode(error.to_string()))
+/// The data as it is, and beside it whose session that makes it.
+fn content(record: &Record) -> session_store::Result<SessionContent> {
+    let encode = |error: serde_json::Error| session_store::Error::Encode(error.to_string());
+    let data = serde_json::to_string(&record.data).map_err(encode)?;
+    let signed_in = record.data.get(SIGNED_IN).map(SignedIn::deserialize).transpose().map_err(encode)?;
+    let holder = signed_in.map(|SignedIn { user, since, seen, user_agent, .. }| SessionHolder {
+        user,
+        user_agent,
+        since,
+        seen,
+    });
+    Ok(SessionContent { data, expires_at: expiry(record), holder })
 }
 
 fn expiry(record: &Record) -> Timestamp {

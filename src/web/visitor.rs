@@ -16,7 +16,9 @@ use super::error::{self, WebError};
 use super::headers::RequestId;
 use super::session;
 use crate::domain::caller::Caller;
+use crate::domain::id::UserId;
 use crate::domain::user::User;
+use crate::store::FailedLogin;
 
 /// Live parts send it whenever nobody pressed anything, so that an open page alone keeps nobody signed in.
 pub(super) const POLLING: &str = "x-trailpost-live";
@@ -43,6 +45,16 @@ impl Visitor {
     /// Where the request came from.
     pub(super) fn address(&self) -> Option<IpAddr> {
         self.address
+    }
+
+    /// A wrong password for this account, for the records.
+    pub(super) fn failed_login(&self, account: Option<UserId>) -> FailedLogin {
+        FailedLogin { account, user_agent: self.user_agent.clone(), source_ip: self.address }
+    }
+
+    /// What the browser calls itself.
+    pub(super) fn user_agent(&self) -> &str {
+        &self.user_agent
     }
 
     /// Who acts, for the records.

@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Writer;
 use super::trial::Trial;
-use crate::aws::{AssumedRole, ExternalIdProbe, Object, Written};
+use crate::aws::{AssumedRole, BucketRegion, ExternalIdProbe, Object, Written};
 use crate::domain::access_check::{Checklist, Stage, StageState};
 use crate::domain::failure::{Cause, Failure};
 use crate::domain::object_key::ObjectKey;
@@ -100,7 +100,7 @@ impl Writer {
         let region = self
             .try_for_a_minute(check, list, Stage::Bucket, || self.aws.bucket_region(&role, &settings.bucket))
             .await?;
-        self.passed(check, list, Stage::Bucket, format!("Found in {region}")).await?;
+        self.passed(check, list, Stage::Bucket, told_of_the_region(&region)).await?;
 
         if check.write == WriteStage::ProvedByADelivery {
             let proved = "Not needed: a file was delivered in the last 24 hours".to_owned();
@@ -144,14 +144,17 @@ impl Writer {
         self.report(check, list).await?;
         let mut trial = Trial::default();
         loop {
-            match prove().await {
+            let failure = match prove().await {
                 Ok(proved) => return Ok(proved),
-                Err(failure) if trial.is_over(&failure, self.clock.now()) => {
-                    return Err(Stopped::Failed(failure));
-                }
-                // A later stage finds out that an earlier one does not hold any more: that is where it failed.
-                Err(failure) => list.set_trying(Failure { stage, ..failure }),
+                Err(failure) => failure,
+            };
+            let cause = self.attributed(check.organization, failure.cause).await?;
+            let failure = Failure { cause, ..failure };
+            if trial.is_over(&failure, self.clock.now()) {
+                return Err(Stopped::Failed(failure));
             }
+            // A later stage finds out that an earlier one does not hold any more: that is where it failed.
+            list.set_trying(Failure { stage, ..failure });
             self.report(check, list).await?;
             trial.wait_for_the_next_try(&self.clock).await;
         }
@@ -170,5 +173,13 @@ impl Writer {
 
     async fn report(&self, check: &ClaimedCheck, list: &Checklist) -> Result<(), Stopped> {
         if self.store.report_check(check, list.clone()).await? { Ok(()) } else { Err(Stopped::NotOurs) }
+    }
+}
+
+fn told_of_the_region(region: &BucketRegion) -> String {
+    match region {
+        BucketRegion::Found(name) => format!("Found in {name}"),
+        BucketRegion::Assumed(name) => format!("It is there, and S3 does not say where: {name} is tried"),
+        BucketRegion::Stated(name) => format!("Found; its region, {name}, is as the operator set it"),
     }
 }

@@ -40,11 +40,7 @@ impl Writer {
             () = hurry.cancelled() => return self.store.release(claim.lease).await,
         };
         let Err(error) = tried else { return Ok(()) };
-        let cause = match &error {
-            StoreError::Corrupt { .. } => Cause::RecordsUnreadable,
-            _ => Cause::StoreFailed,
-        };
-        let failure = Failure { stage: Stage::Write, cause, aws: None };
+        let failure = Failure { stage: Stage::Write, cause: cause_of(&error), aws: None };
         if let Err(other) = self.put_off(&claim, failure).await {
             tracing::error!(organization = %claim.lease.organization, error = %other, "a failure could not be booked");
         }
@@ -73,9 +69,13 @@ impl Writer {
             Ok(result) => result,
             Err(_) => self.failed(claim, Failure { stage: Stage::Write, cause: Cause::Timeout, aws: None }),
         };
-        let has_failed = matches!(result, AttemptResult::Failed { .. });
+        let failed_at = match &result {
+            AttemptResult::Failed { failure, .. } => Some(failure.cause),
+            AttemptResult::Written { .. } | AttemptResult::AlreadyThere => None,
+        };
         self.store.finish_attempt(FinishedBatch { lease, batch, attempt, result }).await?;
-        if has_failed {
+        if let Some(cause) = failed_at {
+            self.attributed(lease.organization, cause).await?;
             self.store.expire(lease.organization, self.settings.hold).await?;
         }
         Ok(())
@@ -129,6 +129,13 @@ impl Writer {
     }
 }
 
+fn cause_of(error: &StoreError) -> Cause {
+    match error {
+        StoreError::Corrupt { .. } => Cause::RecordsUnreadable,
+        _ => Cause::StoreFailed,
+    }
+}
+
 fn name_of(claim: &Claim) -> BatchName {
     let batch = &claim.batch;
     BatchName {
@@ -147,5 +154,17 @@ fn missing(sequence: Sequence) -> StoreError {
     StoreError::Corrupt {
         column: "records.sequence",
         reason: format!("record {sequence} of a batch is missing"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_can_not_be_read_is_told_from_a_store_that_fails() {
+        let column = StoreError::Corrupt { column: "records.line", reason: "not UTF-8".to_owned() };
+        assert_eq!(cause_of(&column), Cause::RecordsUnreadable);
+        assert_eq!(cause_of(&StoreError::OldSqlite("3.7".to_owned())), Cause::StoreFailed);
     }
 }

@@ -21,6 +21,8 @@ use tokio_util::sync::CancellationToken;
 use crate::aws::Aws;
 use crate::domain::clock::{Clock, Entropy};
 use crate::domain::days::Days;
+use crate::domain::failure::Cause;
+use crate::domain::id::OrganizationId;
 use crate::domain::window::SealSpread;
 use crate::store::{Lane, Store, StoreError};
 use deliverer::LEASE;
@@ -118,6 +120,7 @@ impl Writer {
             self.deliver_in(Lane::Healthy, DELIVERIES, stop, hurry),
             self.deliver_in(Lane::Failing, FAILING_DELIVERIES, stop, hurry),
             driver::step("stops", bell(), TICK, stop, |_| store.end_stops(awake_since)),
+            driver::step("denied attempts", bell(), TICK, stop, |_| self.record_denied_attempts()),
             driver::regularly("waits", BOUND_WAITS, stop, || store.bound_waits(LEASE)),
             driver::regularly("indexing activity", INDEXING, stop, || self.index_activity(stop)),
             driver::regularly("upkeep", UPKEEP, stop, || self.tidy()),
@@ -129,6 +132,23 @@ impl Writer {
         let claim = || self.store.claim(self.owner.clone(), LEASE, lane);
         let deliver = |claim| self.clone().deliver(claim, lane, hurry.clone());
         driver::claim_and_do("deliveries", self.store.doorbell(), pace, stop, claim, deliver).await;
+    }
+
+    /// Says of a denial that it is ours where it is one of many, and keeps that for whoever watches this process.
+    async fn attributed(&self, organization: OrganizationId, cause: Cause) -> Result<Cause, StoreError> {
+        if !cause.may_be_one_of_many() {
+            return Ok(cause);
+        }
+        if self.store.is_denial_ours(organization, self.aws.let_in_at()).await? {
+            self.aws.note_many_denied();
+        }
+        Ok(if self.aws.many_denied_since().is_some() { Cause::ManyDenied } else { cause })
+    }
+
+    /// Records the wrong passwords that were noted, and counts what was too much in the minutes that are over.
+    async fn record_denied_attempts(&self) -> Result<(), StoreError> {
+        self.store.record_failed_logins().await?;
+        self.store.count_left_out_attempts().await
     }
 
     /// Forgets the sessions that have ended, and failed sign-ins of long ago.

@@ -21,6 +21,13 @@ impl Writer {
                 () = stop.cancelled() => return,
                 _ = hours.tick() => {}
             }
+            match self.store.purge_closed(self.settings.hold, stop).await {
+                Ok(0) => {}
+                Ok(organizations) => tracing::info!(organizations, "closed organizations are deleted"),
+                Err(error) => {
+                    tracing::error!(%error, "a closed organization could not be deleted; it is tried again");
+                }
+            }
             match self.store.retire(self.settings.retention, stop).await {
                 Ok(retired) if retired == Retired::default() => {}
                 Ok(Retired { records, deliveries, checks }) => {

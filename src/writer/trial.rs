@@ -65,8 +65,14 @@ mod tests {
         assert!(!trial.is_over(&denied, clock.now()));
         clock.advance(Duration::from_millis(1));
         assert!(trial.is_over(&denied, clock.now()));
-        let refused = failed(Stage::Write, Cause::RoleDoesNotAllow);
-        assert!(Trial::default().is_over(&refused, clock.now()));
+        for fresh in
+            [Cause::RoleDoesNotAllow, Cause::BucketDoesNotAllow, Cause::KeyDeniedByRole, Cause::WriteDenied]
+        {
+            let mut trial = Trial::default();
+            assert!(!trial.is_over(&failed(Stage::Write, fresh), clock.now()), "{fresh:?}");
+        }
+        let denied = failed(Stage::Write, Cause::RoleDenies);
+        assert!(Trial::default().is_over(&denied, clock.now()));
         assert!(Trial::default().is_over(&failed(Stage::AssumeRole, Cause::OwnIdentityRefused), clock.now()));
     }
 

@@ -4,6 +4,7 @@ import "./dialog.js";
 import "./export.js";
 import "./live.js";
 import "./menu.js";
+import "./preview.js";
 import "./setup.js";
 import "./submit.js";
 import "./toast.js";

@@ -20,6 +20,8 @@ document.addEventListener("click", async (event) => {
   const source = button.closest("[data-copyable]")?.querySelector("[data-copy-text]");
   const label = button.querySelector("[data-copy-label]");
   if (!source || !label) return;
+  const before = label.dataset.before ?? label.textContent;
+  label.dataset.before = before;
   try {
     await write(source.textContent);
     button.focus();
@@ -33,6 +35,6 @@ document.addEventListener("click", async (event) => {
   }
   setTimeout(() => {
     delete button.dataset.copied;
-    label.textContent = "Copy";
+    label.textContent = before;
   }, 2000);
 });

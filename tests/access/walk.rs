@@ -7,6 +7,7 @@ use super::EXPECTED;
 use super::people::Person;
 
 /// One request of the walk.
+#[derive(Clone)]
 pub struct Attempt {
     /// As the table has it: `GET /organizations/{organization_id}`.
     pub route: String,
@@ -29,12 +30,34 @@ impl Attempt {
     }
 }
 
-/// Every route for one person; signing out comes last.
+/// Every route for one person; leaving the organization and signing out come last.
 pub fn attempts(person: &Person) -> Vec<Attempt> {
     let mut attempts: Vec<Attempt> =
         route::table().into_iter().map(|route| attempt(person, &route)).collect();
-    attempts.sort_by_key(|attempt| attempt.path == "/sign-out");
+    attempts.sort_by_key(|attempt| (attempt.path == "/sign-out", attempt.path.ends_with("/leave")));
     attempts
+}
+
+/// Every path with the methods that the table does not have for it: HEAD is GET without a body, the others are refused.
+pub fn other_verbs(person: &Person) -> Vec<Attempt> {
+    let table = attempts(person);
+    let mut paths: Vec<&str> = table.iter().map(|attempt| attempt.path.as_str()).collect();
+    paths.sort_unstable();
+    paths.dedup();
+    let mut others = Vec::new();
+    for path in paths {
+        let known = |method| table.iter().find(|attempt| attempt.path == path && attempt.method == method);
+        for method in [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
+            if known(method.clone()).is_some() {
+                continue;
+            }
+            let read = known(Method::GET).filter(|_| method == Method::HEAD);
+            let expected = read.map_or([405; 7], |read| read.expected);
+            let any = table.iter().find(|attempt| attempt.path == path);
+            others.extend(any.map(|any| Attempt { method, expected, path: path.to_owned(), ..any.clone() }));
+        }
+    }
+    others
 }
 
 fn attempt(person: &Person, route: &route::Route) -> Attempt {
@@ -45,6 +68,8 @@ fn attempt(person: &Person, route: &route::Route) -> Attempt {
         .path
         .replace("{organization_id}", &person.organization_id)
         .replace("{check_id}", "0199f3c2-0000-7000-8000-000000000000")
+        .replace("{user_id}", "0199f3c2-0000-7000-8000-000000000000")
+        .replace("{invitation_id}", "0199f3c2-0000-7000-8000-000000000000")
         .replace("{sequence}", "999999999999")
         .replace("{batch_id}", "0199f3c2-0000-7000-8000-000000000000")
         .replace("{file}", "trust-policy.json")

@@ -16,6 +16,7 @@ mod partitions;
 #[cfg(target_os = "linux")]
 mod permissions;
 mod roles;
+mod secrets;
 mod serve;
 mod stdout;
 mod stopping;

@@ -94,6 +94,7 @@ async fn start_sandbox(
         permission_policies: vec![
             policy::permissions_policy(&destination, Partition::AwsUsGov, None).to_string(),
         ],
+        permissions_boundary: None,
         max_session_seconds: 3600,
     };
     let config = SandboxConfig {
@@ -102,6 +103,7 @@ async fn start_sandbox(
         roles: vec![role],
         keys: Vec::new(),
         buckets: vec![Bucket::new(BUCKET, REGION, "111122223333")],
+        members: Vec::new(),
         now: Arc::new(move || clock.now().as_millis()),
         seed: [7; 32],
     };

@@ -98,7 +98,7 @@ pub(super) fn origin(ready: &Value) -> String {
     format!("http://{}", ready["listen"].as_str().unwrap())
 }
 
-async fn start_sandbox(
+pub(super) async fn start_sandbox(
     installation: &Installation,
     external_id: &ExternalId,
     stop: CancellationToken,
@@ -110,6 +110,7 @@ async fn start_sandbox(
         roles: world::roles(external_id),
         keys: world::keys(),
         buckets: world::buckets(),
+        members: world::members(),
         now: Arc::new(move || clock.now().as_millis()),
         seed: [7; 32],
     };

@@ -1,6 +1,7 @@
 //! Invitation and reset links as their bearers meet them, over plain HTTP: every way in, and every way that has to
 //! stay shut.
 
+use trailpost::domain::caller::Caller;
 use trailpost::domain::clock::Entropy;
 use trailpost::domain::credential::{LinkToken, Password};
 use trailpost::domain::membership::Role;
@@ -195,7 +196,7 @@ async fn links_that_are_over_look_alike() {
     let product = Product::start().await;
     let acme = product.account(OWNER).organization_id;
     let revoked = invitation(&product, &acme, ADA, Role::Member).await;
-    product.store().revoke_invitations(acme.parse().unwrap(), email(ADA)).await.unwrap();
+    product.store().revoke_invitations(Caller::trailpost(), acme.parse().unwrap(), email(ADA)).await.unwrap();
     let revoked_reset = reset(&product, OWNER).await;
     product.store().revoke_password_resets(email(OWNER)).await.unwrap();
     // One kind of link opens nothing of the other.
@@ -235,7 +236,7 @@ pub async fn invitation(product: &Product, organization: &str, address: &str, ro
     let token = LinkToken::generate(&Entropy::system());
     let organization = organization.parse().unwrap();
     let invite = Invite { organization, email: email(address), role, token: token.hash() };
-    product.store().invite(invite).await.unwrap();
+    product.store().invite(Caller::trailpost(), invite).await.unwrap();
     format!("/invitations/{}", token.expose())
 }
 

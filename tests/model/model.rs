@@ -339,7 +339,7 @@ impl Model {
         true
     }
 
-    pub fn deliver_now(&mut self) -> Result<bool, No> {
+    pub fn deliver_now(&mut self, now: Timestamp) -> Result<bool, No> {
         self.manage()?;
         if self.pending().next().is_none() {
             return Ok(false);
@@ -347,8 +347,14 @@ impl Model {
         if self.stop.is_some() {
             return Err(No::NotPossible);
         }
+        self.append(about_integration("update", true, None), now);
         self.ask_for_all();
         Ok(true)
+    }
+
+    /// Somebody had a failed delivery tried at once.
+    pub fn tried_again(&mut self, now: Timestamp) {
+        self.append(about_integration("update", true, None), now);
     }
 
     // What happens by itself, or to an organization.

@@ -162,11 +162,13 @@ impl Product {
     }
 
     pub async fn deliver_now(&self, id: OrganizationId) -> Outcome<bool> {
-        answered(self.store.deliver_now(self.owner.id, id).await)
+        let revision = self.integration(id).await?.revision;
+        answered(self.store.deliver_now(self.caller(), self.owner.id, id, revision).await)
     }
 
     pub async fn try_again(&self, id: OrganizationId) -> Outcome<bool> {
-        answered(self.store.try_again(self.owner.id, id).await)
+        let revision = self.integration(id).await?.revision;
+        answered(self.store.try_again(self.caller(), self.owner.id, id, revision).await)
     }
 
     pub async fn set_plan(&self, id: OrganizationId, plan: Plan) -> Result<(), Broken> {

@@ -165,12 +165,16 @@ impl World {
             Step::DeliverNow { organization } => {
                 let Tenant { id, model, touched } = &mut tenants[organization];
                 *touched = true;
-                same("deliver now", product.deliver_now(*id).await?, model.deliver_now())
+                same("deliver now", product.deliver_now(*id).await?, model.deliver_now(now))
             }
             Step::TryAgain { organization } => {
                 let Tenant { id, model, touched } = &mut tenants[organization];
                 *touched = true;
-                same("try again", product.try_again(*id).await?.map(drop), model.manage())
+                let tried = product.try_again(*id).await?;
+                if tried == Ok(true) {
+                    model.tried_again(now);
+                }
+                same("try again", tried.map(drop), model.manage())
             }
             other => Err(Broken::new(format!("{other:?} is nobody's wish"))),
         }

@@ -3,10 +3,11 @@
 use serde_json::Value;
 
 use super::{AWKWARD_PREFIX, KEY};
-use crate::support::browser::{Browser, JavaScript, Look};
+use crate::support::browser::{Browser, JavaScript};
 use crate::support::http_user::{HttpUser, enable};
 use crate::support::page::hidden_field;
 use crate::support::product::Product;
+use crate::support::screen::Look;
 use crate::support::{BUCKET, ROLE_ARN};
 
 const OWNER: &str = "owner@acme.example";
@@ -63,6 +64,25 @@ async fn what_is_typed_is_kept_filled_in_and_not_saved() {
     assert_eq!(policy["Statement"][0]["Resource"], under);
     assert_eq!(policy["Statement"][1]["Resource"], KEY);
     assert_eq!(owner.get(&page).await.body.matches("acme-archive").count(), 0, "nothing was saved");
+    product.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_tab_stays_when_what_was_typed_is_refused() {
+    let product = Product::start().await;
+    let owner = product.user(OWNER).await;
+    let page = page(&product);
+    for (tab, other) in [("terraform", "console"), ("console", "terraform")] {
+        let fields = [("revision", "0"), ("role_arn", "no ARN"), ("bucket", BUCKET), ("setup_way", tab)];
+        let answer = owner.post_form(&page, &format!("{page}/enable"), &fields).await;
+        assert_eq!(answer.status, 422);
+        let checked = |way: &str| format!("id=\"way-{way}\" form=\"settings-form\" checked");
+        assert!(
+            answer.body.contains(&checked(tab)) && !answer.body.contains(&checked(other)),
+            "{}",
+            answer.body
+        );
+    }
     product.stop().await;
 }
 
@@ -210,9 +230,9 @@ async fn it_fits_a_phone_in_either_colour() {
         ("Terraform", "terraform"),
     ] {
         browser.choose_radio(way).await;
-        for look in [Look::WIDE_LIGHT, Look::WIDE_DARK, Look::NARROW_LIGHT, Look::NARROW_DARK] {
-            let outside = browser.screenshot_as(&format!("setup-{name}"), look).await;
-            assert_eq!(outside, 0, "{way} scrolls sideways on {look}");
+        for look in Look::ALL {
+            browser.screenshot_as(&format!("setup-{name}"), look).await;
+            assert_eq!(browser.sideways().await, 0, "{way} scrolls sideways on {look}");
         }
     }
     product.stop().await;

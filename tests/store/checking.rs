@@ -31,7 +31,7 @@ fn failure(stage: Stage, cause: Cause) -> Failure {
         message: "Access Denied".to_owned(),
         request_id: Some("REQUEST1".to_owned()),
         status: 403,
-        retry_after_seconds: None,
+        ..AwsAnswer::default()
     };
     Failure { stage, cause, aws: Some(answer) }
 }

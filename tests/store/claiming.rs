@@ -54,7 +54,7 @@ async fn who_has_waited_longest_comes_first_and_who_asked_before_everybody(books
     books.seal().await;
     let third = books.tenant("Third").await;
     books.seal().await;
-    assert!(books.store.deliver_now(books.owner.id, third.id).await.unwrap());
+    assert!(books.deliver_now_of(third.id).await.unwrap());
     let mut turns = Vec::new();
     while let Some(claim) = books.claim_in(Lane::Healthy).await {
         turns.push(claim.lease.organization);
@@ -113,9 +113,9 @@ async fn a_wait_is_as_long_as_aws_asks_for(books: Books) {
     let answer = AwsAnswer {
         code: "SlowDown".to_owned(),
         message: "Please reduce your request rate.".to_owned(),
-        request_id: None,
         status: 503,
         retry_after_seconds: Some(120),
+        ..AwsAnswer::default()
     };
     let failure = Failure { stage: Stage::Write, cause: Cause::Throttled, aws: Some(answer) };
     books.try_once(Lane::Healthy, AttemptResult::Failed { failure, let_in_at: None }).await.unwrap();
@@ -131,8 +131,13 @@ async fn many_denied_at_once_are_ours_until_somebody_is_let_in(books: Books) {
         tenants.push(books.tenant(&format!("Tenant {number}")).await);
     }
     books.seal().await;
+    // An access check of somebody whose deliveries were not denied asks the same.
+    let is_ours = async |let_in_at| books.store.is_denial_ours(books.acme.id, let_in_at).await.unwrap();
+    assert!(!is_ours(None).await);
     while books.try_once(Lane::Healthy, failed(Cause::AssumeRoleDenied)).await.is_some() {}
     assert_eq!(books.ours(&tenants).await, 2, "from the fifth on");
+    assert!(is_ours(None).await && is_ours(Some(books.clock.now() - Duration::from_secs(1))).await);
+    assert!(!is_ours(Some(books.clock.now())).await, "AWS let somebody in since");
     // The first four come again soon, and all stay ours for as long as nobody is let in.
     for later in [60, 3600] {
         books.clock.advance(Duration::from_secs(later));

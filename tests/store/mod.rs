@@ -19,22 +19,30 @@ macro_rules! on_both_engines {
     };
 }
 
+mod accounts;
 mod activity;
+mod api_keys;
 mod appending;
 mod checking;
 mod claiming;
+mod closing;
 mod delivering;
+mod denying;
 mod encrypting;
 mod expiring;
 mod exporting;
+mod history;
 mod integrating;
 mod levels;
 mod linking;
+mod members;
 mod opening;
 mod overview;
 mod plans;
+mod projects;
 mod retention;
 mod running_back;
+mod service_accounts;
 mod sharing;
 mod signing_in;
 mod statements;
@@ -49,6 +57,7 @@ use serde_json::Value;
 use trailpost::domain::access_check::{CheckState, Checklist, Purpose};
 use trailpost::domain::caller::Caller;
 use trailpost::domain::clock::{Clock, Timestamp};
+use trailpost::domain::id::OrganizationId;
 use trailpost::domain::integration::{Revision, Settings, TypedSettings};
 use trailpost::domain::membership::Role;
 use trailpost::domain::object_key::{BatchName, ObjectKey};
@@ -56,7 +65,9 @@ use trailpost::domain::organization::{Organization, Plan};
 use trailpost::domain::submission::SubmittedRecord;
 use trailpost::domain::user::User;
 use trailpost::domain::window::{SealSpread, WindowLength};
-use trailpost::store::{CheckVerdict, Claim, Integration, Lane, NewCheck, Opening, Store, StoreError};
+use trailpost::store::{
+    CheckVerdict, Claim, Integration, Lane, NewCheck, Opening, Refused, Store, StoreError,
+};
 
 use crate::support::EVERYTHING;
 use crate::support::database::{Engine, TestDatabase};
@@ -165,6 +176,15 @@ impl Books {
         let before = batches().await;
         self.store.seal(SealSpread::None).await.unwrap();
         batches().await - before
+    }
+
+    pub async fn deliver_now(&self) -> Result<bool, Refused> {
+        self.deliver_now_of(self.acme.id).await
+    }
+
+    pub async fn deliver_now_of(&self, organization: OrganizationId) -> Result<bool, Refused> {
+        let revision = self.store.integration(organization).await.unwrap().unwrap().revision;
+        self.store.deliver_now(self.caller(), self.owner.id, organization, revision).await
     }
 
     /// Claims whatever is due.

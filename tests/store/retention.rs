@@ -120,7 +120,7 @@ async fn the_figures_of_the_page_are_right_when_everything_old_is_gone(books: Bo
     let status = books.store.delivery_status(books.acme.id).await.unwrap();
     assert_eq!((status.pending_records, status.pending_bytes), (0, 0));
     assert_eq!(books.seal_now().await, 0, "nothing that is gone is sealed again");
-    assert!(!books.store.deliver_now(books.owner.id, books.acme.id).await.unwrap());
+    assert!(!books.deliver_now().await.unwrap());
     let overview = books.store.overview().await.unwrap();
     assert_eq!((overview.pending_records, overview.oldest_pending), (0, None));
 

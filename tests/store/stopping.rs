@@ -91,10 +91,7 @@ async fn no_batch_crosses_the_cut_and_none_is_made_behind_it_while_a_stop_waits(
     books.append(1).await;
     books.deliver_first(SwitchOff::Disable).await.unwrap();
     books.append(2).await;
-    assert!(matches!(
-        books.store.deliver_now(books.owner.id, books.acme.id).await,
-        Err(Refused::NotPossible)
-    ));
+    assert!(matches!(books.deliver_now().await, Err(Refused::NotPossible)));
     assert_eq!(books.seal().await, 1, "the window has ended for all of them");
     assert_eq!(books.remaining().await, Some(3));
     assert_eq!(books.deliver().await, Some((1, 3)));
@@ -142,7 +139,8 @@ async fn whoever_stops_waiting_has_everything_as_before(books: Books) {
     books.deliver_first(SwitchOff::Disable).await.unwrap();
     let revision = books.revision().await;
     let stop = |revision| books.store.stop_waiting(books.caller(), books.owner.id, books.acme.id, revision);
-    assert!(!stop(Revision::new(0)).await.unwrap(), "a page that showed something else ends nothing");
+    let other = stop(Revision::new(0)).await;
+    assert!(matches!(other, Err(Refused::Stale)), "a page that showed something else ends nothing");
     assert!(stop(revision).await.unwrap());
     assert!(!stop(books.revision().await).await.unwrap(), "nothing is waited for any more");
     let integration = books.integration().await;
@@ -238,15 +236,17 @@ async fn discarding_ends_a_stop_at_once(books: Books) {
 async fn what_is_asked_for_now_is_sealed_before_its_window_ends_and_the_rest_with_it(books: Books) {
     books.enable().await;
     books.append(2).await;
-    let now = || books.store.deliver_now(books.owner.id, books.acme.id);
+    let now = || books.deliver_now();
     assert!(now().await.unwrap());
     assert_eq!(books.seal_now().await, 1);
-    assert_eq!(books.deliver().await, Some((1, 3)));
+    assert_eq!(books.deliver().await, Some((1, 4)), "with the record of who asked");
+    assert_eq!(books.lines().await[3]["event"]["parameters"]["requested"], "deliver_now");
     assert!(!now().await.unwrap(), "nothing is pending");
+    assert_eq!(books.lines().await.len(), 4, "and nothing was done");
     books.append(2).await;
     assert_eq!(books.seal_now().await, 0, "what came later waits for the window");
     assert_eq!(books.seal().await, 1);
-    assert_eq!(books.deliver().await, Some((4, 5)));
+    assert_eq!(books.deliver().await, Some((5, 6)));
     let history = books.store.deliveries(books.acme.id, 10).await.unwrap();
     assert_eq!(history[0].window, history[1].window, "two files of one window");
     books.store.seal(SealSpread::PerOrganization).await.unwrap();
@@ -255,7 +255,8 @@ async fn what_is_asked_for_now_is_sealed_before_its_window_ends_and_the_rest_wit
 
 async fn trying_again_makes_a_failed_delivery_due(books: Books) {
     books.enable().await;
-    let again = || books.store.try_again(books.owner.id, books.acme.id);
+    let revision = books.revision().await;
+    let again = || books.store.try_again(books.caller(), books.owner.id, books.acme.id, revision);
     assert!(!again().await.unwrap(), "nothing has failed");
     books.seal().await;
     let claim = books.claim().await.unwrap();
@@ -266,7 +267,11 @@ async fn trying_again_makes_a_failed_delivery_due(books: Books) {
     let result = AttemptResult::Failed { failure, let_in_at: None };
     books.store.finish_attempt(FinishedBatch { lease, batch, attempt, result }).await.unwrap();
     assert!(books.deliver().await.is_none(), "not before its time");
+    let stale = Revision::new(revision.get() - 1);
+    let stale = books.store.try_again(books.caller(), books.owner.id, books.acme.id, stale).await;
+    assert!(matches!(stale, Err(Refused::Stale)));
     assert!(again().await.unwrap());
+    assert_eq!(books.last_event().await["parameters"]["requested"], "try_again");
     assert_eq!(books.deliver().await, Some((1, 1)));
     let history = books.store.deliveries(books.acme.id, 10).await.unwrap();
     assert_eq!(history[0].state, BatchState::Delivered);

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::{env, fmt, fs, thread};
+use std::{env, fs, thread};
 
 use http::Method;
 use serde_json::{Value, json};
@@ -38,31 +38,10 @@ pub enum JavaScript {
     Off,
 }
 
-/// How wide a screen is and which colours it prefers.
-#[derive(Clone, Copy, Debug)]
-pub struct Look {
-    name: &'static str,
-    width: u32,
-    dark: bool,
-}
-
-impl Look {
-    pub const WIDE_LIGHT: Look = Look { name: "wide-light", width: 1280, dark: false };
-    pub const WIDE_DARK: Look = Look { name: "wide-dark", width: 1280, dark: true };
-    pub const NARROW_LIGHT: Look = Look { name: "narrow-light", width: 360, dark: false };
-    pub const NARROW_DARK: Look = Look { name: "narrow-dark", width: 360, dark: true };
-}
-
-impl fmt::Display for Look {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name)
-    }
-}
-
 /// A browser with a fresh profile, on one site. Dropping it closes it.
 pub struct Browser {
     // Dropped in this order: the session closes the browser, the driver ends, the profile goes.
-    session: WebDriver,
+    pub(super) session: WebDriver,
     _driver: ChromeDriver,
     profile: TempDir,
     origin: String,
@@ -76,6 +55,32 @@ impl Browser {
         let profile = tempfile::tempdir().unwrap();
         let session = WebDriver::new(driver.url(), capabilities(&profile, javascript)).await.unwrap();
         Browser { session, _driver: driver, profile, origin: origin.to_owned(), javascript }
+    }
+
+    /// Leaves for the site with this origin.
+    pub async fn move_to(&mut self, origin: &str) {
+        origin.clone_into(&mut self.origin);
+    }
+
+    /// Shows nothing, as at first.
+    pub async fn leave(&self) {
+        self.session.goto("about:blank").await.unwrap();
+        self.console_errors().await;
+    }
+
+    /// Nobody is signed in any more.
+    pub async fn sign_out(&self) {
+        // Cookies are removed of the site that is shown.
+        self.go("/sign-in").await;
+        self.session.delete_all_cookies().await.unwrap();
+    }
+
+    /// Signs in as one of the accounts that the demo offers.
+    pub async fn sign_in_as(&self, email: &str) {
+        self.sign_out().await;
+        self.go("/sign-in").await;
+        self.click_button_about(email).await;
+        self.see_button("Sign out").await;
     }
 
     /// Goes to a page of the site.
@@ -276,35 +281,6 @@ impl Browser {
         self.session.screenshot(&target.join(format!("{name}.png"))).await.unwrap();
     }
 
-    /// Keeps the whole page as such a screen shows it, as `target/screenshots/{name}-{look}.png`, and says how many
-    /// pixels of it stand outside the screen's sides.
-    pub async fn screenshot_as(&self, name: &str, look: Look) -> i64 {
-        self.show_as(look, 900).await;
-        let height = self.measure("document.documentElement.scrollHeight").await;
-        self.show_as(look, height).await;
-        self.screenshot(&format!("{name}-{look}")).await;
-        self.measure("document.documentElement.scrollWidth - document.documentElement.clientWidth").await
-    }
-
-    async fn show_as(&self, look: Look, height: i64) {
-        let screen =
-            json!({ "width": look.width, "height": height, "deviceScaleFactor": 1, "mobile": false });
-        let scheme = if look.dark { "dark" } else { "light" };
-        // Without motion nothing is caught halfway between two colours.
-        let media = json!({ "features": [
-            { "name": "prefers-color-scheme", "value": scheme },
-            { "name": "prefers-reduced-motion", "value": "reduce" },
-        ] });
-        let tools = self.session.cdp();
-        tools.send_raw("Emulation.setDeviceMetricsOverride", screen).await.unwrap();
-        tools.send_raw("Emulation.setEmulatedMedia", media).await.unwrap();
-    }
-
-    async fn measure(&self, expression: &str) -> i64 {
-        let answer = self.session.execute(format!("return {expression}"), Vec::new()).await.unwrap();
-        answer.json().as_i64().unwrap()
-    }
-
     async fn element(&self, kind: Kind, name: &str) -> WebElement {
         let found = async || self.only(kind, |found| found == name).await.ok()?;
         self.wait_for(&format!("there is one {kind:?} named “{name}”"), found).await
@@ -315,7 +291,9 @@ impl Browser {
             Some(found) => found,
             None => {
                 self.screenshot(&failure_name()).await;
-                panic!("this did not happen: {what}\nat {}\nwith\n{}", self.path().await, self.text().await)
+                let (path, text, errors) =
+                    (self.path().await, self.text().await, self.console_errors().await);
+                panic!("this did not happen: {what}\nat {path}\nwith\n{text}\n{}", errors.join("\n"))
             }
         }
     }

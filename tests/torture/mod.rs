@@ -239,6 +239,7 @@ async fn start_sandbox(installation: &Installation, stop: CancellationToken) -> 
         roles: Vec::new(),
         keys: world::keys(),
         buckets: world::buckets(),
+        members: world::members(),
         now: Arc::new(move || clock.now().as_millis()),
         seed: [7; 32],
     };

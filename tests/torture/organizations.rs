@@ -48,6 +48,7 @@ fn role(name: &str, external_id: &str) -> IamRole {
         arn: format!("arn:aws:iam::{}:role/{name}", world::CUSTOMER_ACCOUNT),
         trust_policy: policy::trust_policy(world::OUR_PRINCIPAL, &external_id.parse().unwrap()).to_string(),
         permission_policies: vec![policy::permissions_policy(&bucket, Partition::Aws, None).to_string()],
+        permissions_boundary: None,
         max_session_seconds: 3600,
     }
 }
@@ -101,8 +102,10 @@ pub enum Pressed {
 impl Owner {
     /// Presses **Deliver now**; none if that did not get through.
     pub async fn deliver_now(&self) -> Option<Pressed> {
-        let token = hidden_field(&text(&self.user, &self.page).await?, "csrf_token")?;
-        post(&self.user, &format!("{}/deliver-now", self.page), &[("csrf_token", &token)]).await?;
+        let page = text(&self.user, &self.page).await?;
+        let (token, revision) = (hidden_field(&page, "csrf_token")?, hidden_field(&page, "revision")?);
+        let fields = [("csrf_token", token.as_str()), ("revision", revision.as_str())];
+        post(&self.user, &format!("{}/deliver-now", self.page), &fields).await?;
         let told = text(&self.user, &self.page).await?;
         Some(if told.contains(NOTHING_WAITS) { Pressed::NothingWaits } else { Pressed::Delivering })
     }

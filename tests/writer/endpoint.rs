@@ -2,8 +2,9 @@
 
 use trailpost::aws::{AssumedRole, Aws, AwsConfig, AwsIdentity, Object, Written};
 use trailpost::demo::world;
+use trailpost::domain::access_check::Stage;
 use trailpost::domain::clock::Clock;
-use trailpost::domain::failure::Cause;
+use trailpost::domain::failure::{Cause, Failure, Turn};
 use trailpost::domain::integration::{Settings, TypedSettings};
 use trailpost::domain::object_key::ObjectKey;
 use trailpost::domain::s3_endpoint::{Checksum, S3Endpoint};
@@ -78,5 +79,53 @@ async fn a_store_is_asked_only_for_what_it_is_said_to_know() {
     let nowhere = S3Endpoint { url: Some("http://127.0.0.1:9".parse().unwrap()), ..plain };
     let [first, _] = write_twice(&product, BUCKET, nowhere).await;
     assert_eq!(first, Err(Cause::ConnectionRefused));
+    product.stop().await;
+}
+
+/// Writes a test object of these settings with a session of others.
+async fn write_with(
+    product: &Product,
+    session_of: &Settings,
+    settings: &Settings,
+    s3: S3Endpoint,
+) -> Result<Written, Failure> {
+    let acme = product.account("owner@acme.example").organization_id.parse().unwrap();
+    let Integration { organization, .. } = product.store().integration(acme).await.unwrap().unwrap();
+    let role = AssumedRole::new(acme, organization.external_id, session_of);
+    let key = ObjectKey::access_test(&settings.prefix);
+    let object = Object { key, content_type: "text/plain", body: "once".into() };
+    aws(product, s3).await.put_new(&role, settings, &object).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_can_do_no_more_than_its_policy_says() {
+    let product = Product::start().await;
+    let (one, other) = (settings(BUCKET), settings(&format!("{BUCKET}/other")));
+    let failure = write_with(&product, &one, &other, S3Endpoint::default()).await.unwrap_err();
+    assert_eq!((failure.stage, failure.cause), (Stage::Write, Cause::SessionPolicyDenies));
+    assert_eq!(failure.turn(), Turn::Operator, "we send that policy");
+    let said = failure.aws.unwrap().message;
+    assert!(said.ends_with("because no session policy allows the s3:PutObject action"), "{said}");
+    let written = write_with(&product, &other, &other, S3Endpoint::default()).await;
+    assert!(matches!(written, Ok(Written::Now { .. })), "{written:?}");
+    product.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn object_lock_takes_what_comes_with_a_checksum_alone() {
+    let product = Product::start().await;
+    let locks = settings(world::BUCKET_LOCKS);
+    let bare = S3Endpoint { checksum: Checksum::None, ..S3Endpoint::default() };
+    let failure = write_with(&product, &locks, &locks, bare).await.unwrap_err();
+    assert_eq!((failure.stage, failure.cause), (Stage::Write, Cause::ChecksumDemanded));
+    assert_eq!(failure.turn(), Turn::Operator, "we send one, unless the operator says not to");
+    let answer = failure.aws.unwrap();
+    assert_eq!((answer.status, answer.code.as_str()), (400, "InvalidRequest"));
+    assert!(
+        answer.message.starts_with("Content-MD5 OR x-amz-checksum- HTTP header is required"),
+        "{answer:?}"
+    );
+    let written = write_with(&product, &locks, &locks, S3Endpoint::default()).await;
+    assert!(matches!(written, Ok(Written::Now { .. })), "{written:?}");
     product.stop().await;
 }

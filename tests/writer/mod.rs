@@ -3,8 +3,12 @@
 mod background;
 mod checks;
 mod connections;
+mod credentials;
+mod denied;
 mod endpoint;
 mod failing;
+mod failures;
+mod settings_page;
 mod silent;
 
 use std::path::Path;
@@ -27,6 +31,8 @@ use trailpost::domain::window::WindowLength;
 use trailpost::store::NewCheck;
 use trailpost::writer::WriterSettings;
 
+use settings_page::role_arn;
+
 use crate::support::bucket::delivered_records;
 use crate::support::http_user::enable;
 use crate::support::product::Product;
@@ -42,7 +48,7 @@ async fn a_batch_that_can_not_be_read_is_booked_as_ours_and_stops_nobody_else() 
     let product = Product::start_in(folder.path()).await;
     let acme = product.account("owner@acme.example").organization_id;
     enable(&product.user("owner@acme.example").await, &acme).await;
-    let beta = second_organization(&product).await;
+    let beta = tenant(&product, "beta").await;
     for _ in 0..3 {
         product.ingest(&submission(&acme, "docs")).await;
         product.ingest(&submission(beta.id, "docs")).await;
@@ -101,34 +107,31 @@ async fn a_bucket_in_another_region_is_found_and_written() {
 }
 
 /// One more tenant on Enterprise, active, with a role of its own in the small AWS.
-async fn second_organization(product: &Product) -> Organization {
+async fn tenant(product: &Product, name: &str) -> Organization {
     let store = product.store();
-    let beta = store.create_organization("Beta".parse().unwrap(), Plan::Enterprise).await.unwrap();
+    let tenant = store.create_organization(name.parse().unwrap(), Plan::Enterprise).await.unwrap();
     let owner = store.sign_in("owner@initech.example".parse().unwrap()).await.unwrap().unwrap().user;
-    store.add_member(beta.id, owner.id, Role::Owner).await.unwrap();
-    let mut role = world::roles(&beta.external_id).swap_remove(0);
-    role.arn = "arn:aws:iam::111122223333:role/beta".to_owned();
+    store.add_member(tenant.id, owner.id, Role::Owner).await.unwrap();
+    let mut role = world::roles(&tenant.external_id).swap_remove(0);
+    role.arn = role_arn(name);
     product.sandbox().put_role(role).unwrap();
-    let typed = TypedSettings {
-        role_arn: "arn:aws:iam::111122223333:role/beta".to_owned(),
-        bucket: BUCKET.to_owned(),
-        ..TypedSettings::default()
-    };
+    let typed =
+        TypedSettings { role_arn: role_arn(name), bucket: BUCKET.to_owned(), ..TypedSettings::default() };
     let check = NewCheck {
         caller: Caller::user(&owner, "test/1", None),
         user: owner.id,
-        organization: beta.id,
+        organization: tenant.id,
         purpose: Purpose::Enable,
         proposed: Some(typed.parse(WindowLength::new(1).unwrap()).unwrap()),
-        revision: store.integration(beta.id).await.unwrap().unwrap().revision,
+        revision: store.integration(tenant.id).await.unwrap().unwrap().revision,
     };
     let opened = store.open_check(check).await.unwrap();
-    eventually("the check of the second organization passes", async || {
-        let check = store.access_check(beta.id, opened.id).await.unwrap().unwrap();
+    eventually("the tenant’s check passes", async || {
+        let check = store.access_check(tenant.id, opened.id).await.unwrap().unwrap();
         (check.state == CheckState::Passed).then_some(())
     })
     .await;
-    beta
+    tenant
 }
 
 /// What a damaged disk would do: one record in the middle is gone.

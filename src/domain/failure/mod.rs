@@ -13,10 +13,10 @@ use serde::{Deserialize, Serialize};
 use super::access_check::Stage;
 use super::retry::{LONGEST_WAIT, RetrySchedule};
 
-pub use fix::{Fix, FixContext};
+pub use fix::{Block, Fix, FixContext};
 
 /// AWS's own answer, as it came.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AwsAnswer {
     /// The error code, such as `AccessDenied`; empty where the answer carried none.
     pub code: String,
@@ -26,6 +26,9 @@ pub struct AwsAnswer {
     pub request_id: Option<String>,
     /// The HTTP status.
     pub status: u16,
+    /// The region that was asked, where that can be what is wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
     /// How many seconds AWS asks us to wait (RFC 9110, section 10.2.3), where it does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after_seconds: Option<u32>,
@@ -38,13 +41,27 @@ pub enum Cause {
     /// STS refused AssumeRole. It says the same for a missing role, a missing or wrong trust, and a wrong
     /// external ID (<https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>).
     AssumeRoleDenied,
+    /// STS refused AssumeRole and says that the role's trust policy has nothing that allows it.
+    TrustDoesNotAllow,
+    /// STS refused AssumeRole and says that the role's trust policy denies it.
+    TrustDenies,
+    /// STS refused AssumeRole by a policy on our side of it: one of our own identity, its account or its network.
+    OwnPolicyRefuses,
     /// STS refused AssumeRole, and for many organizations at once: that is our identity's fault until shown otherwise.
     ManyDenied,
     /// STS let us in without our external ID: anyone who knows the role's ARN could be served through us
     /// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html>).
     RoleTooOpen,
+    /// STS takes the role's ARN for none of a role.
+    RoleArnRefused,
+    /// STS is not activated for the role's account in the region that we ask in.
+    StsNotActivated,
+    /// STS did not take the session policy that we send.
+    SessionPolicyRefused,
     /// There is no bucket of that name.
     BucketMissing,
+    /// AWS has blocked the bucket, or the account that it belongs to.
+    AccountBlocked,
     /// S3 sends us to another region than the one that it named before.
     WrongRegion,
     /// S3 refused the write, and doesn't say which policy did.
@@ -69,16 +86,26 @@ pub enum Cause {
     EndpointPolicyDenies,
     /// The KMS key was refused, and AWS doesn't say which policy did.
     KeyDenied,
-    /// The KMS key was refused by the role's policies.
+    /// No identity-based policy of the role allows the use of the KMS key.
     KeyDeniedByRole,
-    /// The KMS key was refused by the key's policy.
+    /// An identity-based policy of the role denies the use of the KMS key.
+    RoleDeniesKey,
+    /// The policy of the KMS key does not allow its use.
     KeyDeniedByKeyPolicy,
+    /// The policy of the KMS key denies its use.
+    KeyPolicyDenies,
+    /// The KMS key of another account is not there, or its policy does not let the role in: AWS says no more.
+    KeyNotShared,
     /// The KMS key is disabled.
     KeyDisabled,
     /// The KMS key is in a state in which it can't be used, such as pending deletion.
     KeyUnusable,
     /// There is no such KMS key in the bucket's region.
     KeyNotFound,
+    /// The KMS key is in another region than the bucket.
+    KeyInAnotherRegion,
+    /// The KMS key is of a kind that S3 can't encrypt with.
+    KeyUnsuitable,
     /// The bucket demands a checksum (as Object Lock does), and none arrived, although we send one.
     ChecksumDemanded,
     /// Trailpost's own AWS identity is not accepted.
@@ -87,6 +114,8 @@ pub enum Cause {
     ClockSkewed,
     /// The temporary credentials were refused as run out, also right after they were renewed.
     CredentialsExpired,
+    /// Something else is being done to the same object, or its bucket: AWS asks to try again.
+    Conflict,
     /// AWS asks us to slow down.
     Throttled,
     /// AWS had an error of its own (5xx).
@@ -107,14 +136,101 @@ pub enum Cause {
     StoreFailed,
     /// No writer of ours was there to run the access check.
     NoWriter,
-    /// An answer that the catalogue does not know.
+    /// An answer that the catalogue does not know. It stays the last.
     Unexpected,
 }
 
 impl Cause {
-    /// Whether STS refused us the role.
+    /// Every cause, in the order above.
+    pub const ALL: [Cause; 49] = [
+        Cause::AssumeRoleDenied,
+        Cause::TrustDoesNotAllow,
+        Cause::TrustDenies,
+        Cause::OwnPolicyRefuses,
+        Cause::ManyDenied,
+        Cause::RoleTooOpen,
+        Cause::RoleArnRefused,
+        Cause::StsNotActivated,
+        Cause::SessionPolicyRefused,
+        Cause::BucketMissing,
+        Cause::AccountBlocked,
+        Cause::WrongRegion,
+        Cause::WriteDenied,
+        Cause::RoleDoesNotAllow,
+        Cause::RoleDenies,
+        Cause::BucketDoesNotAllow,
+        Cause::BucketDenies,
+        Cause::SessionPolicyDenies,
+        Cause::ServiceControlPolicyDenies,
+        Cause::ResourceControlPolicyDenies,
+        Cause::PermissionsBoundaryDenies,
+        Cause::EndpointPolicyDenies,
+        Cause::KeyDenied,
+        Cause::KeyDeniedByRole,
+        Cause::RoleDeniesKey,
+        Cause::KeyDeniedByKeyPolicy,
+        Cause::KeyPolicyDenies,
+        Cause::KeyNotShared,
+        Cause::KeyDisabled,
+        Cause::KeyUnusable,
+        Cause::KeyNotFound,
+        Cause::KeyInAnotherRegion,
+        Cause::KeyUnsuitable,
+        Cause::ChecksumDemanded,
+        Cause::OwnIdentityRefused,
+        Cause::ClockSkewed,
+        Cause::CredentialsExpired,
+        Cause::Conflict,
+        Cause::Throttled,
+        Cause::AwsUnavailable,
+        Cause::Timeout,
+        Cause::NameNotResolved,
+        Cause::ConnectionRefused,
+        Cause::TlsFailed,
+        Cause::Unreachable,
+        Cause::RecordsUnreadable,
+        Cause::StoreFailed,
+        Cause::NoWriter,
+        Cause::Unexpected,
+    ];
+
+    /// Whether STS refused us the role for something that is its account's to change, as far as one denial tells.
     pub fn is_denial(self) -> bool {
-        matches!(self, Cause::AssumeRoleDenied | Cause::ManyDenied)
+        matches!(
+            self,
+            Cause::AssumeRoleDenied | Cause::TrustDoesNotAllow | Cause::TrustDenies | Cause::ManyDenied
+        )
+    }
+
+    /// Whether a role was refused to us by what is in force for the role itself, which shows that AWS knows us.
+    pub fn is_the_roles_refusal(self) -> bool {
+        self.may_be_one_of_many() || self == Cause::ResourceControlPolicyDenies
+    }
+
+    /// Whether one organization was refused its role in a way that an identity of ours which changed would be refused
+    /// in everywhere: many of those at once are ours.
+    pub fn may_be_one_of_many(self) -> bool {
+        matches!(self, Cause::AssumeRoleDenied | Cause::TrustDoesNotAllow | Cause::TrustDenies)
+    }
+
+    /// Whether something is missing that may have been given a moment ago, and is not seen everywhere yet
+    /// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency>).
+    pub fn may_be_a_matter_of_time(self) -> bool {
+        matches!(
+            self,
+            Cause::WriteDenied
+                | Cause::RoleDoesNotAllow
+                | Cause::BucketDoesNotAllow
+                | Cause::KeyDenied
+                | Cause::KeyDeniedByRole
+                | Cause::KeyDeniedByKeyPolicy
+                | Cause::KeyNotShared
+        )
+    }
+
+    /// Whether AWS refused the KMS key for what can be its region.
+    pub fn is_of_a_key_that_was_not_found(self) -> bool {
+        matches!(self, Cause::KeyNotFound | Cause::KeyNotShared)
     }
 
     /// Whether S3 refused a write that it had understood.
@@ -165,6 +281,17 @@ impl Turn {
             (Turn::Nobody, Trying::NoMore) => "Nothing to mend: try again in a moment.",
         }
     }
+}
+
+/// What a policy was in the way of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Refused {
+    /// Assuming the role.
+    Role,
+    /// Writing the object.
+    Write,
+    /// The use of the KMS key for it.
+    Key,
 }
 
 /// One failure: where, what, and AWS's words.
@@ -226,5 +353,32 @@ impl Failure {
     /// AWS's words; empty where there were none.
     fn said(&self) -> &str {
         self.aws.as_ref().map_or("", |answer| &answer.message)
+    }
+
+    /// What AWS refused to do: its words name the action, and its code the service where they don't.
+    fn refused(&self) -> Refused {
+        let said = self.said();
+        let action = said.split_once(" is not authorized to perform: ").map_or("", |(_, rest)| rest);
+        let by_kms = self.aws.as_ref().is_some_and(|answer| answer.code.starts_with("KMS."));
+        if action.starts_with("kms:") || by_kms {
+            Refused::Key
+        } else if action.starts_with("sts:") || self.stage <= Stage::ExternalIdRequired {
+            Refused::Role
+        } else {
+            Refused::Write
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_cause_is_in_the_list_of_all() {
+        for (place, cause) in Cause::ALL.into_iter().enumerate() {
+            assert_eq!(cause as usize, place, "{cause:?}");
+        }
+        assert_eq!(Cause::Unexpected as usize + 1, Cause::ALL.len());
     }
 }

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::{SUGGESTED_NAME, Setup};
+use crate::domain::shell::quoted;
 
 const OPENING: &str = "\
 #!/usr/bin/env bash
@@ -36,21 +37,4 @@ pub(super) fn commands(setup: &Setup) -> String {
 /// strings of JSON only, which have another way to write it.
 fn document(policy: &Value) -> String {
     format!("{policy:#}").replace('!', r"\u0021")
-}
-
-/// One word of a POSIX shell. Nothing between single quotes is special but the quote itself
-/// (<https://pubs.opengroup.org/onlinepubs/9799919799/utilities/V3_chap02.html#tag_19_02_02>).
-fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', r"'\''"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::quoted;
-
-    #[test]
-    fn a_quote_is_closed_escaped_and_opened_again() {
-        assert_eq!(quoted("it's"), r"'it'\''s'");
-        assert_eq!(quoted("$(id) `id` !1 \"x\" \\"), "'$(id) `id` !1 \"x\" \\'");
-    }
 }

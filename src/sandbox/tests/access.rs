@@ -113,3 +113,35 @@ async fn an_unsigned_put_is_refused_in_words_even_while_still_sending() {
     let text = sts.unwrap().text().await.unwrap();
     assert!(text.starts_with("<ErrorResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><Error><Type>Sender</Type><Code>MissingAuthenticationToken</Code>"), "{text}");
 }
+
+#[tokio::test]
+async fn within_an_organization_the_policy_is_named_across_accounts_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let trial = Trial::start(&folder).await;
+    let session = trial.session(trial.assume("arn:aws:iam::111122223333:role/all-buckets")).await;
+    let to_another = || session.put_object().bucket("somebody-elses").key("a").send();
+    let (status, _, message) = refusal(to_another().await);
+    assert_eq!((status, message.as_str()), (403, "Access Denied"), "no organization");
+    let member = |account: &str, organization: &str, denied: &str| OrganizationMember {
+        account: account.to_owned(),
+        organization: organization.to_owned(),
+        service_control_policies: vec![
+            document(&json!({"Effect": "Allow", "Action": "*", "Resource": "*"})),
+            document(&json!({"Effect": "Deny", "Action": denied, "Resource": "*"})),
+        ],
+        resource_control_policies: Vec::new(),
+    };
+    trial.sandbox.put_member(member("111122223333", "o-one", "s3:DeleteObject")).unwrap();
+    trial.sandbox.put_member(member("444455556666", "o-other", "s3:*")).unwrap();
+    assert_eq!(refusal(to_another().await).2, "Access Denied", "two organizations");
+    // What is denied to the owner's own users binds nobody else.
+    trial.sandbox.put_member(member("444455556666", "o-one", "s3:*")).unwrap();
+    let (_, _, message) = refusal(to_another().await);
+    assert!(
+        message.ends_with("because no resource-based policy allows the s3:PutObject action"),
+        "{message}"
+    );
+    trial.sandbox.put_member(member("111122223333", "o-one", "s3:PutObject")).unwrap();
+    let (_, _, message) = refusal(put(&session, BUCKET, "a", b"").await);
+    assert!(message.ends_with("with an explicit deny in a service control policy"), "{message}");
+}

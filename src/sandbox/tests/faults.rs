@@ -37,6 +37,27 @@ async fn until(what: &str, is_so: impl Fn() -> bool) {
 }
 
 #[tokio::test]
+async fn a_clock_that_is_slow_is_told_so_by_each_service() {
+    let folder = tempfile::tempdir().unwrap();
+    let trial = Trial::start(&folder).await;
+    let deliverer = trial.deliverer().await;
+    trial.sandbox.switch_on(everything(FaultKind::TimeTooSkewed));
+    let (status, code, message) = refusal(put(&deliverer, BUCKET, "a", b"").await);
+    assert_eq!((status, code.as_str()), (403, "RequestTimeTooSkewed"));
+    assert_eq!(message, "The difference between the request time and the current time is too large.");
+    let (status, code, message) = refusal(assume(&trial).await);
+    assert_eq!((status, code.as_str()), (403, "SignatureDoesNotMatch"));
+    // Signature expired: 20260609T184512Z is now earlier than 20260609T185012Z (20260609T190512Z - 15 min.)
+    let words: Vec<&str> = message.split([' ', '(']).filter(|word| word.ends_with('Z')).collect();
+    let [signed, least, now] = words[..] else { panic!("{message}") };
+    let at = |text: &str| jiff::civil::DateTime::strptime("%Y%m%dT%H%M%SZ", text).unwrap();
+    let minutes = |from: &str, to: &str| at(to).duration_since(at(from)).as_mins();
+    assert_eq!((minutes(signed, least), minutes(least, now)), (5, 15), "{message}");
+    assert_eq!(message, format!("Signature expired: {signed} is now earlier than {least} ({now} - 15 min.)"));
+    assert!(keys(&trial).is_empty());
+}
+
+#[tokio::test]
 async fn refusals_are_those_of_each_service_and_write_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let trial = Trial::start(&folder).await;
@@ -58,6 +79,11 @@ async fn refusals_are_those_of_each_service_and_write_nothing() {
             FaultKind::SlowDown,
             (503, "SlowDown", "Please reduce your request rate.".to_owned()),
             (400, "Throttling", "Rate exceeded".to_owned()),
+        ),
+        (
+            FaultKind::ExpiredToken,
+            (400, "ExpiredToken", "The provided token has expired.".to_owned()),
+            (403, "ExpiredToken", "The security token included in the request is expired".to_owned()),
         ),
         (
             FaultKind::Denied,

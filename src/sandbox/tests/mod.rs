@@ -50,6 +50,7 @@ fn role(name: &str, trusted: &str, external_id: Option<&str>, may_put_on: &str) 
         permission_policies: vec![document(
             &json!({"Effect": "Allow", "Action": "s3:PutObject", "Resource": may_put_on}),
         )],
+        permissions_boundary: None,
         max_session_seconds: 3600,
     }
 }
@@ -97,6 +98,7 @@ fn config(folder: PathBuf, clock: &Arc<AtomicI64>) -> SandboxConfig {
             ),
         ],
         keys: vec![KmsKey::new(KEY)],
+        members: Vec::new(),
         now: Arc::new(move || clock.load(Ordering::Relaxed)),
         seed: [7; 32],
     }

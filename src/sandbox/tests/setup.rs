@@ -38,13 +38,7 @@ fn may(setup: &Setup, action: &str, resource: &str, via: Option<&str>) -> bool {
     };
     let keys: Vec<_> = via.iter().map(|via| ("kms:ViaService", (*via).to_owned())).collect();
     let question = Question { principal: &principal, action, resource, keys: &keys };
-    let policies = Policies {
-        identity: &[policy.into()],
-        session: None,
-        resource: None,
-        resource_account: ACCOUNT,
-        resource_must_allow: false,
-    };
+    let policies = Policies { identity: &[policy.into()], resource_account: ACCOUNT, ..Policies::default() };
     decide(&question, &policies).is_ok()
 }
 
@@ -62,10 +56,10 @@ fn lets_in(setup: &Setup, who: &str, external_id: Option<&str>) -> bool {
     let question = Question { principal: &principal, action: "sts:AssumeRole", resource: ROLE, keys: &keys };
     let policies = Policies {
         identity: &[Policy::parse(asks, PolicyKind::Identity).unwrap().into()],
-        session: None,
         resource: Some(&trust),
         resource_account: ACCOUNT,
         resource_must_allow: true,
+        ..Policies::default()
     };
     decide(&question, &policies).is_ok()
 }

@@ -173,7 +173,9 @@ impl Bearer {
             Err(refused) => return self.refusal(refused).await,
         };
         device::remember(&self.web, cookies, user.id).await?;
-        session::sign_in(session, user.id, PasswordVersion::default(), self.web.clock.wall()).await?;
+        let user_agent = self.visitor.user_agent();
+        session::sign_in(session, user.id, PasswordVersion::default(), user_agent, self.web.clock.wall())
+            .await?;
         store.record_login(self.visitor.caller(&user), user).await?;
         Ok(self.arrive(cookies, &organization, Sentence::AccountMade))
     }

@@ -1,8 +1,10 @@
 //! Console pages: a template's struct beside its handler, one file for each resource.
 
+pub(super) mod account;
 pub(super) mod activity;
 pub(super) mod audit_logs;
 pub(super) mod invitation;
+pub(super) mod members;
 pub(super) mod organization;
 pub(super) mod password_reset;
 pub(super) mod plan;
@@ -31,6 +33,21 @@ impl LinkInPath {
 pub(super) struct FieldView {
     pub(super) value: String,
     pub(super) error: Option<String>,
+}
+
+/// A choice of a few, with what is wrong with it.
+#[derive(Clone)]
+pub(super) struct Select {
+    pub(super) options: Vec<Choice>,
+    pub(super) error: Option<String>,
+}
+
+/// One option of a `Select`.
+#[derive(Clone)]
+pub(super) struct Choice {
+    pub(super) value: String,
+    pub(super) label: String,
+    pub(super) selected: bool,
 }
 
 /// The path of a return address, if it leads back to this console: one slash, and nothing that a browser would

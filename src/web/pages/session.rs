@@ -11,6 +11,7 @@ use tower_sessions::Session;
 
 use super::{FieldView, local_path};
 use crate::domain::credential::Password;
+use crate::domain::id::UserId;
 use crate::domain::throttle::SignInTry;
 use crate::domain::user::EmailAddress;
 use crate::store::{SignIn, SignInRefused};
@@ -78,12 +79,16 @@ struct NoOrganization {
     email: String,
 }
 
-pub(crate) async fn home(State(web): State<Web>, visitor: Visitor) -> Result<Response, WebError> {
+pub(crate) async fn home(
+    State(web): State<Web>,
+    visitor: Visitor,
+    cookies: Cookies,
+) -> Result<Response, WebError> {
     let Some(user) = &visitor.user else { return Ok(Redirect::to("/sign-in").into_response()) };
     let memberships = web.store.memberships(user.id).await?;
     let Some(first) = memberships.first() else {
         let email = user.email.to_string();
-        let shell = Shell::alone(&visitor, "No organization");
+        let shell = Shell::alone(&visitor, "No organization").with_flash(flash::take(&web, &cookies));
         return html(StatusCode::OK, &NoOrganization { shell, email });
     };
     Ok(Redirect::to(&organization_href(&first.organization)).into_response())
@@ -131,9 +136,13 @@ pub(crate) async fn create(
         Err(SignInRefused::Store(error)) => return Err(error.into()),
         Ok(counted) => counted,
     };
-    let (found, turn) = authenticate(&web, turn, &form).await?;
-    let Some(SignIn { user, password_version, .. }) = found else {
-        return again(StatusCode::UNPROCESSABLE_ENTITY, WRONG);
+    let (authenticated, turn) = authenticate(&web, turn, &form).await?;
+    let (user, password_version) = match authenticated {
+        Ok(SignIn { user, password_version, .. }) => (user, password_version),
+        Err(account) => {
+            web.store.note_failed_login(visitor.failed_login(account)).await?;
+            return again(StatusCode::UNPROCESSABLE_ENTITY, WRONG);
+        }
     };
     let was_known = web.store.finish_sign_in(counted, user.id, device.hashes(), web.clock.wall()).await?;
     drop(turn);
@@ -141,7 +150,7 @@ pub(crate) async fn create(
     if visitor.user.as_ref().is_some_and(|before| before.id != user.id) {
         sign_out(&web, &visitor, &session).await?;
     }
-    session::sign_in(&session, user.id, password_version, web.clock.wall()).await?;
+    session::sign_in(&session, user.id, password_version, visitor.user_agent(), web.clock.wall()).await?;
     web.store.record_login(visitor.caller(&user), user).await?;
     Ok(Redirect::to(&return_to).into_response())
 }
@@ -173,16 +182,20 @@ pub(super) async fn sign_out(web: &Web, visitor: &Visitor, session: &Session) ->
     Ok(())
 }
 
+/// Who signs in, or else the account that the password was wrong for, if there is one.
+type Authenticated = Result<SignIn, Option<UserId>>;
+
 /// The same work for an account that does not exist as for a wrong password.
-async fn authenticate(web: &Web, turn: Turn, form: &SignInForm) -> Result<(Option<SignIn>, Turn), WebError> {
-    let Ok(password) = Password::typed(&form.password) else { return Ok((None, turn)) };
+async fn authenticate(web: &Web, turn: Turn, form: &SignInForm) -> Result<(Authenticated, Turn), WebError> {
     let found = match form.email.parse::<EmailAddress>() {
         Ok(email) => web.store.sign_in(email).await?,
         Err(_) => None,
     };
+    let account = found.as_ref().map(|found| found.user.id);
+    let Ok(password) = Password::typed(&form.password) else { return Ok((Err(account), turn)) };
     let stored = found.as_ref().map(|found| found.password_hash.clone());
     let (matches, turn) = turn.matches(password, stored).await?;
-    Ok((found.filter(|_| matches), turn))
+    Ok((found.filter(|_| matches).ok_or(account), turn))
 }
 
 fn sign_in_page(

@@ -9,7 +9,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::record::{PrincipalType, RecordLine};
 use crate::domain::visible::{visible, visible_json};
 use crate::store::{ActivityCursor, ActivityPage, NextPage, StoredRecord};
-use crate::web::pages::FieldView;
+use crate::web::pages::{Choice, FieldView, Select};
 use crate::web::render::Shell;
 use crate::web::wording::Moment;
 
@@ -74,26 +74,17 @@ pub(super) struct FilterForm {
     pub(super) producer: FieldView,
 }
 
-/// A choice of a few, with what is wrong with it.
-pub(super) struct Select {
-    pub(super) options: Vec<Choice>,
-    pub(super) error: Option<String>,
-}
-
-/// One option of a `Select`.
-pub(super) struct Choice {
-    pub(super) value: &'static str,
-    pub(super) label: &'static str,
-    pub(super) selected: bool,
-}
-
 impl FilterForm {
     pub(super) fn new(typed: &TypedFilter, errors: &[FilterError]) -> FilterForm {
         let error =
             |field| errors.iter().find(|error| error.field == field).map(|error| error.message.clone());
         let field = |field| FieldView { value: typed.value(field).to_owned(), error: error(field) };
         let chosen = typed.outcome.trim().to_lowercase();
-        let choice = |(value, label)| Choice { value, label, selected: chosen == value };
+        let choice = |(value, label): (&str, &str)| Choice {
+            value: value.to_owned(),
+            label: label.to_owned(),
+            selected: chosen == value,
+        };
         FilterForm {
             from: field(FilterField::From),
             to: field(FilterField::To),

@@ -1,13 +1,14 @@
 //! Composes the page for the situation that the integration is in.
 
 use super::form::{FormInput, labelled, submit_label};
-use super::view::{AuditLogsShow, Conflict, DeliveryRow, Retry, Situation as Shown, Stopping};
+use super::preview::preview;
+use super::view::{AuditLogsShow, Conflict, History, Retry, Situation as Shown, Stopping};
 use super::{href, parts, setup};
 use crate::domain::access_check::CheckState;
 use crate::domain::integration::{Situation, TypedSettings};
-use crate::store::{AccessCheck, Integration, Stop, SwitchOff};
+use crate::store::{AccessCheck, HistoryCursor, Integration, Stop, SwitchOff};
 use crate::web::Web;
-use crate::web::access::{Member, MemberRequest};
+use crate::web::access::MemberRequest;
 use crate::web::error::WebError;
 use crate::web::render::{Place, organization_href};
 use crate::web::timeline;
@@ -20,14 +21,15 @@ pub(super) async fn page(
     request: &MemberRequest,
     integration: &Integration,
     input: FormInput,
+    cursor: HistoryCursor,
 ) -> Result<AuditLogsShow, WebError> {
     let MemberRequest { web, visitor, member, .. } = request;
     let base_href = href(member);
     let shown = shown(integration);
     let status = web.store.delivery_status(request.organization_id()).await?;
-    let deliveries = match integration.settings {
-        Some(_) => deliveries(request).await?,
-        None => Vec::new(),
+    let history = match integration.settings {
+        Some(_) => Some(history(request, integration, cursor).await?),
+        None => None,
     };
     let has_form = matches!(shown, Shown::NotConfigured | Shown::Active | Shown::Inactive);
     let (settings_heading, settings) = settings_list(shown, integration);
@@ -43,6 +45,7 @@ pub(super) async fn page(
         conflict: conflict(web, integration, &input),
         failing: parts::failing(web, integration, &status),
         too_open: parts::too_open(web, integration),
+        given_up: parts::given_up(web, integration, &status),
         check: visible_check(integration, &input).map(|check| parts::check(web, visitor, integration, check)),
         status: (shown != Shown::Checking).then(|| parts::status(web, integration, &status)).flatten(),
         settings_heading,
@@ -50,9 +53,8 @@ pub(super) async fn page(
         setup: (shown != Shown::NeedsEnterprise).then(|| setup::guide(web, integration, &input)),
         shows_setup: input.shows_setup,
         form: has_form.then(|| input.view(&base_href, integration)),
-        deliveries,
-        deliveries_live_url: deliveries_live_url(member),
-        retry: retry(request),
+        preview: has_form.then(|| preview(web, integration, &input)),
+        history,
         timeline: match integration.settings {
             Some(_) => timeline::of(web, integration.organization.id).await?,
             None => None,
@@ -61,23 +63,37 @@ pub(super) async fn page(
     })
 }
 
-/// The newest deliveries.
-pub(super) async fn deliveries(request: &MemberRequest) -> Result<Vec<DeliveryRow>, WebError> {
-    let store = &request.web.store;
-    let history = store.deliveries(request.organization_id(), DELIVERIES_SHOWN).await?;
-    Ok(history.iter().map(|row| parts::delivery(&request.web, &request.member, row)).collect())
-}
-
-/// The button of a delivery that failed, for whom the plan lets press it.
-pub(super) fn retry(request: &MemberRequest) -> Option<Retry> {
-    request.member.organization.plan.includes_audit_logs().then(|| Retry {
-        action: format!("{}/try-again", href(&request.member)),
-        csrf: request.visitor.form_token.clone(),
+/// A page of the delivery history.
+pub(super) async fn history(
+    request: &MemberRequest,
+    integration: &Integration,
+    cursor: HistoryCursor,
+) -> Result<History, WebError> {
+    let MemberRequest { web, visitor, member, .. } = request;
+    let page = web.store.delivery_history(request.organization_id(), cursor, DELIVERIES_SHOWN).await?;
+    let here = href(member);
+    let link = |cursor: HistoryCursor| format!("{here}{}#deliveries", query(cursor));
+    // Trying again helps what has failed and waits for its next turn.
+    let helps = member.organization.plan.includes_audit_logs() && integration.failure.is_some();
+    Ok(History {
+        deliveries: page.rows.iter().map(|row| parts::delivery(web, member, row)).collect(),
+        live_url: format!("{here}/deliveries{}", query(cursor)),
+        newer_href: page.newer.map(link),
+        older_href: page.older.map(link),
+        retry: helps.then(|| Retry {
+            action: format!("{here}/try-again"),
+            csrf: visitor.form_token.clone(),
+            revision: integration.revision.get(),
+        }),
     })
 }
 
-pub(super) fn deliveries_live_url(member: &Member) -> String {
-    format!("{}/deliveries", href(member))
+fn query(cursor: HistoryCursor) -> String {
+    match cursor {
+        HistoryCursor::Newest => String::new(),
+        HistoryCursor::Before(sequence) => format!("?before={sequence}"),
+        HistoryCursor::After(sequence) => format!("?after={sequence}"),
+    }
 }
 
 fn shown(integration: &Integration) -> Shown {

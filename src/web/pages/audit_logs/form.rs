@@ -1,14 +1,14 @@
 //! The settings form: what it is filled with, and what is wrong with what was typed.
 
 use super::setup::Way;
-use super::view::{Choice, Select, SettingsForm};
+use super::view::SettingsForm;
 use crate::domain::access_check::{CheckState, Purpose};
 use crate::domain::encryption::EncryptionKind;
 use crate::domain::integration::{FieldError, SettingsField, TypedSettings};
 use crate::domain::object_key::{Compression, Format};
 use crate::domain::window::WindowLength;
 use crate::store::Integration;
-use crate::web::pages::FieldView;
+use crate::web::pages::{Choice, FieldView, Select};
 
 /// What the form is filled with.
 #[derive(Clone, Debug)]
@@ -53,12 +53,18 @@ impl FormInput {
         FormInput { typed, errors: Vec::new(), conflict: false, way: Way::default(), shows_setup: false }
     }
 
-    pub(super) fn invalid(typed: TypedSettings, errors: Vec<FieldError>) -> FormInput {
-        FormInput { errors, ..FormInput::of(typed) }
+    /// What was sent can't be used; the tab of the set-up stays the one that was chosen.
+    pub(super) fn invalid(typed: TypedSettings, errors: Vec<FieldError>, way: Way) -> FormInput {
+        FormInput { errors, way, ..FormInput::of(typed) }
     }
 
     pub(super) fn conflicting(typed: TypedSettings) -> FormInput {
         FormInput { conflict: true, ..FormInput::of(typed) }
+    }
+
+    /// For a look at what files will be like.
+    pub(super) fn for_preview(typed: TypedSettings) -> FormInput {
+        FormInput::of(typed)
     }
 
     /// **Show set-up** was pressed, this tab being chosen.
@@ -112,7 +118,7 @@ impl FormInput {
             format: self.select(SettingsField::Format, &typed.format, format_options()),
             compression: self.select(SettingsField::Compression, &typed.compression, compression_options()),
             window: self.select(SettingsField::WindowMinutes, &typed.window_minutes, window_options()),
-            advanced_open: self.errors.iter().any(in_advanced),
+            advanced_open: self.shows_setup || self.errors.iter().any(in_advanced),
             summary: self
                 .errors
                 .iter()
@@ -168,7 +174,7 @@ fn name(field: SettingsField) -> &'static str {
     }
 }
 
-fn label(field: SettingsField) -> &'static str {
+pub(super) fn label(field: SettingsField) -> &'static str {
     match field {
         SettingsField::RoleArn => "Role ARN",
         SettingsField::Bucket => "Amazon S3 bucket",

@@ -7,7 +7,7 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use serde::Deserialize;
 
 use super::view::{CheckFragment, DeliveriesFragment, StatusFragment};
-use super::{CheckInPath, compose, integration, parts};
+use super::{CheckInPath, HistoryQuery, compose, integration, parts};
 use crate::web::access::MemberRequest;
 use crate::web::error::WebError;
 use crate::web::render::html;
@@ -19,6 +19,7 @@ const RELOAD: HeaderName = HeaderName::from_static("x-trailpost-reload");
 pub(crate) struct SeenByPage {
     revision: Option<String>,
     health: Option<String>,
+    banners: Option<String>,
 }
 
 /// The checklist.
@@ -47,19 +48,21 @@ pub(crate) async fn status(
     };
     let checking = integration.check.as_ref().is_some_and(|check| check.state.is_open());
     let as_seen = seen.revision.is_none_or(|revision| revision == integration.revision.get().to_string())
-        && seen.health.is_none_or(|health| health == integration.health.as_str());
+        && seen.health.is_none_or(|health| health == integration.health.as_str())
+        && seen.banners.is_none_or(|banners| banners == parts::banners(&integration));
     let response = html(StatusCode::OK, &StatusFragment { status: card })?;
     Ok(if as_seen && !checking { response } else { asking_to_reload(response) })
 }
 
 /// The delivery history.
-pub(crate) async fn deliveries(request: MemberRequest) -> Result<Response, WebError> {
-    let fragment = DeliveriesFragment {
-        deliveries: compose::deliveries(&request).await?,
-        deliveries_live_url: compose::deliveries_live_url(&request.member),
-        retry: compose::retry(&request),
-    };
-    html(StatusCode::OK, &fragment)
+pub(crate) async fn deliveries(
+    request: MemberRequest,
+    Query(history): Query<HistoryQuery>,
+) -> Result<Response, WebError> {
+    let cursor = history.cursor()?;
+    let integration = integration(&request).await?;
+    let history = compose::history(&request, &integration, cursor).await?;
+    html(StatusCode::OK, &DeliveriesFragment { history })
 }
 
 fn asking_to_reload(mut response: Response) -> Response {

@@ -1,34 +1,42 @@
 //! Settings > Audit logs: the page, and what turns audit logs on. `switching_off` has the way out, `live` the parts
-//! that keep themselves fresh, `setup` what is to be made in AWS; what the page shows is composed in `compose`, of the parts in `view`.
+//! that keep themselves fresh, `setup` what is to be made in AWS, `preview` what files will be like, `refusals` what is
+//! answered when something can't be done; what the page shows is composed in `compose`, of the parts in `view`.
 
 mod compose;
 mod form;
 pub(crate) mod live;
 mod parts;
+pub(crate) mod preview;
+mod refusals;
 pub(crate) mod setup;
 pub(crate) mod switching_off;
 mod view;
 
-use axum::extract::Path;
+use axum::extract::{Path, Query};
 use axum::response::{IntoResponse, Redirect, Response};
 use http::StatusCode;
 use serde::Deserialize;
 
 use crate::domain::access_check::Purpose;
+use crate::domain::event_catalog::DeliveryRequest;
 use crate::domain::id::CheckId;
 use crate::domain::integration::{Revision, Settings, TypedSettings};
-use crate::store::{Integration, NewCheck, OpenedCheck, Refused};
+use crate::domain::sequence::Sequence;
+use crate::store::{HistoryCursor, Integration, NewCheck, OpenedCheck, Refused};
 use crate::web::access::{Member, MemberRequest};
 use crate::web::error::WebError;
 use crate::web::flash::Sentence;
 use crate::web::form::{CheckedForm, NoFields};
 use crate::web::render::{html, organization_href};
 use form::FormInput;
+use refusals::{Wish, had_been_done, refusal, turn_down};
 
 #[derive(Deserialize)]
 pub(crate) struct SettingsPost {
     revision: i64,
+    #[serde(default)]
     role_arn: String,
+    #[serde(default)]
     bucket: String,
     #[serde(default)]
     prefix: String,
@@ -83,6 +91,25 @@ impl CheckInPath {
     }
 }
 
+/// Which page of the delivery history is looked at: none for the newest.
+#[derive(Deserialize)]
+pub(crate) struct HistoryQuery {
+    before: Option<String>,
+    after: Option<String>,
+}
+
+impl HistoryQuery {
+    fn cursor(&self) -> Result<HistoryCursor, WebError> {
+        let sequence = |text: &str| text.parse().ok().and_then(Sequence::new).ok_or(WebError::NotFound);
+        match (&self.before, &self.after) {
+            (None, None) => Ok(HistoryCursor::Newest),
+            (Some(before), None) => Ok(HistoryCursor::Before(sequence(before)?)),
+            (None, Some(after)) => Ok(HistoryCursor::After(sequence(after)?)),
+            (Some(_), Some(_)) => Err(WebError::NotFound),
+        }
+    }
+}
+
 /// The page's address.
 fn href(member: &Member) -> String {
     format!("{}/settings/audit-logs", organization_href(&member.organization))
@@ -96,10 +123,14 @@ async fn integration(request: &MemberRequest) -> Result<Integration, WebError> {
     request.web.store.integration(request.organization_id()).await?.ok_or(WebError::NotFound)
 }
 
-pub(crate) async fn show(request: MemberRequest) -> Result<Response, WebError> {
+pub(crate) async fn show(
+    request: MemberRequest,
+    Query(history): Query<HistoryQuery>,
+) -> Result<Response, WebError> {
+    let cursor = history.cursor()?;
     let integration = integration(&request).await?;
     let input = FormInput::as_stored(&integration, request.web.config.default_window);
-    let page = compose::page(&request, &integration, input).await?;
+    let page = compose::page(&request, &integration, input, cursor).await?;
     html(StatusCode::OK, &page.with_flash(request.take_flash()))
 }
 
@@ -119,6 +150,7 @@ pub(crate) async fn update(
 
 /// Parses the form and asks for the check of it; what can't be done comes back with the typed values kept.
 async fn submit(request: &MemberRequest, post: SettingsPost, purpose: Purpose) -> Result<Response, WebError> {
+    let way = post.setup_way;
     let (revision, typed) = post.into_typed();
     let stored = integration(request).await?;
     let shown = FormInput::as_stored(&stored, request.web.config.default_window).typed;
@@ -128,20 +160,19 @@ async fn submit(request: &MemberRequest, post: SettingsPost, purpose: Purpose) -
     let proposed = match typed.parse_served(default_window, &request.web.config.principals) {
         Ok(settings) => settings,
         Err(errors) => {
-            let input = FormInput::invalid(typed, errors);
+            let input = FormInput::invalid(typed, errors, way);
             return again(request, StatusCode::UNPROCESSABLE_ENTITY, input).await;
         }
     };
-    match ask(request, purpose, Some(proposed), revision).await {
+    match ask(request, purpose, Some(proposed.clone()), revision).await {
         Ok(opened) => Ok(show_checklist(request, opened)),
-        Err(Refused::Stale | Refused::NotPossible) => conflict(request, Some(typed)).await,
-        Err(refused) => Err(refusal(refused)),
+        Err(refused) => turn_down(request, Wish::Check(purpose, Some(&proposed)), refused, Some(typed)).await,
     }
 }
 
 async fn again(request: &MemberRequest, status: StatusCode, input: FormInput) -> Result<Response, WebError> {
     let integration = integration(request).await?;
-    html(status, &compose::page(request, &integration, input).await?)
+    html(status, &compose::page(request, &integration, input, HistoryCursor::Newest).await?)
 }
 
 pub(crate) async fn activate(
@@ -162,7 +193,7 @@ pub(crate) async fn check(
 async fn press(request: &MemberRequest, post: &RevisionPost, purpose: Purpose) -> Result<Response, WebError> {
     match ask(request, purpose, None, Revision::new(post.revision)).await {
         Ok(opened) => Ok(show_checklist(request, opened)),
-        Err(refused) => stale_or(request, refused).await,
+        Err(refused) => turn_down(request, Wish::Check(purpose, None), refused, None).await,
     }
 }
 
@@ -192,25 +223,35 @@ fn show_checklist(request: &MemberRequest, opened: OpenedCheck) -> Response {
 
 pub(crate) async fn deliver_now(
     request: MemberRequest,
-    CheckedForm(NoFields {}): CheckedForm<NoFields>,
+    CheckedForm(post): CheckedForm<RevisionPost>,
 ) -> Result<Response, WebError> {
-    let asked = request.web.store.deliver_now(request.member.user.id, request.organization_id()).await;
-    request.leave_flash(match asked {
-        Ok(true) => Sentence::DeliveringNow,
-        Ok(false) => Sentence::NothingWaits,
-        Err(Refused::NotPossible) => Sentence::Nothing,
-        Err(refused) => return Err(refusal(refused)),
-    });
+    let (user, organization) = (request.member.user.id, request.organization_id());
+    let revision = Revision::new(post.revision);
+    let asked = request.web.store.deliver_now(request.caller(), user, organization, revision).await;
+    let wish = Wish::Delivery(DeliveryRequest::DeliverNow);
+    match asked {
+        Ok(true) => request.leave_flash(Sentence::DeliveringNow),
+        Ok(false) => request.leave_flash(Sentence::NothingWaits),
+        Err(refused @ Refused::NotPossible) => return had_been_done(&request, wish, &refused).await,
+        Err(refused) => return turn_down(&request, wish, refused, None).await,
+    }
     Ok(back(&request))
 }
 
 pub(crate) async fn try_again(
     request: MemberRequest,
-    CheckedForm(NoFields {}): CheckedForm<NoFields>,
+    CheckedForm(post): CheckedForm<RevisionPost>,
 ) -> Result<Response, WebError> {
-    let asked = request.web.store.try_again(request.member.user.id, request.organization_id()).await;
-    let asked = asked.map_err(refusal)?;
-    request.leave_flash(if asked { Sentence::TryingAgain } else { Sentence::Nothing });
+    let (user, organization) = (request.member.user.id, request.organization_id());
+    let revision = Revision::new(post.revision);
+    match request.web.store.try_again(request.caller(), user, organization, revision).await {
+        Ok(true) => request.leave_flash(Sentence::TryingAgain),
+        Ok(false) => request.leave_flash(Sentence::Nothing),
+        Err(refused) => {
+            let wish = Wish::Delivery(DeliveryRequest::TryAgain);
+            return turn_down(&request, wish, refused, None).await;
+        }
+    }
     Ok(back(&request))
 }
 
@@ -226,35 +267,4 @@ pub(crate) async fn cancel_check(
     let ended_by_us = cancelled.map_err(refusal)?;
     request.leave_flash(if ended_by_us { Sentence::CheckCancelled } else { Sentence::CheckHadEnded });
     Ok(back(&request))
-}
-
-/// A stale button shows the page as it is now, and why nothing was done.
-async fn stale_or(request: &MemberRequest, refused: Refused) -> Result<Response, WebError> {
-    if !matches!(refused, Refused::Stale | Refused::NotPossible) {
-        return Err(refusal(refused));
-    }
-    conflict(request, None).await
-}
-
-/// The page as it is now, with what was typed beside it. While it is stopping there is no form to compare with.
-async fn conflict(request: &MemberRequest, typed: Option<TypedSettings>) -> Result<Response, WebError> {
-    let stored = integration(request).await?;
-    if stored.stop.is_some() {
-        request.leave_flash(Sentence::StoppingNow);
-        return Ok(back(request));
-    }
-    let as_stored = || FormInput::as_stored(&stored, request.web.config.default_window).typed;
-    let input = FormInput::conflicting(typed.unwrap_or_else(as_stored));
-    again(request, StatusCode::CONFLICT, input).await
-}
-
-fn refusal(refused: Refused) -> WebError {
-    match refused {
-        Refused::NotAnOwner => WebError::Forbidden { owners: Vec::new() },
-        Refused::PlanTooLow => WebError::PlanTooLow,
-        Refused::Stale | Refused::NotPossible => {
-            WebError::Conflict { detail: "Someone else changed these settings.".to_owned(), index: None }
-        }
-        Refused::Store(error) => error.into(),
-    }
 }

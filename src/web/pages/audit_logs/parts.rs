@@ -1,13 +1,15 @@
 //! The parts of the page, each made of what the store knows.
 
 use super::view::{
-    AttemptView, CheckView, DeliveryRow, Failing, FailureView, LastDelivery, StageView, StatusCard, TooOpen,
+    AttemptView, CheckView, DeliveryRow, Failing, FailureView, GivenUp, LastDelivery, OldestPending,
+    StageView, StatusCard, TooOpen,
 };
 use crate::domain::access_check::{CheckState, Stage, StageState};
+use crate::domain::clock::Timestamp;
 use crate::domain::failure::{Cause, Failure, FixContext, Trying};
-use crate::domain::integration::{Health, Settings};
+use crate::domain::integration::{Health, Settings, Situation};
 use crate::domain::window::Window;
-use crate::store::{self, AccessCheck, BatchState, DeliveryStatus, Integration, Landing};
+use crate::store::{self, AccessCheck, BatchState, DeliveryStatus, Integration, Landing, SwitchOff};
 use crate::web::Web;
 use crate::web::access::Member;
 use crate::web::render::organization_href;
@@ -91,7 +93,7 @@ fn failure(
         request_id: answer.and_then(|answer| answer.request_id.clone()),
         fix_intro: fix.as_ref().map(|fix| fix.intro.clone()).unwrap_or_default(),
         checklist: fix.as_ref().map(|fix| fix.checklist.clone()).unwrap_or_default(),
-        fix: fix.and_then(|fix| fix.statement),
+        fix: fix.and_then(|fix| fix.block),
         doc_url: failed.documentation().map(str::to_owned),
     }
 }
@@ -123,6 +125,29 @@ pub(super) fn too_open(web: &Web, integration: &Integration) -> Option<TooOpen> 
     })
 }
 
+/// Which banners there are, in a word that only has to differ when they do.
+pub(super) fn banners(integration: &Integration) -> String {
+    let failing = integration.failure.as_ref().map(|(failed, _)| failed.cause);
+    let too_open = integration.too_open_since.filter(|_| integration.active).map(|_| Cause::RoleTooOpen);
+    let causes = failing.into_iter().chain(too_open);
+    causes.map(|cause| format!("{cause:?}")).collect::<Vec<_>>().join("-")
+}
+
+/// The stop that was given up by itself, until something is delivered after all.
+pub(super) fn given_up(web: &Web, integration: &Integration, status: &DeliveryStatus) -> Option<GivenUp> {
+    let given_up = integration.given_up.as_ref()?;
+    let delivered_at = status.last_delivery.as_ref().and_then(|delivered| delivered.finished_at);
+    let is_over = delivered_at.is_some_and(|at| at > given_up.given_up_at);
+    (integration.situation() == Situation::Active && !is_over).then(|| GivenUp {
+        not_done: match given_up.switch_off {
+            SwitchOff::Disable => "audit logs were not disabled",
+            SwitchOff::Remove => "the integration was not removed",
+        },
+        asked_by: given_up.asked_by.clone(),
+        at: Moment::new(given_up.given_up_at, web.clock.now()),
+    })
+}
+
 /// The status card of a configured integration.
 pub(super) fn status(web: &Web, integration: &Integration, status: &DeliveryStatus) -> Option<StatusCard> {
     let now = web.clock.now();
@@ -144,7 +169,17 @@ pub(super) fn status(web: &Web, integration: &Integration, status: &DeliveryStat
         Health::Retrying => ("retrying", "Retrying"),
         Health::ActionNeeded => ("action_needed", "Action needed"),
     };
+    let (state, state_note) = match integration.situation() {
+        Situation::Active => ("Active", "Records are collected"),
+        Situation::Stopping => ("Stopping", "Records are collected until the last delivery"),
+        Situation::Suspended => ("Suspended", "Nothing new is collected: the plan"),
+        Situation::Inactive | Situation::NotConfigured | Situation::NeedsEnterprise => {
+            ("Inactive", "Nothing new is collected")
+        }
+    };
     Some(StatusCard {
+        state,
+        state_note,
         health,
         health_label,
         last_delivery: last,
@@ -152,19 +187,27 @@ pub(super) fn status(web: &Web, integration: &Integration, status: &DeliveryStat
         next_window: waits_for_window.then(|| Moment::new(window.end(), now)),
         pending_records: count(status.pending_records, "record"),
         pending_bytes: bytes(status.pending_bytes),
+        oldest: status.oldest_pending.map(|stored_at| OldestPending {
+            at: Moment::new(stored_at, now),
+            expires: Moment::new(expiry(web, settings, status, stored_at), now),
+        }),
         external_id: integration.organization.external_id.to_string(),
         changed_by: integration.changed.as_ref().map(|(who, at)| (who.clone(), Moment::new(*at, now))),
         live_url: format!(
-            "{}/status?revision={}&health={}",
+            "{}/status?revision={}&health={}&banners={}",
             base_href(integration),
             integration.revision.get(),
-            integration.health.as_str()
+            integration.health.as_str(),
+            banners(integration)
         ),
     })
 }
 
-/// Of a delivery that failed for weeks there are thousands; the newest tell what is the matter.
-const SHOWN_ATTEMPTS: usize = 20;
+/// Records are held from the sealing of their batch on, which follows the end of their window.
+fn expiry(web: &Web, settings: &Settings, status: &DeliveryStatus, stored_at: Timestamp) -> Timestamp {
+    let sealed_at = || Window::containing(stored_at, settings.window).end();
+    status.held_since.unwrap_or_else(sealed_at) + web.config.hold.span()
+}
 
 /// One row of the delivery history.
 pub(super) fn delivery(web: &Web, member: &Member, row: &store::DeliveryRow) -> DeliveryRow {
@@ -189,14 +232,13 @@ pub(super) fn delivery(web: &Web, member: &Member, row: &store::DeliveryRow) -> 
         bytes: bytes(row.bytes),
         result,
         result_label: result_label.to_owned(),
-        attempts_label: count(row.attempts.len() as u64, "attempt"),
-        earlier_attempts: row.attempts.len().checked_sub(SHOWN_ATTEMPTS).filter(|left_out| *left_out > 0),
-        attempts: row
-            .attempts
-            .iter()
-            .skip(row.attempts.len().saturating_sub(SHOWN_ATTEMPTS))
-            .map(|tried| attempt(web, row, tried))
-            .collect(),
+        attempts_label: count(row.attempt_count, "attempt"),
+        earlier_attempts: row
+            .attempt_count
+            .checked_sub(row.attempts.len() as u64)
+            .filter(|left_out| *left_out > 0)
+            .map(thousands),
+        attempts: row.attempts.iter().map(|tried| attempt(web, row, tried)).collect(),
         records_href: format!("{}/activity/deliveries/{}", organization_href(&member.organization), row.id),
     }
 }
@@ -220,10 +262,10 @@ fn expired(landing: Landing) -> &'static str {
 }
 
 fn delivered(row: &store::DeliveryRow) -> &'static str {
-    match row.attempts.iter().map(|attempt| row.stray(attempt)).max() {
-        Some(Landing::Yes) => "Delivered, in two places",
-        Some(Landing::Maybe) => "Delivered, may still appear elsewhere",
-        Some(Landing::No) | None => "Delivered",
+    match row.strays() {
+        Landing::Yes => "Delivered, in two places",
+        Landing::Maybe => "Delivered, may still appear elsewhere",
+        Landing::No => "Delivered",
     }
 }
 

@@ -6,8 +6,9 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::Deserialize;
 
 use super::form::FormInput;
+use super::refusals::conflict;
 use super::view::{FilledIn, SetupGuide, SetupWays, WayChoice};
-use super::{SettingsPost, again, conflict, integration};
+use super::{SettingsPost, again, integration};
 use crate::domain::encryption::Encryption;
 use crate::domain::integration::{FieldError, SettingsField, Situation, TypedSettings};
 use crate::domain::setup::{NoSetup, Parameter, ParameterError, Setup, SetupFile, SetupValues, TypedSetup};
@@ -60,7 +61,7 @@ pub(crate) async fn show(
     let stored = integration(&request).await?;
     // The form that comes back names the newest revision: what is typed over an older one must not pass for newer.
     if stored.revision != revision {
-        return conflict(&request, Some(typed)).await;
+        return conflict(&request, &stored, Some(typed)).await;
     }
     let errors = typed_setup(&request.web, &stored, &typed).err().unwrap_or_default();
     let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };

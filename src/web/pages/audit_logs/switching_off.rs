@@ -5,8 +5,10 @@ use axum::response::Response;
 use http::StatusCode;
 use serde::Deserialize;
 
-use super::view::{AuditLogsDisable, AuditLogsRemove};
-use super::{RevisionPost, back, href, integration, refusal, stale_or};
+use super::refusals::{Wish, had_been_done, turn_down};
+use super::view::{AuditLogsSwitchOff, SwitchOffWords};
+use super::{RevisionPost, back, href, integration};
+use crate::domain::event_catalog::DeliveryRequest;
 use crate::domain::integration::{Revision, Situation};
 use crate::store::{Integration, Refused, SwitchOff};
 use crate::web::access::MemberRequest;
@@ -31,21 +33,28 @@ enum PendingRecords {
     DeliverFirst,
 }
 
+const DISABLE: SwitchOffWords = SwitchOffWords {
+    title: "Disable audit logs?",
+    consequences: "Nothing is collected while audit logs are inactive, and nothing from that time is delivered later. \
+                   Your settings stay, and so do the files in your bucket.",
+    confirm: "Confirm",
+    deliver_first: "Deliver first, then disable",
+};
+
+const REMOVE: SwitchOffWords = SwitchOffWords {
+    title: "Remove integration?",
+    consequences: "Collection stops and the settings are deleted. Files already in your bucket stay. You can set audit \
+                   logs up again later with the same external ID.",
+    confirm: "Remove integration",
+    deliver_first: "Deliver first, then remove",
+};
+
 pub(crate) async fn confirm_disable(request: MemberRequest) -> Result<Response, WebError> {
     let integration = integration(&request).await?;
     if !integration.active {
         return Ok(back(&request));
     }
-    let here = href(&request.member);
-    let page = AuditLogsDisable {
-        shell: request.shell("Disable audit logs?", Place::AuditLogs).await?,
-        action: format!("{here}/disable"),
-        cancel_href: here,
-        revision: integration.revision.get(),
-        pending: pending(&request).await?,
-        may_deliver_first: may_deliver_first(&integration),
-    };
-    html(StatusCode::OK, &page)
+    confirm(&request, &integration, "disable", DISABLE).await
 }
 
 pub(crate) async fn confirm_remove(request: MemberRequest) -> Result<Response, WebError> {
@@ -53,14 +62,24 @@ pub(crate) async fn confirm_remove(request: MemberRequest) -> Result<Response, W
     if integration.settings.is_none() {
         return Ok(back(&request));
     }
+    confirm(&request, &integration, "remove", REMOVE).await
+}
+
+async fn confirm(
+    request: &MemberRequest,
+    integration: &Integration,
+    action: &str,
+    words: SwitchOffWords,
+) -> Result<Response, WebError> {
     let here = href(&request.member);
-    let page = AuditLogsRemove {
-        shell: request.shell("Remove integration?", Place::AuditLogs).await?,
-        action: format!("{here}/remove"),
+    let page = AuditLogsSwitchOff {
+        shell: request.shell(words.title, Place::AuditLogs).await?,
+        words,
+        action: format!("{here}/{action}"),
         cancel_href: here,
         revision: integration.revision.get(),
-        pending: pending(&request).await?,
-        may_deliver_first: may_deliver_first(&integration),
+        pending: pending(request).await?,
+        may_deliver_first: may_deliver_first(integration),
     };
     html(StatusCode::OK, &page)
 }
@@ -101,15 +120,15 @@ async fn switch_off(
     match (post.pending, switch_off) {
         (PendingRecords::DeliverFirst, _) => {
             let asked = store.deliver_first(caller, user, organization, revision, switch_off).await;
-            switched_off(request, asked, Sentence::Stopping).await
+            switched_off(request, asked, Wish::DeliverFirst(switch_off), Sentence::Stopping).await
         }
         (PendingRecords::Discard, SwitchOff::Disable) => {
-            let done = store.disable(caller, user, organization, revision).await;
-            switched_off(request, done.map(drop), Sentence::Disabled).await
+            let done = store.disable(caller, user, organization, revision).await.map(drop);
+            switched_off(request, done, Wish::SwitchOff(switch_off), Sentence::Disabled).await
         }
         (PendingRecords::Discard, SwitchOff::Remove) => {
-            let done = store.remove(caller, user, organization, revision).await;
-            switched_off(request, done.map(drop), Sentence::Removed).await
+            let done = store.remove(caller, user, organization, revision).await.map(drop);
+            switched_off(request, done, Wish::SwitchOff(switch_off), Sentence::Removed).await
         }
     }
 }
@@ -120,21 +139,27 @@ pub(crate) async fn stop_waiting(
 ) -> Result<Response, WebError> {
     let (user, organization) = (request.member.user.id, request.organization_id());
     let revision = Revision::new(post.revision);
-    let stopped = request.web.store.stop_waiting(request.caller(), user, organization, revision).await;
-    let stopped = stopped.map_err(refusal)?;
-    request.leave_flash(if stopped { Sentence::StoppedWaiting } else { Sentence::Nothing });
+    match request.web.store.stop_waiting(request.caller(), user, organization, revision).await {
+        Ok(true) => request.leave_flash(Sentence::StoppedWaiting),
+        Ok(false) => request.leave_flash(Sentence::Nothing),
+        Err(refused) => {
+            let wish = Wish::Delivery(DeliveryRequest::StopWaiting);
+            return turn_down(&request, wish, refused, None).await;
+        }
+    }
     Ok(back(&request))
 }
 
 async fn switched_off(
     request: &MemberRequest,
     done: Result<(), Refused>,
+    wish: Wish<'_>,
     sentence: Sentence,
 ) -> Result<Response, WebError> {
     match done {
         Ok(()) => request.leave_flash(sentence),
-        Err(Refused::NotPossible) => request.leave_flash(Sentence::Nothing),
-        Err(refused) => return stale_or(request, refused).await,
+        Err(refused @ Refused::NotPossible) => return had_been_done(request, wish, &refused).await,
+        Err(refused) => return turn_down(request, wish, refused, None).await,
     }
     Ok(back(request))
 }

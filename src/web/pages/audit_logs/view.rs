@@ -2,27 +2,13 @@
 
 use askama::Template;
 
+use crate::domain::failure::Block;
 use crate::domain::setup::{Paste, Step};
 use crate::web::flash::Flash;
-use crate::web::pages::FieldView;
+use crate::web::pages::{FieldView, Select};
 use crate::web::render::Shell;
 use crate::web::timeline::TimelineView;
 use crate::web::wording::Moment;
-
-/// A choice of a few, with what is wrong with it.
-#[derive(Clone)]
-pub(super) struct Select {
-    pub(super) options: Vec<Choice>,
-    pub(super) error: Option<String>,
-}
-
-/// One option of a `Select`.
-#[derive(Clone)]
-pub(super) struct Choice {
-    pub(super) value: String,
-    pub(super) label: String,
-    pub(super) selected: bool,
-}
 
 /// Settings > Audit logs, in any situation. A part that is `None` isn't shown.
 #[derive(Template)]
@@ -49,6 +35,8 @@ pub(super) struct AuditLogsShow {
     pub(super) failing: Option<Failing>,
     /// Above the active page, when the role lets anybody in.
     pub(super) too_open: Option<TooOpen>,
+    /// Above the active page, after a stop that nobody gave up.
+    pub(super) given_up: Option<GivenUp>,
     /// The check that runs, or one that ended and says why nothing changed.
     pub(super) check: Option<CheckView>,
     pub(super) status: Option<StatusCard>,
@@ -60,10 +48,10 @@ pub(super) struct AuditLogsShow {
     /// It was asked for: it is open and has the focus.
     pub(super) shows_setup: bool,
     pub(super) form: Option<SettingsForm>,
-    /// Shown when active, inactive or suspended.
-    pub(super) deliveries: Vec<DeliveryRow>,
-    pub(super) deliveries_live_url: String,
-    pub(super) retry: Option<Retry>,
+    /// In the form.
+    pub(super) preview: Option<Preview>,
+    /// Once something is set up.
+    pub(super) history: Option<History>,
     /// Shown once anything was delivered, or failed.
     pub(super) timeline: Option<TimelineView>,
 }
@@ -120,6 +108,39 @@ pub(super) struct Failing {
 pub(super) struct TooOpen {
     pub(super) failure: FailureView,
     pub(super) since: Moment,
+}
+
+/// A stop was given up by itself.
+pub(super) struct GivenUp {
+    /// `audit logs were not disabled`.
+    pub(super) not_done: &'static str,
+    pub(super) asked_by: String,
+    pub(super) at: Moment,
+}
+
+/// What files will be like under the settings in the form.
+pub(super) struct Preview {
+    /// Where the same fields are posted for a fresh one.
+    pub(super) url: String,
+    pub(super) sample: Option<SampleView>,
+    /// The labels of the fields that are in the way.
+    pub(super) wrong: Vec<&'static str>,
+}
+
+/// A file that was never written.
+pub(super) struct SampleView {
+    pub(super) key: String,
+    /// JSON, indented.
+    pub(super) record: String,
+    pub(super) content: String,
+    pub(super) content_title: &'static str,
+}
+
+/// A fragment: `POST …/audit-logs/preview`.
+#[derive(Template)]
+#[template(path = "partials/preview.html")]
+pub(super) struct PreviewFragment {
+    pub(super) preview: Preview,
 }
 
 /// What to make in AWS.
@@ -248,17 +269,21 @@ pub(super) struct FailureView {
     pub(super) aws_message: Option<String>,
     pub(super) aws_code: Option<String>,
     pub(super) request_id: Option<String>,
-    /// What to do, before the block to paste.
+    /// What to do, before the list and the block.
     pub(super) fix_intro: String,
     /// What to compare, the likeliest first.
     pub(super) checklist: Vec<String>,
-    pub(super) fix: Option<String>,
+    /// What to paste or run.
+    pub(super) fix: Option<Block>,
     pub(super) doc_url: Option<String>,
 }
 
 /// How delivery goes.
 #[derive(Clone)]
 pub(super) struct StatusCard {
+    /// `Active`, `Inactive`, `Suspended`, `Stopping`.
+    pub(super) state: &'static str,
+    pub(super) state_note: &'static str,
     /// `ok retrying action_needed`.
     pub(super) health: &'static str,
     /// `Delivering`, `Retrying`, `Action needed`.
@@ -272,9 +297,18 @@ pub(super) struct StatusCard {
     pub(super) pending_records: String,
     /// `48.2 KiB`.
     pub(super) pending_bytes: String,
+    /// While something is pending.
+    pub(super) oldest: Option<OldestPending>,
     pub(super) external_id: String,
     pub(super) changed_by: Option<(String, Moment)>,
     pub(super) live_url: String,
+}
+
+/// The oldest record that waits.
+#[derive(Clone)]
+pub(super) struct OldestPending {
+    pub(super) at: Moment,
+    pub(super) expires: Moment,
 }
 
 /// The newest file in the bucket.
@@ -297,8 +331,17 @@ pub(super) struct StatusFragment {
 #[derive(Template)]
 #[template(path = "partials/deliveries.html")]
 pub(super) struct DeliveriesFragment {
+    pub(super) history: History,
+}
+
+/// A page of the delivery history.
+pub(super) struct History {
+    /// Newest first.
     pub(super) deliveries: Vec<DeliveryRow>,
-    pub(super) deliveries_live_url: String,
+    pub(super) live_url: String,
+    pub(super) newer_href: Option<String>,
+    pub(super) older_href: Option<String>,
+    /// Beside the delivery that failed, where trying again helps.
     pub(super) retry: Option<Retry>,
 }
 
@@ -306,6 +349,7 @@ pub(super) struct DeliveriesFragment {
 pub(super) struct Retry {
     pub(super) action: String,
     pub(super) csrf: String,
+    pub(super) revision: i64,
 }
 
 /// One window's file.
@@ -331,7 +375,7 @@ pub(super) struct DeliveryRow {
     /// `3 attempts`.
     pub(super) attempts_label: String,
     /// How many older ones are not shown, if any.
-    pub(super) earlier_attempts: Option<usize>,
+    pub(super) earlier_attempts: Option<String>,
     pub(super) attempts: Vec<AttemptView>,
     /// Its records, as a download.
     pub(super) records_href: String,
@@ -349,12 +393,13 @@ pub(super) struct AttemptView {
     pub(super) stray: Option<(&'static str, String)>,
 }
 
-/// The page behind the switch; its `[data-dialog-content]` is the dialog.
+/// The page behind the switch, or behind **Remove integration**; its `[data-dialog-content]` is the dialog.
 #[derive(Template)]
-#[template(path = "pages/audit_logs/disable.html")]
-pub(super) struct AuditLogsDisable {
+#[template(path = "pages/audit_logs/switch_off.html")]
+pub(super) struct AuditLogsSwitchOff {
     pub(super) shell: Shell,
-    /// `…/audit-logs/disable`.
+    pub(super) words: SwitchOffWords,
+    /// `…/audit-logs/disable` or `…/audit-logs/remove`.
     pub(super) action: String,
     pub(super) cancel_href: String,
     pub(super) revision: i64,
@@ -364,17 +409,10 @@ pub(super) struct AuditLogsDisable {
     pub(super) may_deliver_first: bool,
 }
 
-/// The page behind **Remove integration**; its `[data-dialog-content]` is the dialog.
-#[derive(Template)]
-#[template(path = "pages/audit_logs/remove.html")]
-pub(super) struct AuditLogsRemove {
-    pub(super) shell: Shell,
-    /// `…/audit-logs/remove`.
-    pub(super) action: String,
-    pub(super) cancel_href: String,
-    pub(super) revision: i64,
-    /// `132 records are waiting`, or none.
-    pub(super) pending: Option<String>,
-    /// Whether they can be delivered first: they are, while records are collected.
-    pub(super) may_deliver_first: bool,
+/// What is asked, and the buttons' labels.
+pub(super) struct SwitchOffWords {
+    pub(super) title: &'static str,
+    pub(super) consequences: &'static str,
+    pub(super) confirm: &'static str,
+    pub(super) deliver_first: &'static str,
 }

@@ -1,0 +1,593 @@
+//! Service accounts and their secrets.
+//!
+//! Guarantees:
+//! - a secret is kept as its hash; its first characters are all that is seen of it again;
+//! - at most two secrets of an account work at a time: the one in force, and the one before for as long as a rotation
+//!   said. What is in use is never ended by a form that was sent twice;
+//! - nobody makes, changes or rotates an account that may do more than they may themselves;
+//! - a name is given once in an organization.
+
+use futures::FutureExt;
+
+use super::api_keys::USE_NOTED_EVERY;
+use super::database::{execute, fetch_all, fetch_optional, parse};
+use super::listing::{Listed, Listing};
+use super::organizations::OrganizationRow;
+use super::principals::{ChangeRefused, Decided};
+use super::transaction::{LockedOrganization, Transaction};
+use super::{Store, StoreError};
+use crate::domain::caller::Caller;
+use crate::domain::clock::Timestamp;
+use crate::domain::credential::{ServiceAccountToken, TokenHash};
+use crate::domain::event_catalog;
+use crate::domain::id::{OrganizationId, SecretId, ServiceAccountId};
+use crate::domain::membership::{Ability, Role};
+use crate::domain::organization::Organization;
+use crate::domain::principal::Reach;
+use crate::domain::refusal::Refusal;
+use crate::domain::service_account::{ClientId, Overlap, Secret, ServiceAccount, ServiceAccountName};
+
+/// What a secret gives its bearer.
+#[derive(Clone, Debug)]
+pub struct ServiceAccountAccess {
+    /// The organization.
+    pub organization: Organization,
+    /// The service account.
+    pub id: ServiceAccountId,
+    /// How it is called.
+    pub name: ServiceAccountName,
+    /// What it may do.
+    pub role: Role,
+}
+
+/// A service account with the secrets that work, the one in force first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceAccountDetails {
+    /// The account.
+    pub account: ServiceAccount,
+    /// Its secrets; none where all were ended.
+    pub secrets: Vec<Secret>,
+}
+
+/// A service account in a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedServiceAccount {
+    /// The account.
+    pub account: ServiceAccount,
+    /// When any of its secrets was used last, to the minute.
+    pub last_used_at: Option<Timestamp>,
+}
+
+#[derive(sqlx::FromRow)]
+struct AccountRow {
+    id: String,
+    name: String,
+    client_id: String,
+    role: String,
+    created_at: i64,
+    created_by: String,
+}
+
+impl TryFrom<AccountRow> for ServiceAccount {
+    type Error = StoreError;
+
+    fn try_from(row: AccountRow) -> Result<ServiceAccount, StoreError> {
+        Ok(ServiceAccount {
+            id: parse("service_accounts.id", &row.id)?,
+            name: parse("service_accounts.name", &row.name)?,
+            client_id: parse("service_accounts.client_id", &row.client_id)?,
+            role: parse("service_accounts.role", &row.role)?,
+            created_at: Timestamp::from_millis(row.created_at),
+            created_by: row.created_by,
+        })
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct ListedRow {
+    #[sqlx(flatten)]
+    account: AccountRow,
+    last_used_at: Option<i64>,
+}
+
+impl TryFrom<ListedRow> for ListedServiceAccount {
+    type Error = StoreError;
+
+    fn try_from(row: ListedRow) -> Result<ListedServiceAccount, StoreError> {
+        Ok(ListedServiceAccount {
+            account: row.account.try_into()?,
+            last_used_at: row.last_used_at.map(Timestamp::from_millis),
+        })
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct SecretRow {
+    id: String,
+    token_start: String,
+    created_at: i64,
+    created_by: String,
+    expires_at: Option<i64>,
+    last_used_at: Option<i64>,
+}
+
+impl TryFrom<SecretRow> for Secret {
+    type Error = StoreError;
+
+    fn try_from(row: SecretRow) -> Result<Secret, StoreError> {
+        Ok(Secret {
+            id: parse("service_account_secrets.id", &row.id)?,
+            token_start: row.token_start,
+            created_at: Timestamp::from_millis(row.created_at),
+            created_by: row.created_by,
+            expires_at: row.expires_at.map(Timestamp::from_millis),
+            last_used_at: row.last_used_at.map(Timestamp::from_millis),
+        })
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct AccessRow {
+    #[sqlx(flatten)]
+    organization: OrganizationRow,
+    account_id: String,
+    account_name: String,
+    role: String,
+    secret_id: String,
+    last_used_at: Option<i64>,
+}
+
+impl AccessRow {
+    fn access(self) -> Result<ServiceAccountAccess, StoreError> {
+        Ok(ServiceAccountAccess {
+            organization: self.organization.try_into()?,
+            id: parse("service_accounts.id", &self.account_id)?,
+            name: parse("service_accounts.name", &self.account_name)?,
+            role: parse("service_accounts.role", &self.role)?,
+        })
+    }
+}
+
+impl Store {
+    /// Makes a service account with its first secret. The secret itself is shown once, by the caller, and never stored.
+    ///
+    /// # Errors
+    /// The caller may not, the role is above their own, the name is taken, or the store failed.
+    pub async fn create_service_account(
+        &self,
+        caller: Caller,
+        organization: OrganizationId,
+        name: ServiceAccountName,
+        role: Role,
+        token: &ServiceAccountToken,
+    ) -> Result<ServiceAccount, ChangeRefused> {
+        let (hash, start) = (token.hash(), token.start());
+        let made = self
+            .write(move |tx| {
+                async move { tx.create_service_account(&caller, organization, name, role, hash, start).await }
+                    .boxed()
+            })
+            .await?;
+        Ok(made?)
+    }
+
+    /// Gives a service account another role. The one that it has changes and records nothing.
+    ///
+    /// # Errors
+    /// The caller may not, one of the two roles is above their own, there is no such account, or the store failed.
+    pub async fn change_service_account_role(
+        &self,
+        caller: Caller,
+        organization: OrganizationId,
+        account: ServiceAccountId,
+        role: Role,
+    ) -> Result<ServiceAccount, ChangeRefused> {
+        let changed = self
+            .write(move |tx| {
+                async move { tx.change_service_account_role(&caller, organization, account, role).await }
+                    .boxed()
+            })
+            .await?;
+        Ok(changed?)
+    }
+
+    /// Gives a service account another secret. The one in force goes on working for the overlap; without an overlap
+    /// every other secret stops at the commit. Gives when the old one stops.
+    ///
+    /// # Errors
+    /// The caller may not, the account's role is above their own, two secrets work already and there is to be an
+    /// overlap, there is no such account, or the store failed.
+    pub async fn rotate_service_account_secret(
+        &self,
+        caller: Caller,
+        organization: OrganizationId,
+        account: ServiceAccountId,
+        overlap: Overlap,
+        token: &ServiceAccountToken,
+    ) -> Result<Timestamp, ChangeRefused> {
+        let new = (token.hash(), token.start());
+        let rotated = self
+            .write(move |tx| {
+                async move { tx.rotate_secret(&caller, organization, account, overlap, new).await }.boxed()
+            })
+            .await?;
+        Ok(rotated?)
+    }
+
+    /// Ends one of a service account's secrets at once.
+    ///
+    /// # Errors
+    /// The caller may not, the account's role is above their own, there is no such account or no such secret that
+    /// works, or the store failed.
+    pub async fn end_service_account_secret(
+        &self,
+        caller: Caller,
+        organization: OrganizationId,
+        account: ServiceAccountId,
+        secret: SecretId,
+    ) -> Result<(), ChangeRefused> {
+        let ended = self
+            .write(move |tx| {
+                async move { tx.end_secret(&caller, organization, account, secret).await }.boxed()
+            })
+            .await?;
+        Ok(ended?)
+    }
+
+    /// Deletes a service account. Its secrets stop working at the commit.
+    ///
+    /// # Errors
+    /// The caller may not, the account's role is above their own, there is no such account, or the store failed.
+    pub async fn delete_service_account(
+        &self,
+        caller: Caller,
+        organization: OrganizationId,
+        account: ServiceAccountId,
+    ) -> Result<(), ChangeRefused> {
+        let deleted = self
+            .write(move |tx| {
+                async move { tx.delete_service_account(&caller, organization, account).await }.boxed()
+            })
+            .await?;
+        Ok(deleted?)
+    }
+
+    /// The service accounts of an organization, newest first.
+    pub async fn service_accounts(
+        &self,
+        organization: OrganizationId,
+        listing: Listing<ServiceAccountId>,
+    ) -> Result<Listed<ListedServiceAccount>, StoreError> {
+        self.read(move |tx| {
+            async move {
+                let rows = fetch_all!(
+                    tx,
+                    ListedRow,
+                    "SELECT a.id, a.name, a.client_id, a.role, a.created_at, a.created_by,
+                            (SELECT MAX(s.last_used_at) FROM service_account_secrets s
+                             WHERE s.service_account_id = a.id) AS last_used_at
+                     FROM service_accounts a WHERE a.organization_id = $1 AND a.id < COALESCE($2, 'z')
+                     ORDER BY a.id DESC LIMIT $3",
+                    organization.to_string(),
+                    listing.after.map(|id| id.to_string()),
+                    listing.rows()
+                )?;
+                let accounts = rows.into_iter().map(ListedServiceAccount::try_from);
+                Ok(Listed::cut(accounts.collect::<Result<_, _>>()?, &listing))
+            }
+            .boxed()
+        })
+        .await
+    }
+
+    /// A service account of this organization.
+    pub async fn service_account(
+        &self,
+        organization: OrganizationId,
+        id: ServiceAccountId,
+    ) -> Result<Option<ServiceAccountDetails>, StoreError> {
+        self.read(move |tx| {
+            async move {
+                let Some(account) = tx.service_account(organization, id).await? else { return Ok(None) };
+                let secrets = tx.secrets_that_work(id).await?;
+                Ok(Some(ServiceAccountDetails { account, secrets }))
+            }
+            .boxed()
+        })
+        .await
+    }
+
+    /// What the secret with this hash gives, if it works. Notes that it was used.
+    pub async fn service_account_access(
+        &self,
+        hash: TokenHash,
+    ) -> Result<Option<ServiceAccountAccess>, StoreError> {
+        let found = self
+            .read::<_, StoreError, _>(move |tx| async move { tx.account_with_secret(hash).await }.boxed())
+            .await?;
+        let Some(row) = found else { return Ok(None) };
+        let last_used_at = row.last_used_at.map(Timestamp::from_millis);
+        let now = self.clock.now();
+        if last_used_at.is_none_or(|last| now.since(last) >= USE_NOTED_EVERY) {
+            let secret = row.secret_id.clone();
+            self.write(move |tx| {
+                async move {
+                    execute!(
+                        tx,
+                        "UPDATE service_account_secrets SET last_used_at = $2 WHERE id = $1",
+                        secret,
+                        now.as_millis()
+                    )?;
+                    Ok::<_, StoreError>(())
+                }
+                .boxed()
+            })
+            .await?;
+        }
+        row.access().map(Some)
+    }
+}
+
+impl Transaction {
+    async fn create_service_account(
+        &mut self,
+        caller: &Caller,
+        organization: OrganizationId,
+        name: ServiceAccountName,
+        role: Role,
+        hash: TokenHash,
+        token_start: String,
+    ) -> Decided<ServiceAccount> {
+        let (mut locked, reach) = self.hold_for(caller, organization).await?;
+        let mut refusal = refusal(reach, &[role]);
+        if refusal.is_none() && self.is_account_named(organization, &name).await? {
+            refusal = Some(Refusal::NameTaken);
+        }
+        if let Some(refusal) = refusal {
+            let event = event_catalog::service_account::create_none(&name, role);
+            return self.refuse(&mut locked, caller, event, refusal).await;
+        }
+        let account = ServiceAccount {
+            id: ServiceAccountId::generate(&self.clock, &self.entropy),
+            name,
+            client_id: ClientId::generate(&self.entropy),
+            role,
+            created_at: self.clock.now(),
+            created_by: caller.actor.principal_name.clone(),
+        };
+        self.insert_service_account(organization, &account).await?;
+        self.insert_secret(caller, account.id, hash, token_start).await?;
+        let event = event_catalog::service_account::create(&account);
+        self.append_event(&mut locked, caller, event).await?;
+        Ok(Ok(account))
+    }
+
+    async fn change_service_account_role(
+        &mut self,
+        caller: &Caller,
+        organization: OrganizationId,
+        id: ServiceAccountId,
+        role: Role,
+    ) -> Decided<ServiceAccount> {
+        let (mut locked, reach, account) = self.hold_service_account(caller, organization, id).await?;
+        let event = event_catalog::service_account::change_role(&account, role);
+        if let Some(refusal) = refusal(reach, &[account.role, role]) {
+            return self.refuse(&mut locked, caller, event, refusal).await;
+        }
+        if account.role == role {
+            return Ok(Ok(account));
+        }
+        execute!(self, "UPDATE service_accounts SET role = $2 WHERE id = $1", id.to_string(), role.as_str())?;
+        self.append_event(&mut locked, caller, event).await?;
+        Ok(Ok(ServiceAccount { role, ..account }))
+    }
+
+    async fn rotate_secret(
+        &mut self,
+        caller: &Caller,
+        organization: OrganizationId,
+        id: ServiceAccountId,
+        overlap: Overlap,
+        (hash, token_start): (TokenHash, String),
+    ) -> Decided<Timestamp> {
+        let (mut locked, reach, account) = self.hold_service_account(caller, organization, id).await?;
+        let old_until = self.clock.now() + overlap.duration();
+        let event = event_catalog::service_account::rotate(&account, overlap, old_until);
+        let mut refusal = refusal(reach, &[account.role]);
+        if refusal.is_none() && overlap != Overlap::None && self.secrets_that_work(id).await?.len() > 1 {
+            refusal = Some(Refusal::TwoSecrets);
+        }
+        if let Some(refusal) = refusal {
+            return self.refuse(&mut locked, caller, event, refusal).await;
+        }
+        self.forget_secrets(id, overlap).await?;
+        execute!(
+            self,
+            "UPDATE service_account_secrets SET expires_at = $2 WHERE service_account_id = $1",
+            id.to_string(),
+            old_until.as_millis()
+        )?;
+        self.insert_secret(caller, id, hash, token_start).await?;
+        self.append_event(&mut locked, caller, event).await?;
+        Ok(Ok(old_until))
+    }
+
+    /// What works no more has no row; without an overlap that is everything.
+    async fn forget_secrets(&mut self, id: ServiceAccountId, overlap: Overlap) -> Result<(), StoreError> {
+        execute!(
+            self,
+            "DELETE FROM service_account_secrets
+             WHERE service_account_id = $1 AND (expires_at <= $2 OR CAST($3 AS BIGINT) = 1)",
+            id.to_string(),
+            self.clock.now().as_millis(),
+            i64::from(overlap == Overlap::None)
+        )?;
+        Ok(())
+    }
+
+    async fn end_secret(
+        &mut self,
+        caller: &Caller,
+        organization: OrganizationId,
+        id: ServiceAccountId,
+        secret: SecretId,
+    ) -> Decided<()> {
+        let (mut locked, reach, account) = self.hold_service_account(caller, organization, id).await?;
+        if !self.secrets_that_work(id).await?.iter().any(|working| working.id == secret) {
+            return Err(ChangeRefused::NotFound);
+        }
+        let event = event_catalog::service_account::end_secret(&account, secret);
+        if let Some(refusal) = refusal(reach, &[account.role]) {
+            return self.refuse(&mut locked, caller, event, refusal).await;
+        }
+        execute!(self, "DELETE FROM service_account_secrets WHERE id = $1", secret.to_string())?;
+        self.append_event(&mut locked, caller, event).await?;
+        Ok(Ok(()))
+    }
+
+    async fn delete_service_account(
+        &mut self,
+        caller: &Caller,
+        organization: OrganizationId,
+        id: ServiceAccountId,
+    ) -> Decided<()> {
+        let (mut locked, reach, account) = self.hold_service_account(caller, organization, id).await?;
+        let event = event_catalog::service_account::delete(&account);
+        if let Some(refusal) = refusal(reach, &[account.role]) {
+            return self.refuse(&mut locked, caller, event, refusal).await;
+        }
+        // Its secrets go with it.
+        execute!(self, "DELETE FROM service_accounts WHERE id = $1", id.to_string())?;
+        self.append_event(&mut locked, caller, event).await?;
+        Ok(Ok(()))
+    }
+
+    async fn hold_service_account(
+        &mut self,
+        caller: &Caller,
+        organization: OrganizationId,
+        id: ServiceAccountId,
+    ) -> Result<(LockedOrganization, Reach, ServiceAccount), ChangeRefused> {
+        let (locked, reach) = self.hold_for(caller, organization).await?;
+        let account = self.service_account(organization, id).await?.ok_or(ChangeRefused::NotFound)?;
+        Ok((locked, reach, account))
+    }
+
+    async fn insert_service_account(
+        &mut self,
+        organization: OrganizationId,
+        account: &ServiceAccount,
+    ) -> Result<(), StoreError> {
+        execute!(
+            self,
+            "INSERT INTO service_accounts (id, organization_id, name, folded_name, client_id, role, created_at,
+                                           created_by)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+            account.id.to_string(),
+            organization.to_string(),
+            account.name.as_str(),
+            account.name.folded(),
+            account.client_id.as_str(),
+            account.role.as_str(),
+            account.created_at.as_millis(),
+            &account.created_by,
+        )?;
+        Ok(())
+    }
+
+    async fn insert_secret(
+        &mut self,
+        caller: &Caller,
+        account: ServiceAccountId,
+        hash: TokenHash,
+        token_start: String,
+    ) -> Result<(), StoreError> {
+        execute!(
+            self,
+            "INSERT INTO service_account_secrets (id, service_account_id, token_hash, token_start, created_at,
+                                                  created_by)
+             VALUES ($1, $2, $3, $4, $5, $6)",
+            SecretId::generate(&self.clock, &self.entropy).to_string(),
+            account.to_string(),
+            hash.as_bytes().to_vec(),
+            token_start,
+            self.clock.now().as_millis(),
+            &caller.actor.principal_name,
+        )?;
+        Ok(())
+    }
+
+    async fn is_account_named(
+        &mut self,
+        organization: OrganizationId,
+        name: &ServiceAccountName,
+    ) -> Result<bool, StoreError> {
+        let found = fetch_optional!(
+            self,
+            (String,),
+            "SELECT id FROM service_accounts WHERE organization_id = $1 AND folded_name = $2",
+            organization.to_string(),
+            name.folded()
+        )?;
+        Ok(found.is_some())
+    }
+
+    pub(super) async fn service_account(
+        &mut self,
+        organization: OrganizationId,
+        id: ServiceAccountId,
+    ) -> Result<Option<ServiceAccount>, StoreError> {
+        fetch_optional!(
+            self,
+            AccountRow,
+            "SELECT id, name, client_id, role, created_at, created_by FROM service_accounts
+             WHERE organization_id = $1 AND id = $2",
+            organization.to_string(),
+            id.to_string()
+        )?
+        .map(ServiceAccount::try_from)
+        .transpose()
+    }
+
+    /// The one in force first.
+    async fn secrets_that_work(&mut self, id: ServiceAccountId) -> Result<Vec<Secret>, StoreError> {
+        fetch_all!(
+            self,
+            SecretRow,
+            "SELECT id, token_start, created_at, created_by, expires_at, last_used_at FROM service_account_secrets
+             WHERE service_account_id = $1 AND (expires_at IS NULL OR expires_at > $2)
+             ORDER BY CASE WHEN expires_at IS NULL THEN 0 ELSE 1 END, id DESC",
+            id.to_string(),
+            self.clock.now().as_millis()
+        )?
+        .into_iter()
+        .map(Secret::try_from)
+        .collect()
+    }
+
+    async fn account_with_secret(&mut self, hash: TokenHash) -> Result<Option<AccessRow>, StoreError> {
+        fetch_optional!(
+            self,
+            AccessRow,
+            "SELECT o.id, o.name, o.plan, o.external_id, a.id AS account_id, a.name AS account_name, a.role,
+                    s.id AS secret_id, s.last_used_at
+             FROM service_account_secrets s
+             JOIN service_accounts a ON a.id = s.service_account_id
+             JOIN organizations o ON o.id = a.organization_id
+             WHERE s.token_hash = $1 AND (s.expires_at IS NULL OR s.expires_at > $2)",
+            hash.as_bytes().to_vec(),
+            self.clock.now().as_millis()
+        )
+    }
+}
+
+/// Which rule refuses to let these roles be had by a service account, if any does.
+fn refusal(reach: Reach, roles: &[Role]) -> Option<Refusal> {
+    if !reach.may(Ability::ManageServiceAccounts, None) {
+        Some(Refusal::NotAllowed)
+    } else if roles.iter().any(|role| !reach.may_grant(*role)) {
+        Some(Refusal::RoleAboveOwn)
+    } else {
+        None
+    }
+}

@@ -1,0 +1,166 @@
+//! Somebody else, another tab, a double click, another plan, or the Back button: what came between is never overwritten.
+
+use trailpost::domain::access_check::CheckState;
+use trailpost::domain::caller::Caller;
+use trailpost::domain::integration::Situation;
+use trailpost::domain::organization::Plan;
+
+use super::{Desk, OWNER, TARGET, element, revision_of, told};
+use crate::support::eventually;
+use crate::support::product::Product;
+use crate::support::{BUCKET, ROLE_ARN};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_tabs_the_later_one_sees_the_difference_and_may_then_replace_it() {
+    let product = Product::start().await;
+    let (desk, other) = (Desk::of_acme(&product).await, Desk::of_acme(&product).await);
+    desk.enable().await;
+    let seen = revision_of(&other.read().await);
+
+    let first = [&TARGET[..], &[("prefix", "first")]].concat();
+    assert_eq!(desk.press("update", &first).await.status, 303);
+    desk.until("it is saved", |found| found.revision != seen).await;
+
+    let second = [&TARGET[..], &[("prefix", "second"), ("window_minutes", "5")]].concat();
+    let conflict = other.press_as_of(seen, "update", &second).await;
+    assert_eq!(conflict.status, 409);
+    for shown in [
+        "Someone else changed these settings",
+        "owner@acme.example saved other values",
+        "<code>first</code>",
+        "<code>second</code>",
+        "<code>5 minutes</code>",
+    ] {
+        assert!(conflict.body.contains(shown), "{shown}: {}", conflict.body);
+    }
+    assert!(!conflict.body.contains("<th scope=\"row\">Amazon S3 bucket</th>"), "that is the same");
+    assert!(element(&conflict.body, "prefix").contains("value=\"second\""), "what was typed is kept");
+    assert_eq!(desk.integration().await.settings.unwrap().prefix.as_str(), "first");
+
+    let shown = revision_of(&conflict.body);
+    assert_eq!(other.press_as_of(shown, "update", &second).await.status, 303, "having seen it");
+    desk.until("it is replaced", |found| found.settings.as_ref().unwrap().prefix.as_str() == "second").await;
+
+    for (action, fields) in [
+        ("disable", &[("pending", "discard")][..]),
+        ("remove", &[("pending", "discard")]),
+        ("disable", &[("pending", "deliver_first")]),
+        ("activate", &[]),
+        ("check", &[]),
+        ("deliver-now", &[]),
+    ] {
+        let late = other.press_as_of(seen, action, fields).await;
+        assert_eq!(late.status, 409, "{action} {fields:?}");
+        assert_eq!(desk.integration().await.situation(), Situation::Active, "{action} {fields:?}");
+    }
+    product.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_double_click_joins_the_check_that_is_under_way() {
+    let product = Product::start().await;
+    let desk = Desk::of_acme(&product).await;
+    let slow = [("role_arn", "arn:aws:iam::111122223333:role/trailpost-no-trust"), ("bucket", BUCKET)];
+    let (one, two) = tokio::join!(desk.press("enable", &slow), desk.press("enable", &slow));
+    assert_eq!((one.status, two.status), (303, 303));
+    let check = desk.integration().await.check.unwrap();
+    assert!(check.state.is_open());
+    assert!(desk.read().await.contains("An access check was under way already: this is the one."));
+    assert_eq!(desk.press("enable", &TARGET).await.status, 303, "also with other values: one at a time");
+    assert_eq!(desk.integration().await.check.unwrap().id, check.id);
+    product.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_signing_out_the_back_button_shows_nothing() {
+    let product = Product::start().await;
+    let desk = Desk::of_acme(&product).await;
+    for path in ["", "/status", "/deliveries", "/disable"] {
+        let answer = desk.user.get(&format!("{}{path}", desk.page)).await;
+        assert_eq!(answer.headers["cache-control"], "no-store", "{path}");
+    }
+    let token = desk.user.csrf_token(&desk.page).await;
+    assert_eq!(desk.user.post_form(&desk.page, "/sign-out", &[]).await.status, 303);
+    let back = desk.user.get(&desk.page).await;
+    let sign_in = format!("/sign-in?return_to={}", desk.page.replace('/', "%2F"));
+    assert_eq!((back.status, back.location()), (303, Some(sign_in.as_str())));
+    // The form on the page that is still seen.
+    let fields = [&TARGET[..], &[("revision", "0"), ("csrf_token", token.as_str())]].concat();
+    let late = desk.user.post(&format!("{}/enable", desk.page), &fields).await;
+    assert_eq!(late.status, 303);
+    assert!(late.location().unwrap().starts_with("/sign-in"), "{:?}", late.location());
+    assert!(desk.integration().await.check.is_none());
+    product.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_that_falls_during_a_check_supersedes_it() {
+    let product = Product::start().await;
+    let desk = Desk::of_acme(&product).await;
+    let role = desk.role(&desk.integration().await);
+    assert!(product.sandbox().remove_role(ROLE_ARN));
+    assert_eq!(desk.press("enable", &TARGET).await.status, 303);
+    desk.until("it is tried", |found| {
+        found.check.as_ref().is_some_and(|check| check.checklist.trying().is_some())
+    })
+    .await;
+    let set_plan =
+        async |plan| product.store().set_plan(Caller::trailpost(), desk.id, plan).await.unwrap().unwrap();
+    set_plan(Plan::Standard).await;
+    product.sandbox().put_role(role).unwrap();
+    let ended =
+        desk.until("it ends", |found| found.check.as_ref().is_some_and(|check| !check.state.is_open())).await;
+    assert_eq!(ended.check.unwrap().state, CheckState::Superseded);
+    assert!(ended.settings.is_none() && !ended.active, "nothing changed");
+    let last = desk.records().await.pop().unwrap();
+    assert_eq!(told(&last), "create audit-log-integration ABORTED");
+    assert_eq!(last["event"]["outcome"]["reason"], "The plan changed during the access check");
+    set_plan(Plan::Enterprise).await;
+    let page = desk.read().await;
+    assert!(page.contains("Superseded") && page.contains("Enable audit logging"), "{page}");
+    assert!(
+        element(&page, "bucket").contains(&format!("value=\"{BUCKET}\"")),
+        "nothing has to be typed again"
+    );
+    product.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn collection_is_suspended_with_the_plan_and_resumes_with_it() {
+    let product = Product::start().await;
+    let desk = Desk::of_acme(&product).await;
+    desk.enable().await;
+    let set_plan =
+        async |plan| product.store().set_plan(Caller::trailpost(), desk.id, plan).await.unwrap().unwrap();
+    let seen = desk.integration().await.revision;
+    set_plan(Plan::Starter).await;
+    let page = desk.read().await;
+    for shown in ["Audit logs are suspended", "Suspended", "Your settings are kept", BUCKET] {
+        assert!(page.contains(shown), "{shown}: {page}");
+    }
+    assert!(!page.contains("Update settings") && !page.contains("role=\"switch\""));
+    for (action, fields) in [
+        ("update", &TARGET[..]),
+        ("disable", &[("pending", "discard")]),
+        ("check", &[]),
+        ("deliver-now", &[]),
+    ] {
+        let before = desk.records().await.len();
+        assert_eq!(desk.press(action, fields).await.status, 403, "{action}");
+        let since = desk.records().await.split_off(before);
+        assert_eq!(since.len(), 1, "{action}");
+        assert!(told(&since[0]).ends_with("audit-log-integration PERMISSION_DENIED"), "{action}: {since:?}");
+    }
+    set_plan(Plan::Enterprise).await;
+    let page = desk.read().await;
+    assert!(page.contains("aria-checked=\"true\"") && page.contains("Update settings"), "{page}");
+    assert_eq!(desk.press_as_of(seen, "check", &[]).await.status, 409, "a page from before is out of date");
+    eventually("what was collected is delivered", async || {
+        assert!([303, 409].contains(&desk.press("deliver-now", &[]).await.status));
+        let status = product.store().delivery_status(desk.id).await.unwrap();
+        (status.last_delivery.is_some()).then_some(())
+    })
+    .await;
+    assert_eq!(desk.user.get(&desk.page).await.status, 200, "{OWNER}");
+    product.stop().await;
+}
