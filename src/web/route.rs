@@ -66,7 +66,7 @@ pub fn table() -> Vec<Route> {
         ),
         read(ACTIVITY, owner, Page, get(pages::activity::show)),
         read(under_activity!("/records/{sequence}"), owner, Page, get(pages::activity::record)),
-        write(under_activity!("/export"), owner, Page, post(pages::activity::export::create)),
+        write(under_activity!("/exports"), owner, Page, post(pages::activity::export::create)),
         // A download that is recorded: it changes nothing else.
         read(under_activity!("/pending"), owner, Page, get(pages::activity::export::pending)),
         read(under_activity!("/deliveries/{batch_id}"), owner, Page, get(pages::activity::export::delivery)),

@@ -37,7 +37,7 @@ const EXPECTED: &[(&str, [u16; 7])] = &[
     // The plan does not matter.
     ("GET /organizations/{organization_id}/activity", [303, 404, 403, 403, 403, 200, 200]),
     ("GET /organizations/{organization_id}/activity/records/{sequence}", [303, 404, 403, 403, 403, 404, 404]),
-    ("POST /organizations/{organization_id}/activity/export", [303, 404, 403, 403, 403, 422, 422]),
+    ("POST /organizations/{organization_id}/activity/exports", [303, 404, 403, 403, 403, 422, 422]),
     // Nothing is pending: back to the page.
     ("GET /organizations/{organization_id}/activity/pending", [303, 404, 403, 403, 403, 303, 303]),
     (

@@ -20,7 +20,7 @@ fn lines(answer: &Answer) -> Vec<Value> {
 
 impl Scene {
     async fn export(&self, fields: &[(&str, &str)]) -> Answer {
-        self.owner.post_form(&self.path, &format!("{}/export", self.path), fields).await
+        self.owner.post_form(&self.path, &format!("{}/exports", self.path), fields).await
     }
 
     /// The newest record of a kind.

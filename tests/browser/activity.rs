@@ -2,14 +2,24 @@
 
 use serde_json::json;
 
-use crate::support::browser::{Browser, JavaScript, Look};
+use crate::support::browser::{Browser, JavaScript};
 use crate::support::product::Product;
+use crate::support::screen::Look;
 use crate::support::submission;
 
 const OWNER: &str = "owner@acme.example";
 
 fn activity(product: &Product) -> String {
     format!("/organizations/{}/activity", product.account(OWNER).organization_id)
+}
+
+/// Nothing stands outside the narrowest screen's sides.
+async fn fits(browser: &Browser, name: &str) {
+    for look in [Look::WIDE_DARK, Look::NARROWEST] {
+        browser.screenshot_as(name, look).await;
+        assert_eq!(browser.sideways().await, 0, "{name} {look}");
+    }
+    browser.show_as(Look::WIDE_LIGHT).await;
 }
 
 async fn look_through(product: &Product, javascript: JavaScript) -> Browser {
@@ -32,9 +42,7 @@ async fn look_through(product: &Product, javascript: JavaScript) -> Browser {
     browser.click_link_about("Delete index").await;
     browser.see_text("evil\\u202etxt").await;
     browser.see_text("\"error_code\": \"ABORTED\"").await;
-    for look in [Look::WIDE_LIGHT, Look::NARROW_DARK] {
-        assert_eq!(browser.screenshot_as("activity-record", look).await, 0, "nothing stands out: {look}");
-    }
+    fits(&browser, "activity-record").await;
     browser.click_link("Same actor").await;
     browser.see_text("Delete index").await;
     browser.fill("Action", "explode").await;
@@ -42,9 +50,7 @@ async fn look_through(product: &Product, javascript: JavaScript) -> Browser {
     browser.see_text("No records match").await;
     browser.click_link("Clear filters").await;
     browser.see_text("Older").await;
-    for look in [Look::WIDE_LIGHT, Look::WIDE_DARK, Look::NARROW_LIGHT, Look::NARROW_DARK] {
-        assert_eq!(browser.screenshot_as("activity", look).await, 0, "nothing stands out: {look}");
-    }
+    fits(&browser, "activity").await;
     browser.click_link("Older").await;
     browser.click_link("Newer").await;
     browser.see_text("Delete index").await;
