@@ -48,12 +48,15 @@ const WAYS_IN: [&str; 4] = [
 ];
 
 /// What else there is of an organization besides deliveries, ranges and records, in the order in which it can go.
-const THE_REST: [&str; 7] = [
+const THE_REST: [&str; 9] = [
     "DELETE FROM denied_attempts WHERE organization_id = $1",
     "DELETE FROM given_up_stops WHERE organization_id = $1",
     "DELETE FROM producer_token_organizations WHERE organization_id = $1",
     "DELETE FROM access_checks WHERE organization_id = $1",
     "DELETE FROM stops WHERE organization_id = $1",
+    "DELETE FROM activity_terms
+     WHERE organization IN (SELECT number FROM activity_progress WHERE organization_id = $1)",
+    "DELETE FROM activity_progress WHERE organization_id = $1",
     "DELETE FROM integrations WHERE organization_id = $1",
     "DELETE FROM organizations WHERE id = $1",
 ];
