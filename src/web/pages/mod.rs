@@ -1,7 +1,11 @@
 //! Console pages: a template's struct beside its handler, one file for each resource.
 
 pub(super) mod account;
+<<<<<<< HEAD
 pub(super) mod api_docs;
+=======
+pub(super) mod activity;
+>>>>>>> main
 pub(super) mod api_keys;
 pub(super) mod audit_logs;
 mod confirmation;
@@ -14,6 +18,7 @@ pub(super) mod plan;
 pub(super) mod project_members;
 pub(super) mod projects;
 mod secret;
+pub(super) mod service_account_secrets;
 pub(super) mod service_accounts;
 pub(super) mod session;
 pub(super) mod theme;
