@@ -17,6 +17,7 @@ mod password;
 mod render;
 pub mod route;
 mod session;
+mod timeline;
 mod trusted_proxies;
 mod visitor;
 mod wording;

@@ -66,6 +66,12 @@ pub fn table() -> Vec<Route> {
             Page,
             get(pages::organization::show),
         ),
+        read(ACTIVITY, owner, Page, get(pages::activity::show)),
+        read(under_activity!("/records/{sequence}"), owner, Page, get(pages::activity::record)),
+        write(under_activity!("/exports"), owner, Page, post(pages::activity::export::create)),
+        // A download that is recorded: it changes nothing else.
+        read(under_activity!("/pending"), owner, Page, get(pages::activity::export::pending)),
+        read(under_activity!("/deliveries/{batch_id}"), owner, Page, get(pages::activity::export::delivery)),
         read(
             "/organizations/{organization_id}/settings/general",
             Member(Ability::SeeOrganization),
@@ -201,25 +207,25 @@ pub fn table() -> Vec<Route> {
             under_service_accounts!("/{service_account_id}/rotate"),
             of_accounts,
             Page,
-            get(pages::service_accounts::ask_rotate),
+            get(pages::service_account_secrets::confirm_rotate),
         ),
         write(
             under_service_accounts!("/{service_account_id}/rotate"),
             of_accounts,
             Page,
-            post(pages::service_accounts::rotate),
+            post(pages::service_account_secrets::rotate),
         ),
         read(
             under_service_accounts!("/{service_account_id}/secrets/{secret_id}/end"),
             of_accounts,
             Page,
-            get(pages::service_accounts::confirm_end_secret),
+            get(pages::service_account_secrets::confirm_end),
         ),
         write(
             under_service_accounts!("/{service_account_id}/secrets/{secret_id}/end"),
             of_accounts,
             Page,
-            post(pages::service_accounts::end_secret),
+            post(pages::service_account_secrets::end),
         ),
         read(
             under_service_accounts!("/{service_account_id}/delete"),
@@ -431,6 +437,15 @@ macro_rules! under_members {
     };
 }
 use under_members;
+const ACTIVITY: &str = "/organizations/{organization_id}/activity";
+
+/// A path under Activity.
+macro_rules! under_activity {
+    ($rest:literal) => {
+        concat!("/organizations/{organization_id}/activity", $rest)
+    };
+}
+use under_activity;
 
 /// A path under Settings > Audit logs.
 macro_rules! under_audit_logs {
