@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 
 use futures::FutureExt;
 
-use super::activity::{Direction, Portion, Span, ActivityRecord};
+use super::activity::{ActivityRecord, Direction, Portion, Span};
 use super::database::{fetch_all, fetch_optional};
 use super::transaction::Transaction;
 use super::{Store, StoreError};

@@ -56,5 +56,6 @@ fn aws(answer: &AwsAnswer) -> Value {
         "message": answer.message,
         "request_id": answer.request_id,
         "status": answer.status,
+        "region": answer.region,
     })
 }

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::href;
 use crate::domain::activity::TypedFilter;
 use crate::domain::export::{ExportFormat, ExportScope, ExportedRecord};
-use crate::store::{Export, ExportRefused, Store, StoreError, ActivityRecord};
+use crate::store::{ActivityRecord, Export, ExportRefused, Store, StoreError};
 use crate::web::access::MemberRequest;
 use crate::web::error::WebError;
 use crate::web::flash::Sentence;

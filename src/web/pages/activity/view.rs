@@ -8,7 +8,7 @@ use crate::domain::activity::{FilterError, FilterField, OWN_PRODUCER, RecordFact
 use crate::domain::clock::Timestamp;
 use crate::domain::record::{PrincipalType, RecordLine};
 use crate::domain::visible::{visible, visible_json};
-use crate::store::{ActivityCursor, ActivityPage, NextPage, ActivityRecord};
+use crate::store::{ActivityCursor, ActivityPage, ActivityRecord, NextPage};
 use crate::web::pages::{Choice, FieldView, Select};
 use crate::web::render::Shell;
 use crate::web::wording::Moment;
