@@ -7,14 +7,17 @@
 #![expect(clippy::unwrap_used, reason = "in a test, a panic is the failure report")]
 
 mod access;
+mod activity;
 mod api;
 mod architecture;
 mod audit_logs;
 mod browser;
 mod cli;
+mod console;
 mod encryption;
 mod links;
 mod model;
+mod people;
 mod qa;
 mod setup;
 mod store;

@@ -29,10 +29,87 @@ const EXPECTED: &[(&str, [u16; 7])] = &[
     ("GET /password-resets/{token}", [404; 7]),
     ("POST /password-resets/{token}", [404; 7]),
     ("POST /theme", [422; 7]),
+    ("GET /account", [303, 200, 200, 200, 200, 200, 200]),
+    ("POST /account/name", OWN_ACCOUNT),
+    ("POST /account/password", OWN_ACCOUNT),
+    ("POST /account/sessions/end", OWN_ACCOUNT),
     ("GET /organizations/{organization_id}", [303, 404, 200, 200, 200, 200, 200]),
+    // The plan does not matter.
+    ("GET /organizations/{organization_id}/activity", [303, 404, 403, 403, 403, 200, 200]),
+    ("GET /organizations/{organization_id}/activity/records/{sequence}", [303, 404, 403, 403, 403, 404, 404]),
+    ("POST /organizations/{organization_id}/activity/exports", [303, 404, 403, 403, 403, 422, 422]),
+    // Nothing is pending: back to the page.
+    ("GET /organizations/{organization_id}/activity/pending", [303, 404, 403, 403, 403, 303, 303]),
+    (
+        "GET /organizations/{organization_id}/activity/deliveries/{batch_id}",
+        [303, 404, 403, 403, 403, 404, 404],
+    ),
     ("GET /organizations/{organization_id}/settings/general", [303, 404, 200, 200, 200, 200, 200]),
     ("POST /organizations/{organization_id}/settings/general", [303, 404, 403, 403, 403, 422, 422]),
+    ("GET /organizations/{organization_id}/settings/general/delete", OWNER_SEES),
+    ("POST /organizations/{organization_id}/settings/general/delete", OWNER_WRITES),
+    // Whoever is not the last owner is out.
+    ("GET /organizations/{organization_id}/leave", [303, 404, 200, 200, 200, 200, 200]),
+    ("POST /organizations/{organization_id}/leave", [303, 404, 303, 303, 303, 409, 409]),
+    ("GET /organizations/{organization_id}/members", OWNER_SEES),
+    ("POST /organizations/{organization_id}/members/invite", OWNER_WRITES),
+    // There is no such invitation and no such member.
+    (
+        "POST /organizations/{organization_id}/members/invitations/{invitation_id}/revoke",
+        [303, 404, 403, 403, 403, 303, 303],
+    ),
+    ("GET /organizations/{organization_id}/members/{user_id}/role", OWNER_FINDS_NOBODY),
+    ("POST /organizations/{organization_id}/members/{user_id}/role", OWNER_WRITES),
+    ("GET /organizations/{organization_id}/members/{user_id}/remove", OWNER_FINDS_NOBODY),
+    ("POST /organizations/{organization_id}/members/{user_id}/remove", OWNER_FINDS_NOBODY),
     ("GET /organizations/{organization_id}/settings/plan", [303, 404, 403, 403, 200, 200, 200]),
+    ("GET /organizations/{organization_id}/projects", [303, 404, 200, 200, 200, 200, 200]),
+    ("GET /organizations/{organization_id}/projects/new", [303, 404, 403, 200, 403, 200, 200]),
+    ("POST /organizations/{organization_id}/projects/new", IN_PROJECTS),
+    // Of nothing that is there.
+    ("GET /organizations/{organization_id}/projects/{project_id}", [303, 404, 404, 404, 404, 404, 404]),
+    ("POST /organizations/{organization_id}/projects/{project_id}", IN_PROJECTS),
+    (
+        "GET /organizations/{organization_id}/projects/{project_id}/delete",
+        [303, 404, 403, 403, 403, 404, 404],
+    ),
+    (
+        "POST /organizations/{organization_id}/projects/{project_id}/delete",
+        [303, 404, 403, 403, 403, 422, 422],
+    ),
+    ("GET /organizations/{organization_id}/projects/{project_id}/members/new", IN_NO_PROJECT),
+    ("POST /organizations/{organization_id}/projects/{project_id}/members/new", IN_PROJECTS),
+    ("POST /organizations/{organization_id}/projects/{project_id}/members/{user_id}", IN_PROJECTS),
+    ("GET /organizations/{organization_id}/projects/{project_id}/members/{user_id}/remove", IN_NO_PROJECT),
+    ("POST /organizations/{organization_id}/projects/{project_id}/members/{user_id}/remove", IN_NO_PROJECT),
+    ("GET /organizations/{organization_id}/projects/{project_id}/api-keys/new", IN_NO_PROJECT),
+    ("POST /organizations/{organization_id}/projects/{project_id}/api-keys/new", IN_PROJECTS),
+    (
+        "GET /organizations/{organization_id}/projects/{project_id}/api-keys/{api_key_id}/delete",
+        IN_NO_PROJECT,
+    ),
+    (
+        "POST /organizations/{organization_id}/projects/{project_id}/api-keys/{api_key_id}/delete",
+        IN_NO_PROJECT,
+    ),
+    ("GET /organizations/{organization_id}/api-keys", [303, 404, 403, 200, 403, 200, 200]),
+    ("GET /organizations/{organization_id}/service-accounts", [303, 404, 403, 403, 403, 200, 200]),
+    ("GET /organizations/{organization_id}/service-accounts/new", [303, 404, 403, 403, 403, 200, 200]),
+    ("POST /organizations/{organization_id}/service-accounts/new", OWNER_WITH_A_FORM),
+    ("GET /organizations/{organization_id}/service-accounts/{service_account_id}", OWNER_OF_NOTHING),
+    ("POST /organizations/{organization_id}/service-accounts/{service_account_id}", OWNER_WITH_A_FORM),
+    ("GET /organizations/{organization_id}/service-accounts/{service_account_id}/rotate", OWNER_OF_NOTHING),
+    ("POST /organizations/{organization_id}/service-accounts/{service_account_id}/rotate", OWNER_WITH_A_FORM),
+    (
+        "GET /organizations/{organization_id}/service-accounts/{service_account_id}/secrets/{secret_id}/end",
+        OWNER_OF_NOTHING,
+    ),
+    (
+        "POST /organizations/{organization_id}/service-accounts/{service_account_id}/secrets/{secret_id}/end",
+        OWNER_OF_NOTHING,
+    ),
+    ("GET /organizations/{organization_id}/service-accounts/{service_account_id}/delete", OWNER_OF_NOTHING),
+    ("POST /organizations/{organization_id}/service-accounts/{service_account_id}/delete", OWNER_OF_NOTHING),
     // Below Enterprise a page that explains.
     ("GET /organizations/{organization_id}/settings/audit-logs", [303, 404, 403, 403, 403, 200, 200]),
     ("POST /organizations/{organization_id}/settings/audit-logs/enable", OWNER_ON_ENTERPRISE),
@@ -68,12 +145,68 @@ const EXPECTED: &[(&str, [u16; 7])] = &[
     // A session is no producer token.
     ("POST /v1/events", [401; 7]),
     ("GET /schemas/audit-record.v1.json", [200; 7]),
+    ("GET /openapi.json", [200; 7]),
+    ("GET /api-docs", [200; 7]),
+    ("GET /v1/organizations/{organization_id}/audit-log-integration", NO_SECRET),
+    ("PUT /v1/organizations/{organization_id}/audit-log-integration", NO_SECRET),
+    ("PATCH /v1/organizations/{organization_id}/audit-log-integration", NO_SECRET),
+    ("DELETE /v1/organizations/{organization_id}/audit-log-integration", NO_SECRET),
+    ("GET /v1/organizations/{organization_id}/checks", NO_SECRET),
+    ("POST /v1/organizations/{organization_id}/checks", NO_SECRET),
+    ("GET /v1/organizations/{organization_id}/checks/{check_id}", NO_SECRET),
+    ("POST /v1/organizations/{organization_id}/checks/{check_id}/cancel", NO_SECRET),
+    ("GET /v1/organizations/{organization_id}/deliveries", NO_SECRET),
+    ("POST /v1/organizations/{organization_id}/deliveries", NO_SECRET),
+    ("GET /v1/organizations/{organization_id}/deliveries/{delivery_id}", NO_SECRET),
+    ("GET /v1/organizations/{organization_id}/records", NO_SECRET),
+    ("GET /v1/organizations/{organization_id}/records/{record_id}", NO_SECRET),
+    ("GET /v1/organizations/{organization_id}/projects", NO_SECRET),
+    ("POST /v1/organizations/{organization_id}/projects", NO_SECRET),
+    ("GET /v1/organizations/{organization_id}/projects/{project_id}", NO_SECRET),
+    ("PATCH /v1/organizations/{organization_id}/projects/{project_id}", NO_SECRET),
+    ("DELETE /v1/organizations/{organization_id}/projects/{project_id}", NO_SECRET),
+    ("GET /v1/organizations/{organization_id}/api-keys", NO_SECRET),
+    ("POST /v1/organizations/{organization_id}/api-keys", NO_SECRET),
+    ("GET /v1/organizations/{organization_id}/api-keys/{api_key_id}", NO_SECRET),
+    ("DELETE /v1/organizations/{organization_id}/api-keys/{api_key_id}", NO_SECRET),
+    ("GET /v1/organizations/{organization_id}/members", NO_SECRET),
+    ("GET /v1/organizations/{organization_id}/members/{user_id}", NO_SECRET),
+    ("PATCH /v1/organizations/{organization_id}/members/{user_id}", NO_SECRET),
+    ("DELETE /v1/organizations/{organization_id}/members/{user_id}", NO_SECRET),
+    ("GET /v1/organizations/{organization_id}/invitations", NO_SECRET),
+    ("POST /v1/organizations/{organization_id}/invitations", NO_SECRET),
+    ("GET /v1/organizations/{organization_id}/invitations/{invitation_id}", NO_SECRET),
+    ("DELETE /v1/organizations/{organization_id}/invitations/{invitation_id}", NO_SECRET),
+    ("GET /v1/organizations/{organization_id}/service-accounts", NO_SECRET),
+    ("POST /v1/organizations/{organization_id}/service-accounts", NO_SECRET),
+    ("GET /v1/organizations/{organization_id}/service-accounts/{service_account_id}", NO_SECRET),
+    ("PATCH /v1/organizations/{organization_id}/service-accounts/{service_account_id}", NO_SECRET),
+    ("DELETE /v1/organizations/{organization_id}/service-accounts/{service_account_id}", NO_SECRET),
+    ("POST /v1/organizations/{organization_id}/service-accounts/{service_account_id}/rotate", NO_SECRET),
+    (
+        "DELETE /v1/organizations/{organization_id}/service-accounts/{service_account_id}/secrets/{secret_id}",
+        NO_SECRET,
+    ),
     ("GET /livez", [200; 7]),
     ("GET /readyz", [200; 7]),
 ];
 
+/// A session opens no door of the API's.
+const NO_SECRET: [u16; 7] = [401; 7];
+const OWN_ACCOUNT: [u16; 7] = [303, 422, 422, 422, 422, 422, 422];
+/// What only an owner may do, on every plan.
+const OWNER_SEES: [u16; 7] = [303, 404, 403, 403, 403, 200, 200];
+const OWNER_WRITES: [u16; 7] = [303, 404, 403, 403, 403, 422, 422];
+const OWNER_FINDS_NOBODY: [u16; 7] = [303, 404, 403, 403, 403, 404, 404];
 /// What only an owner may do, and only on Enterprise.
 const OWNER_ON_ENTERPRISE: [u16; 7] = [303, 404, 403, 403, 403, 403, 422];
+
+/// What managers may do too: the form is empty, or there is nothing of that id.
+const IN_PROJECTS: [u16; 7] = [303, 404, 403, 422, 403, 422, 422];
+const IN_NO_PROJECT: [u16; 7] = [303, 404, 403, 404, 403, 404, 404];
+/// The same of what only owners may do, on any plan.
+const OWNER_WITH_A_FORM: [u16; 7] = [303, 404, 403, 403, 403, 422, 422];
+const OWNER_OF_NOTHING: [u16; 7] = [303, 404, 403, 403, 403, 404, 404];
 
 #[test]
 fn every_route_is_expected_and_every_expected_route_is_there() {

@@ -6,6 +6,9 @@ use trailpost::web::route::{self, Face};
 use super::EXPECTED;
 use super::people::Person;
 
+/// An id of nothing.
+const NOBODYS: &str = "0199f3c2-0000-7000-8000-000000000000";
+
 /// One request of the walk.
 #[derive(Clone)]
 pub struct Attempt {
@@ -30,11 +33,11 @@ impl Attempt {
     }
 }
 
-/// Every route for one person; signing out comes last.
+/// Every route for one person; leaving the organization and signing out come last.
 pub fn attempts(person: &Person) -> Vec<Attempt> {
     let mut attempts: Vec<Attempt> =
         route::table().into_iter().map(|route| attempt(person, &route)).collect();
-    attempts.sort_by_key(|attempt| attempt.path == "/sign-out");
+    attempts.sort_by_key(|attempt| (attempt.path == "/sign-out", attempt.path.ends_with("/leave")));
     attempts
 }
 
@@ -67,7 +70,17 @@ fn attempt(person: &Person, route: &route::Route) -> Attempt {
     let path = route
         .path
         .replace("{organization_id}", &person.organization_id)
-        .replace("{check_id}", "0199f3c2-0000-7000-8000-000000000000")
+        .replace("{check_id}", NOBODYS)
+        .replace("{project_id}", NOBODYS)
+        .replace("{user_id}", NOBODYS)
+        .replace("{api_key_id}", NOBODYS)
+        .replace("{service_account_id}", NOBODYS)
+        .replace("{secret_id}", NOBODYS)
+        .replace("{invitation_id}", NOBODYS)
+        .replace("{delivery_id}", NOBODYS)
+        .replace("{record_id}", NOBODYS)
+        .replace("{sequence}", "999999999999")
+        .replace("{batch_id}", NOBODYS)
         .replace("{file}", "trust-policy.json")
         .replace("{token}", &"0".repeat(64));
     assert!(!path.contains('{'), "{name} has a parameter that this test does not fill in");

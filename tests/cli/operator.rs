@@ -38,7 +38,7 @@ fn an_organization_is_made_listed_shown_and_given_another_plan() {
     let listed = installation.json(&["organization", "list"]);
     let listed = &listed["organizations"][0];
     assert_eq!((text(listed, "organization_id"), text(listed, "audit_logs")), (id, "not_configured"));
-    assert_eq!(text(listed, "health"), "ok");
+    assert_eq!((text(listed, "health"), text(listed, "state")), ("ok", "open"));
     let shown = installation.json(&["organization", "show", id]);
     assert_eq!((text(&shown, "name"), text(&shown, "plan")), ("Acme", "enterprise"));
     assert_eq!(shown["external_id"], made["external_id"]);
@@ -184,6 +184,7 @@ fn the_schema_is_made_and_its_version_told() {
     let named = [
         "schema_version",
         "organizations",
+        "closing",
         "integrations",
         "pending_records",
         "pending_bytes",

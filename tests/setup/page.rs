@@ -6,11 +6,12 @@ use trailpost::domain::organization::Plan;
 use trailpost::domain::principals::Principals;
 
 use super::{AWKWARD_PREFIX, KEY};
-use crate::support::browser::{Browser, JavaScript, Look};
+use crate::support::browser::{Browser, JavaScript};
 use crate::support::console::{self, Console};
 use crate::support::http_user::{HttpUser, enable};
 use crate::support::page::hidden_field;
 use crate::support::product::Product;
+use crate::support::screen::Look;
 use crate::support::{BUCKET, ROLE_ARN};
 
 const OWNER: &str = "owner@acme.example";
@@ -282,9 +283,9 @@ async fn it_fits_a_phone_in_either_colour() {
         ("Terraform", "terraform"),
     ] {
         browser.choose_radio(way).await;
-        for look in [Look::WIDE_LIGHT, Look::WIDE_DARK, Look::NARROW_LIGHT, Look::NARROW_DARK] {
-            let outside = browser.screenshot_as(&format!("setup-{name}"), look).await;
-            assert_eq!(outside, 0, "{way} scrolls sideways on {look}");
+        for look in Look::ALL {
+            browser.screenshot_as(&format!("setup-{name}"), look).await;
+            assert_eq!(browser.sideways().await, 0, "{way} scrolls sideways on {look}");
         }
     }
     product.stop().await;

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::{env, fmt, fs, thread};
+use std::{env, fs, thread};
 
 use http::Method;
 use serde_json::{Value, json};
@@ -28,6 +28,9 @@ const FLAGS: &[&str] = &[
     "--window-size=1280,900",
 ];
 
+/// Below the profile.
+const DOWNLOADS: &str = "downloads";
+
 /// Whether pages may run their scripts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JavaScript {
@@ -35,33 +38,12 @@ pub enum JavaScript {
     Off,
 }
 
-/// How wide a screen is and which colours it prefers.
-#[derive(Clone, Copy, Debug)]
-pub struct Look {
-    name: &'static str,
-    width: u32,
-    dark: bool,
-}
-
-impl Look {
-    pub const WIDE_LIGHT: Look = Look { name: "wide-light", width: 1280, dark: false };
-    pub const WIDE_DARK: Look = Look { name: "wide-dark", width: 1280, dark: true };
-    pub const NARROW_LIGHT: Look = Look { name: "narrow-light", width: 360, dark: false };
-    pub const NARROW_DARK: Look = Look { name: "narrow-dark", width: 360, dark: true };
-}
-
-impl fmt::Display for Look {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name)
-    }
-}
-
 /// A browser with a fresh profile, on one site. Dropping it closes it.
 pub struct Browser {
     // Dropped in this order: the session closes the browser, the driver ends, the profile goes.
-    session: WebDriver,
+    pub(super) session: WebDriver,
     _driver: ChromeDriver,
-    _profile: TempDir,
+    profile: TempDir,
     origin: String,
     javascript: JavaScript,
 }
@@ -72,7 +54,33 @@ impl Browser {
         let driver = ChromeDriver::start();
         let profile = tempfile::tempdir().unwrap();
         let session = WebDriver::new(driver.url(), capabilities(&profile, javascript)).await.unwrap();
-        Browser { session, _driver: driver, _profile: profile, origin: origin.to_owned(), javascript }
+        Browser { session, _driver: driver, profile, origin: origin.to_owned(), javascript }
+    }
+
+    /// Leaves for the site with this origin.
+    pub async fn move_to(&mut self, origin: &str) {
+        origin.clone_into(&mut self.origin);
+    }
+
+    /// Shows nothing, as at first.
+    pub async fn leave(&self) {
+        self.session.goto("about:blank").await.unwrap();
+        self.console_errors().await;
+    }
+
+    /// Nobody is signed in any more.
+    pub async fn sign_out(&self) {
+        // Cookies are removed of the site that is shown.
+        self.go("/sign-in").await;
+        self.session.delete_all_cookies().await.unwrap();
+    }
+
+    /// Signs in as one of the accounts that the demo offers.
+    pub async fn sign_in_as(&self, email: &str) {
+        self.sign_out().await;
+        self.go("/sign-in").await;
+        self.click_button_about(email).await;
+        self.see_button("Sign out").await;
     }
 
     /// Goes to a page of the site.
@@ -111,6 +119,15 @@ impl Browser {
         self.wait_for(&format!("one button about “{part}” can be pressed"), pressed).await;
     }
 
+    /// Follows the one link whose name contains this.
+    pub async fn click_link_about(&self, part: &str) {
+        let followed = async || {
+            let link = self.only(Kind::Link, |name| name.contains(part)).await.ok()??;
+            link.click().await.ok()
+        };
+        self.wait_for(&format!("one link about “{part}” can be followed"), followed).await;
+    }
+
     async fn click(&self, kind: Kind, name: &str) {
         // A part that updates itself may replace the element between finding and clicking: both are tried again.
         let clicked = async || self.only(kind, |found| found == name).await.ok()??.click().await.ok();
@@ -120,6 +137,17 @@ impl Browser {
     /// Waits until a button with this name is there.
     pub async fn see_button(&self, name: &str) {
         self.element(Kind::Button, name).await;
+    }
+
+    /// Waits until a file that ends like this was downloaded whole; gives what is in it.
+    pub async fn see_download(&self, ending: &str) -> String {
+        let folder = self.profile.path().join(DOWNLOADS);
+        let whole = async || {
+            let mut files = fs::read_dir(&folder).ok()?.map(|file| file.unwrap().path());
+            let named = files.find(|file| file.to_string_lossy().ends_with(ending))?;
+            fs::read_to_string(named).ok().filter(|content| !content.is_empty())
+        };
+        self.wait_for(&format!("a file …{ending} is downloaded"), whole).await
     }
 
     /// Whether a link with this name is there now.
@@ -217,6 +245,28 @@ impl Browser {
         self.wait_for(&format!("“{name}” has the focus"), focused).await;
     }
 
+    /// Waits until the page's live region has told screen readers this.
+    pub async fn see_announced(&self, text: &str) {
+        let said = async || {
+            let said = self.ask("document.getElementById('announcer').textContent").await;
+            (said == text).then_some(())
+        };
+        self.wait_for(&format!("“{text}” is announced"), said).await;
+    }
+
+    /// Opens another tab and shows it. Gives the one that was shown.
+    pub async fn open_tab(&self) -> WindowHandle {
+        let shown = self.session.window().await.unwrap();
+        let opened = self.session.new_tab().await.unwrap();
+        self.session.switch_to_window(opened).await.unwrap();
+        shown
+    }
+
+    /// Shows a tab.
+    pub async fn show_tab(&self, tab: WindowHandle) {
+        self.session.switch_to_window(tab).await.unwrap();
+    }
+
     /// Presses Tab until what is called this has the focus.
     pub async fn tab_to(&self, name: &str) {
         let reached = async || {
@@ -253,35 +303,6 @@ impl Browser {
         self.session.screenshot(&target.join(format!("{name}.png"))).await.unwrap();
     }
 
-    /// Keeps the whole page as such a screen shows it, as `target/screenshots/{name}-{look}.png`, and says how many
-    /// pixels of it stand outside the screen's sides.
-    pub async fn screenshot_as(&self, name: &str, look: Look) -> i64 {
-        self.show_as(look, 900).await;
-        let height = self.measure("document.documentElement.scrollHeight").await;
-        self.show_as(look, height).await;
-        self.screenshot(&format!("{name}-{look}")).await;
-        self.measure("document.documentElement.scrollWidth - document.documentElement.clientWidth").await
-    }
-
-    async fn show_as(&self, look: Look, height: i64) {
-        let screen =
-            json!({ "width": look.width, "height": height, "deviceScaleFactor": 1, "mobile": false });
-        let scheme = if look.dark { "dark" } else { "light" };
-        // Without motion nothing is caught halfway between two colours.
-        let media = json!({ "features": [
-            { "name": "prefers-color-scheme", "value": scheme },
-            { "name": "prefers-reduced-motion", "value": "reduce" },
-        ] });
-        let tools = self.session.cdp();
-        tools.send_raw("Emulation.setDeviceMetricsOverride", screen).await.unwrap();
-        tools.send_raw("Emulation.setEmulatedMedia", media).await.unwrap();
-    }
-
-    async fn measure(&self, expression: &str) -> i64 {
-        let answer = self.session.execute(format!("return {expression}"), Vec::new()).await.unwrap();
-        answer.json().as_i64().unwrap()
-    }
-
     async fn element(&self, kind: Kind, name: &str) -> WebElement {
         let found = async || self.only(kind, |found| found == name).await.ok()?;
         self.wait_for(&format!("there is one {kind:?} named “{name}”"), found).await
@@ -292,7 +313,9 @@ impl Browser {
             Some(found) => found,
             None => {
                 self.screenshot(&failure_name()).await;
-                panic!("this did not happen: {what}\nat {}\nwith\n{}", self.path().await, self.text().await)
+                let (path, text, errors) =
+                    (self.path().await, self.text().await, self.console_errors().await);
+                panic!("this did not happen: {what}\nat {path}\nwith\n{text}\n{}", errors.join("\n"))
             }
         }
     }
@@ -388,10 +411,11 @@ fn capabilities(profile: &TempDir, javascript: JavaScript) -> ChromeCapabilities
     if let Ok(program) = env::var("TRAILPOST_CHROMIUM") {
         wanted.set_binary(&program).unwrap();
     }
+    let mut preferences = json!({ "download.default_directory": profile.path().join(DOWNLOADS) });
     if javascript == JavaScript::Off {
-        let off = json!({ "profile.managed_default_content_settings.javascript": 2 });
-        wanted.add_experimental_option("prefs", off).unwrap();
+        preferences["profile.managed_default_content_settings.javascript"] = json!(2);
     }
+    wanted.add_experimental_option("prefs", preferences).unwrap();
     wanted.set_browser_log_level(LoggingPrefsLogLevel::All).unwrap();
     wanted
 }

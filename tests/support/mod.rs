@@ -1,5 +1,6 @@
 //! What the tests share: ways to use the product as its users do, and to wait for what it promises.
 
+pub mod accessibility;
 pub mod browser;
 pub mod bucket;
 pub mod chromedriver;
@@ -10,6 +11,8 @@ pub mod http_user;
 pub mod page;
 pub mod postgres;
 pub mod product;
+pub mod program;
+pub mod screen;
 pub mod silent_wire;
 
 use std::fmt::Display;

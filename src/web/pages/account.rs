@@ -17,7 +17,7 @@ use crate::web::browser::browser_label;
 use crate::web::device::{self, BrowserDevice};
 use crate::web::error::WebError;
 use crate::web::flash::{self, Sentence};
-use crate::web::form::{CheckedForm, NoFields};
+use crate::web::form::CheckedForm;
 use crate::web::render::{Shell, html};
 use crate::web::visitor::Visitor;
 use crate::web::wording::{Moment, count};
@@ -120,7 +120,7 @@ pub(crate) async fn change_password(
     Visit::new(web, visitor, cookies, session)?.change_password(form).await
 }
 
-pub(crate) async fn end_session(
+pub(crate) async fn end_sessions(
     State(web): State<Web>,
     visitor: Visitor,
     cookies: Cookies,
@@ -128,36 +128,37 @@ pub(crate) async fn end_session(
     CheckedForm(form): CheckedForm<SessionForm>,
 ) -> Result<Response, WebError> {
     let visit = Visit::new(web, visitor, cookies, session)?;
-    let Some(id) = session_in_form(&form.session) else { return Err(WebError::NotFound) };
-    // This one is signed out with its own button.
-    if visit.current() == Some(id) {
-        return Ok(visit.done(Sentence::Nothing));
-    }
-    let caller = visit.visitor.caller(&visit.user);
-    let ended = visit.web.store.end_session(caller, visit.user.clone(), id).await?;
-    Ok(visit.done(if ended { Sentence::SessionEnded } else { Sentence::Nothing }))
-}
-
-pub(crate) async fn end_other_sessions(
-    State(web): State<Web>,
-    visitor: Visitor,
-    cookies: Cookies,
-    session: Session,
-    CheckedForm(_): CheckedForm<NoFields>,
-) -> Result<Response, WebError> {
-    let visit = Visit::new(web, visitor, cookies, session)?;
     let kept = visit.current().ok_or(WebError::MissingExtension("Session"))?;
-    let caller = visit.visitor.caller(&visit.user);
-    let ended = visit.web.store.end_other_sessions(caller, visit.user.clone(), kept).await?;
-    Ok(visit.done(if ended > 0 { Sentence::OtherSessionsEnded } else { Sentence::Nothing }))
+    let (store, user, caller) = (&visit.web.store, visit.user.clone(), visit.visitor.caller(&visit.user));
+    let sentence = match SessionsInForm::parse(&form.session).ok_or(WebError::BadForm)? {
+        SessionsInForm::Others => match store.end_other_sessions(caller, user, kept).await? {
+            0 => Sentence::Nothing,
+            _ => Sentence::OtherSessionsEnded,
+        },
+        // This one is signed out with its own button.
+        SessionsInForm::One(id) if id != kept && store.end_session(caller, user, id).await? => {
+            Sentence::SessionEnded
+        }
+        SessionsInForm::One(_) => Sentence::Nothing,
+    };
+    Ok(visit.done(sentence))
 }
 
-/// The hash of a session, in hexadecimal.
-fn session_in_form(text: &str) -> Option<SessionHash> {
-    let mut id = SessionHash::default();
-    match hex::decode_to_slice(text, &mut id) {
-        Ok(()) => Some(id),
-        Err(_) => None,
+/// Which sessions are to end.
+enum SessionsInForm {
+    Others,
+    One(SessionHash),
+}
+
+impl SessionsInForm {
+    /// The word `others`, or a session's hash in hexadecimal.
+    fn parse(text: &str) -> Option<SessionsInForm> {
+        let mut id = SessionHash::default();
+        match (text, hex::decode_to_slice(text, &mut id)) {
+            ("others", _) => Some(SessionsInForm::Others),
+            (_, Ok(())) => Some(SessionsInForm::One(id)),
+            (_, Err(_)) => None,
+        }
     }
 }
 

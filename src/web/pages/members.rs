@@ -279,7 +279,7 @@ async fn found(request: &MemberRequest, path: &MemberInPath) -> Result<ListedMem
 fn refusal(refused: MembersRefused) -> WebError {
     match refused {
         MembersRefused::NotAllowed | MembersRefused::AboveOwnRole | MembersRefused::LastOwner => {
-            WebError::Forbidden { owners: Vec::new() }
+            WebError::ForbiddenOnRecord
         }
         MembersRefused::NotFound
         | MembersRefused::NotAMember

@@ -16,6 +16,7 @@ use crate::web::error::WebError;
 use crate::web::flash::Sentence;
 use crate::web::form::CheckedForm;
 use crate::web::render::{Place, Shell, html, organization_href};
+use crate::web::timeline::{self, TimelineView};
 use crate::web::wording::{Moment, count, count_with_verb};
 
 const ACTIVITY_ROWS: u32 = 8;
@@ -32,6 +33,8 @@ struct OrganizationShow {
     role: &'static str,
     /// For owners only.
     audit_logs: Option<AuditLogsSummary>,
+    /// For owners, once anything was delivered, or failed.
+    timeline: Option<TimelineView>,
     /// What is left to do, with what is done; empty once all is.
     steps: Vec<NextStep>,
     /// For owners only, newest first.
@@ -133,7 +136,7 @@ struct OrganizationDelete {
 
 #[derive(Deserialize)]
 pub(crate) struct DeleteForm {
-    name: String,
+    typed_name: String,
 }
 
 #[derive(Deserialize)]
@@ -143,12 +146,13 @@ pub(crate) struct RenameForm {
 
 pub(crate) async fn show(request: MemberRequest) -> Result<Response, WebError> {
     let MemberRequest { web, member, .. } = &request;
-    let (mut audit_logs, mut activity, mut steps) = (None, None, Vec::new());
+    let (mut audit_logs, mut activity, mut timeline, mut steps) = (None, None, None, Vec::new());
     if member.role.may(Ability::ManageAuditLogs) {
         let integration = web.store.integration(member.organization.id).await?.ok_or(WebError::NotFound)?;
         audit_logs = Some(summary(&integration));
         let newest = web.store.newest_lines(member.organization.id, ACTIVITY_ROWS).await?;
         activity = Some(newest.iter().filter_map(|line| activity_row(&request, line)).collect());
+        timeline = timeline::of(web, member.organization.id).await?;
         steps = next_steps(&request, &integration).await?;
     }
     let page = OrganizationShow {
@@ -158,6 +162,7 @@ pub(crate) async fn show(request: MemberRequest) -> Result<Response, WebError> {
         plan: member.organization.plan.label(),
         role: member.role.label(),
         audit_logs,
+        timeline,
         steps,
         activity,
     };
@@ -183,7 +188,7 @@ pub(crate) async fn update(
     let renamed = request.web.store.rename_organization(request.caller(), request.organization_id(), name);
     renamed.await.map_err(|refused| match refused {
         RenameRefused::NotFound => WebError::NotFound,
-        RenameRefused::NotAllowed => WebError::Forbidden { owners: Vec::new() },
+        RenameRefused::NotAllowed => WebError::ForbiddenOnRecord,
         RenameRefused::Store(error) => error.into(),
     })?;
     request.leave_flash(Sentence::Renamed);
@@ -199,7 +204,8 @@ pub(crate) async fn delete(
     CheckedForm(form): CheckedForm<DeleteForm>,
 ) -> Result<Response, WebError> {
     let organization = request.organization_id();
-    match request.web.store.close_organization(request.caller(), organization, form.name.clone()).await {
+    match request.web.store.close_organization(request.caller(), organization, form.typed_name.clone()).await
+    {
         Ok(closed) => {
             tracing::warn!(
                 target: "trailpost::security",
@@ -212,11 +218,11 @@ pub(crate) async fn delete(
         }
         Err(CloseRefused::OtherName) => {
             let error = Some("This is not the organization’s name. Type it as it stands above.".to_owned());
-            let name = FieldView { value: form.name, error };
+            let name = FieldView { value: form.typed_name, error };
             delete_page(&request, StatusCode::UNPROCESSABLE_ENTITY, name).await
         }
         Err(CloseRefused::NotFound) => Err(WebError::NotFound),
-        Err(CloseRefused::NotAllowed) => Err(WebError::Forbidden { owners: Vec::new() }),
+        Err(CloseRefused::NotAllowed) => Err(WebError::ForbiddenOnRecord),
         Err(CloseRefused::Store(error)) => Err(error.into()),
     }
 }

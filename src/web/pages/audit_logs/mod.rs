@@ -173,7 +173,7 @@ async fn submit(request: &MemberRequest, post: SettingsPost, purpose: Purpose) -
     };
     match ask(request, purpose, Some(proposed.clone()), revision).await {
         Ok(opened) => Ok(show_checklist(request, opened)),
-        Err(refused) => turn_down(request, &Wish::Check(purpose, Some(proposed)), refused, Some(typed)).await,
+        Err(refused) => turn_down(request, Wish::Check(purpose, Some(&proposed)), refused, Some(typed)).await,
     }
 }
 
@@ -200,7 +200,7 @@ pub(crate) async fn check(
 async fn press(request: &MemberRequest, post: &RevisionPost, purpose: Purpose) -> Result<Response, WebError> {
     match ask(request, purpose, None, Revision::new(post.revision)).await {
         Ok(opened) => Ok(show_checklist(request, opened)),
-        Err(refused) => turn_down(request, &Wish::Check(purpose, None), refused, None).await,
+        Err(refused) => turn_down(request, Wish::Check(purpose, None), refused, None).await,
     }
 }
 
@@ -212,7 +212,6 @@ async fn ask(
 ) -> Result<OpenedCheck, Refused> {
     let new = NewCheck {
         caller: request.caller(),
-        user: request.member.user.id,
         organization: request.organization_id(),
         purpose,
         proposed,
@@ -232,15 +231,15 @@ pub(crate) async fn deliver_now(
     request: MemberRequest,
     CheckedForm(post): CheckedForm<RevisionPost>,
 ) -> Result<Response, WebError> {
-    let (user, organization) = (request.member.user.id, request.organization_id());
+    let organization = request.organization_id();
     let revision = Revision::new(post.revision);
-    let asked = request.web.store.deliver_now(request.caller(), user, organization, revision).await;
+    let asked = request.web.store.deliver_now(request.caller(), organization, revision).await;
     let wish = Wish::Delivery(DeliveryRequest::DeliverNow);
     match asked {
         Ok(true) => request.leave_flash(Sentence::DeliveringNow),
         Ok(false) => request.leave_flash(Sentence::NothingWaits),
-        Err(refused @ Refused::NotPossible) => return had_been_done(&request, &wish, &refused).await,
-        Err(refused) => return turn_down(&request, &wish, refused, None).await,
+        Err(refused @ Refused::NotPossible) => return had_been_done(&request, wish, &refused).await,
+        Err(refused) => return turn_down(&request, wish, refused, None).await,
     }
     Ok(back(&request))
 }
@@ -249,14 +248,14 @@ pub(crate) async fn try_again(
     request: MemberRequest,
     CheckedForm(post): CheckedForm<RevisionPost>,
 ) -> Result<Response, WebError> {
-    let (user, organization) = (request.member.user.id, request.organization_id());
+    let organization = request.organization_id();
     let revision = Revision::new(post.revision);
-    match request.web.store.try_again(request.caller(), user, organization, revision).await {
+    match request.web.store.try_again(request.caller(), organization, revision).await {
         Ok(true) => request.leave_flash(Sentence::TryingAgain),
         Ok(false) => request.leave_flash(Sentence::Nothing),
         Err(refused) => {
             let wish = Wish::Delivery(DeliveryRequest::TryAgain);
-            return turn_down(&request, &wish, refused, None).await;
+            return turn_down(&request, wish, refused, None).await;
         }
     }
     Ok(back(&request))
@@ -270,7 +269,7 @@ pub(crate) async fn cancel_check(
     let (id, organization) = (path.id()?, request.organization_id());
     let store = &request.web.store;
     store.access_check(organization, id).await?.ok_or(WebError::NotFound)?;
-    let cancelled = store.cancel_check(request.caller(), request.member.user.id, organization, id).await;
+    let cancelled = store.cancel_check(request.caller(), organization, id).await;
     let ended_by_us = cancelled.map_err(refusal)?;
     request.leave_flash(if ended_by_us { Sentence::CheckCancelled } else { Sentence::CheckHadEnded });
     Ok(back(&request))

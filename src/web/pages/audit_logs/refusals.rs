@@ -14,10 +14,10 @@ use crate::web::error::WebError;
 use crate::web::flash::Sentence;
 
 /// What was asked for.
-#[derive(Clone, Debug)]
-pub(super) enum Wish {
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Wish<'a> {
     /// An access check, and what it is for; with the settings that were typed.
-    Check(Purpose, Option<Settings>),
+    Check(Purpose, Option<&'a Settings>),
     /// Switching off at once.
     SwitchOff(SwitchOff),
     /// Switching off after the last delivery.
@@ -26,24 +26,24 @@ pub(super) enum Wish {
     Delivery(DeliveryRequest),
 }
 
-impl Wish {
+impl Wish<'_> {
     /// The event that it would have been, with the settings before and after.
     fn event(&self, stored: &Integration) -> EventDraft {
         let (organization, before) = (stored.organization.id, stored.settings.as_ref());
         let integration =
             |action, before, after| event_catalog::integration(action, organization, before, after);
-        match self {
+        match *self {
             Wish::Check(Purpose::Enable, proposed) => {
-                integration(IntegrationAction::Create, before, proposed.as_ref())
+                integration(IntegrationAction::Create, before, proposed)
             }
             Wish::Check(Purpose::Update, proposed) => {
-                integration(IntegrationAction::Update, before, proposed.as_ref())
+                integration(IntegrationAction::Update, before, proposed)
             }
             Wish::Check(Purpose::Activate, _) => integration(IntegrationAction::Enable, before, before),
             Wish::Check(Purpose::Test, _) => integration(IntegrationAction::Test, None, before),
             Wish::SwitchOff(switch_off) => integration(switch_off.action(), before, None),
             Wish::DeliverFirst(then) => event_catalog::deliver_first(then.action(), organization),
-            Wish::Delivery(request) => event_catalog::delivery_request(*request, organization),
+            Wish::Delivery(request) => event_catalog::delivery_request(request, organization),
         }
     }
 }
@@ -52,7 +52,7 @@ impl Wish {
 async fn record(
     request: &MemberRequest,
     stored: &Integration,
-    wish: &Wish,
+    wish: Wish<'_>,
     refused: &Refused,
 ) -> Result<(), WebError> {
     let (reason, code) = match refused {
@@ -67,7 +67,7 @@ async fn record(
 /// Answers what was refused: with the page as it is now, and what was typed beside it.
 pub(super) async fn turn_down(
     request: &MemberRequest,
-    wish: &Wish,
+    wish: Wish<'_>,
     refused: Refused,
     typed: Option<TypedSettings>,
 ) -> Result<Response, WebError> {
@@ -82,7 +82,7 @@ pub(super) async fn turn_down(
 /// Answers what was refused and is no conflict with anybody's change: it had been done already.
 pub(super) async fn had_been_done(
     request: &MemberRequest,
-    wish: &Wish,
+    wish: Wish<'_>,
     refused: &Refused,
 ) -> Result<Response, WebError> {
     let stored = integration(request).await?;

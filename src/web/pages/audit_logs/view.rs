@@ -7,6 +7,7 @@ use crate::domain::setup::{Paste, Step};
 use crate::web::flash::Flash;
 use crate::web::pages::{Choice, FieldView, Select};
 use crate::web::render::Shell;
+use crate::web::timeline::TimelineView;
 use crate::web::wording::Moment;
 
 /// Settings > Audit logs, in any situation. A part that is `None` isn't shown.
@@ -51,6 +52,8 @@ pub(super) struct AuditLogsShow {
     pub(super) preview: Option<Preview>,
     /// Once something is set up.
     pub(super) history: Option<History>,
+    /// Shown once anything was delivered, or failed.
+    pub(super) timeline: Option<TimelineView>,
 }
 
 impl AuditLogsShow {
@@ -378,6 +381,8 @@ pub(super) struct DeliveryRow {
     /// How many older ones are not shown, if any.
     pub(super) earlier_attempts: Option<String>,
     pub(super) attempts: Vec<AttemptView>,
+    /// Its records, as a download.
+    pub(super) records_href: String,
 }
 
 /// One try of a delivery.
