@@ -79,7 +79,9 @@ impl DeniedAttempt {
     ) -> DeniedAttempt {
         let resource_type = requested.resource_type(ability);
         let (resource_id, resource_name) = match resource_type {
-            "audit-log-integration" => (organization.id.to_string(), resource_type.to_owned()),
+            "audit-log-integration" | "audit-log-records" | "audit-log-export" => {
+                (organization.id.to_string(), resource_type.to_owned())
+            }
             "organization" => (organization.name.to_string(), organization.name.to_string()),
             "plan" => (organization.plan.as_str().to_owned(), organization.plan.label().to_owned()),
             _ => {
@@ -103,8 +105,11 @@ impl Requested<'_> {
     /// What the request would have done, by the last word of its route. A form on a path that names a collection adds
     /// to it, and on one that names a thing changes that; what only shows something reads, whatever its method.
     fn action(&self) -> &'static str {
-        if matches!(self.method, "GET" | "HEAD") {
-            return "read";
+        match self.method {
+            "GET" | "HEAD" => return "read",
+            "PUT" | "PATCH" => return "update",
+            "DELETE" => return "delete",
+            _ => {}
         }
         if self.route.ends_with('}') {
             return "update";
@@ -118,7 +123,7 @@ impl Requested<'_> {
             "disable" => "disable",
             "remove" | "delete" | "revoke" | "leave" => "delete",
             "rotate" => "rotate",
-            "check" => "test",
+            "check" | "checks" => "test",
             _ => "update",
         }
     }
@@ -135,6 +140,8 @@ impl Requested<'_> {
             Ability::ManageProjects | Ability::DeleteProject => "project",
             Ability::ManageMembers => "user",
             Ability::ManageServiceAccounts => "service-account",
+            Ability::ManageAuditLogs if names("exports") => "audit-log-export",
+            Ability::ManageAuditLogs if names("activity") => "audit-log-records",
             Ability::ManageAuditLogs => "audit-log-integration",
         }
     }
@@ -205,6 +212,13 @@ mod tests {
                 "GET",
                 "settings/audit-logs",
                 ["read", "audit-log-integration", "{organization_id}"],
+            ),
+            (ManageAuditLogs, "GET", "activity", ["read", "audit-log-records", "{organization_id}"]),
+            (
+                ManageAuditLogs,
+                "POST",
+                "activity/exports",
+                ["create", "audit-log-export", "{organization_id}"],
             ),
             (
                 ManageAuditLogs,

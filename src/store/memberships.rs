@@ -10,6 +10,7 @@ use crate::domain::caller::Caller;
 use crate::domain::id::{OrganizationId, UserId};
 use crate::domain::membership::Role;
 use crate::domain::organization::Organization;
+use crate::domain::principal::Reach;
 use crate::domain::user::EmailAddress;
 
 /// An organization as one of its members sees it.
@@ -113,10 +114,12 @@ impl Transaction {
         organization: OrganizationId,
         caller: &Caller,
     ) -> Result<Option<Role>, StoreError> {
-        match caller.user_id() {
-            Some(user) => self.role(organization, user).await,
-            None => Ok(None),
-        }
+        let Some(principal) = caller.principal() else { return Ok(None) };
+        Ok(match self.reach(organization, principal).await? {
+            Some(Reach::Organization(role)) => Some(role),
+            // An API key acts in its project, and nothing here is a project's.
+            Some(Reach::Project(_)) | None => None,
+        })
     }
 
     /// The role of a user in an organization right now.

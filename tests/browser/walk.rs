@@ -2,12 +2,14 @@
 //! print or another colour: one browser goes through all of them.
 
 use std::fmt::Display;
+use std::time::Duration;
+
+use tokio::time::sleep;
 
 use super::deeds::Stage;
 use super::situations::{SITUATIONS, Situation, View};
 use crate::support::accessibility::Rules;
 use crate::support::browser::{Browser, JavaScript};
-use crate::support::poll;
 use crate::support::screen::Look;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -20,9 +22,12 @@ async fn every_situation_has_its_names_and_roles_without_javascript() {
     walk(JavaScript::Off).await;
 }
 
-/// Makes the screenshots of every situation: `tests/run screenshots -- --ignored`.
+/// How often the tree is read again before what is not in it counts as missing. There may be many such, and all are
+/// told.
+const PATIENCE: u32 = 30;
+
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "makes pictures to look at; `tests/run screenshots -- --ignored`"]
+#[ignore = "makes pictures to look at: `tests/run screenshots_of -- --ignored`"]
 async fn screenshots_of_every_situation() {
     let mut browser = None;
     for situation in SITUATIONS {
@@ -111,13 +116,18 @@ async fn look_at(view: &View, browser: &Browser) -> Vec<String> {
 
 /// The tree follows the page a moment later.
 async fn what_is_not_shown(view: &View, browser: &Browser) -> Vec<String> {
-    let whole = async || view.missing(&browser.accessible().await).is_empty().then_some(());
-    if poll(whole).await.is_some() {
-        return Vec::new();
+    for _ in 0..PATIENCE {
+        if view.missing(&browser.accessible().await, browser.javascript()).is_empty() {
+            return Vec::new();
+        }
+        sleep(Duration::from_millis(100)).await;
     }
     let tree = browser.accessible().await;
     let there = tree.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    view.missing(&tree).iter().map(|what| format!("not so: {what}, but: {there}")).collect()
+    view.missing(&tree, browser.javascript())
+        .iter()
+        .map(|what| format!("not so: {what}, but: {there}"))
+        .collect()
 }
 
 /// A browser counts an answer like 404 among the errors.

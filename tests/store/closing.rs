@@ -12,6 +12,7 @@ use trailpost::domain::days::Days;
 use trailpost::domain::failure::Cause;
 use trailpost::domain::membership::Role;
 use trailpost::domain::organization::Plan;
+use trailpost::domain::project::ProjectRole;
 use trailpost::store::{
     AcceptRefused, CloseRefused, IngestError, Invite, InviteRefused, NewCheck, Refused, SwitchOff, TokenScope,
 };
@@ -29,6 +30,7 @@ on_both_engines! {
     no_row_of_it_is_left_in_any_table_and_others_keep_theirs,
     a_purge_that_was_stopped_is_finished_later,
     two_writers_purge_without_harm,
+    attempts_that_were_only_counted_are_recorded_before_it_closes,
     a_delivery_under_way_at_the_end_of_the_hold_books_nothing,
 }
 
@@ -157,8 +159,7 @@ async fn a_stop_and_a_check_under_way_end_with_it(books: Books) {
     let check = books.store.open_check(NewCheck { ..check }).await.unwrap();
     let claimed = books.store.claim_check().await.unwrap().unwrap();
     let revision = books.revision().await;
-    let asked =
-        books.store.deliver_first(books.caller(), books.owner.id, books.acme.id, revision, SwitchOff::Remove);
+    let asked = books.store.deliver_first(books.caller(), books.acme.id, revision, SwitchOff::Remove);
     asked.await.unwrap();
     books.append(2).await;
     books.close().await;
@@ -181,7 +182,7 @@ async fn a_stop_and_a_check_under_way_end_with_it(books: Books) {
     let claim = books.claim().await.unwrap();
     assert_eq!(claim.batch.last.get(), 8, "not only up to the stop's cut");
     let revision = books.revision_behind_the_stores_back().await;
-    let disabled = books.store.disable(books.caller(), books.owner.id, books.acme.id, revision).await;
+    let disabled = books.store.disable(books.caller(), books.acme.id, revision).await;
     assert!(matches!(disabled, Err(Refused::NotAnOwner)));
 }
 
@@ -202,11 +203,27 @@ async fn no_row_of_it_is_left_in_any_table_and_others_keep_theirs(books: Books) 
     let scope = TokenScope::Organizations([books.acme.id, beta.id].into());
     let hash = ProducerToken::generate(&Entropy::system()).hash();
     books.store.create_token("test".parse().unwrap(), hash, scope, None).await.unwrap();
+    let project = books.project("Docs").await;
+    books.key(&project, "ci").await;
+    let email = ada.email.clone();
+    let place = ProjectRole::Editor;
+    books.store.add_project_member(books.caller(), books.acme.id, project.id, email, place).await.unwrap();
+    let (_, secret) = books.account("deployer", Role::Owner).await;
+    books.deny("/somewhere").await;
+    let given_up = format!(
+        "INSERT INTO given_up_stops (organization_id, action, asked_by, given_up_at, revision)
+         VALUES ('{}', 'disable', 'Olivia', 1, 1)",
+        books.acme.id
+    );
+    books.database.tamper(&given_up).await;
     let of_beta = books.rows_of(&beta.id.to_string()).await;
     let of_acme = books.rows_of(&books.acme.id.to_string()).await;
-    assert!(of_acme.len() >= 8, "{of_acme:?}");
+    let tables: Vec<_> = of_acme.iter().filter_map(|row| row.split(':').next()).collect();
+    assert_eq!(tables, books.tables_of_organizations().await, "a row in each, or this proves little");
 
     books.close().await;
+    assert!(books.store.service_account_access(secret.hash()).await.unwrap().is_none());
+    assert_eq!(books.database.numbers("SELECT COUNT(*) FROM service_account_secrets").await, [0]);
     books.clock.advance(31 * DAY);
     assert_eq!(books.purge().await, 1);
     assert_eq!(books.rows_of(&books.acme.id.to_string()).await, Vec::<String>::new());
@@ -239,6 +256,20 @@ async fn two_writers_purge_without_harm(books: Books) {
     assert_eq!(books.leftovers().await, Vec::<String>::new());
 }
 
+async fn attempts_that_were_only_counted_are_recorded_before_it_closes(books: Books) {
+    for _ in 0..23 {
+        books.deny("/somewhere").await;
+    }
+    books.close().await;
+    let lines = books.lines().await;
+    assert_eq!(lines.len(), 22, "twenty, one for the rest, and the end");
+    assert_eq!(lines[20]["event"]["parameters"]["more_attempts"]["count"], 3);
+    assert_eq!(lines[21]["event"]["action"], "delete");
+    books.clock.advance(DAY);
+    books.store.count_left_out_attempts().await.unwrap();
+    assert_eq!(books.lines().await.len(), 22);
+}
+
 async fn a_delivery_under_way_at_the_end_of_the_hold_books_nothing(books: Books) {
     books.enable().await;
     books.close().await;
@@ -265,8 +296,8 @@ impl Books {
         self.rows_of(&self.acme.id.to_string()).await
     }
 
-    /// Of every table that names organizations, how many rows name this one.
-    async fn rows_of(&self, organization: &str) -> Vec<String> {
+    /// Every table that names organizations, and theirs.
+    async fn tables_of_organizations(&self) -> Vec<String> {
         let tables = if self.database.url().starts_with("sqlite:") {
             "SELECT t.name FROM sqlite_master t JOIN pragma_table_info(t.name) c
              WHERE t.type = 'table' AND c.name = 'organization_id' ORDER BY t.name"
@@ -274,12 +305,17 @@ impl Books {
             "SELECT table_name::text FROM information_schema.columns
              WHERE table_schema = 'public' AND column_name = 'organization_id' ORDER BY table_name"
         };
-        let mut tables: Vec<_> =
-            self.database.texts(tables).await.into_iter().map(|table| (table, "organization_id")).collect();
+        let mut tables = self.database.texts(tables).await;
         assert!(tables.len() >= 9, "{tables:?}");
-        tables.push(("organizations".to_owned(), "id"));
+        tables.push("organizations".to_owned());
+        tables
+    }
+
+    /// Of each of them, how many rows name this one.
+    async fn rows_of(&self, organization: &str) -> Vec<String> {
         let mut rows = Vec::new();
-        for (table, column) in tables {
+        for table in self.tables_of_organizations().await {
+            let column = if table == "organizations" { "id" } else { "organization_id" };
             let query = format!("SELECT COUNT(*) FROM {table} WHERE {column} = '{organization}'");
             match self.database.numbers(&query).await[0] {
                 0 => {}

@@ -33,7 +33,7 @@ fn attempt(organization: &Organization, path: &str) -> DeniedAttempt {
 }
 
 impl Books {
-    async fn deny(&self, path: &str) {
+    pub async fn deny(&self, path: &str) {
         deny(&self.store, self.caller(), &self.acme, path).await;
     }
 

@@ -6,6 +6,7 @@ use trailpost::domain::caller::Caller;
 use trailpost::domain::clock::Entropy;
 use trailpost::domain::credential::{LinkToken, TokenHash};
 use trailpost::domain::membership::Role;
+use trailpost::domain::project::ProjectRole;
 use trailpost::domain::user::User;
 use trailpost::store::{Invite, MembersRefused};
 
@@ -20,6 +21,7 @@ on_both_engines! {
     whoever_lost_the_role_a_moment_ago_changes_nothing,
     everybody_may_leave_but_the_last_owner,
     an_invitation_is_recorded_replaced_and_revoked,
+    a_service_account_acts_with_its_role_and_an_api_key_not_at_all,
     another_organization_s_members_and_invitations_are_out_of_reach,
 }
 
@@ -51,9 +53,14 @@ async fn a_role_is_changed_with_what_it_was_before(books: Books) {
 
 async fn a_member_is_removed_and_may_be_invited_again(books: Books) {
     let ada = books.join(ADA, Role::Manager).await;
+    let project = books.project("Docs").await;
+    let place = ProjectRole::Editor;
+    let email = ada.email.clone();
+    books.store.add_project_member(books.caller(), books.acme.id, project.id, email, place).await.unwrap();
     books.store.remove_member(books.caller(), books.acme.id, ada.id).await.unwrap();
     assert_eq!(books.roles().await, [owner(Role::Owner)]);
     assert!(books.store.memberships(ada.id).await.unwrap().is_empty());
+    assert_eq!(books.database.numbers("SELECT COUNT(*) FROM project_members").await, [0], "nor any place");
     let record = books.lines().await.pop().unwrap();
     assert_eq!(record["event"]["action"], "delete");
     assert_eq!(record["event"]["resource_id"], ADA);
@@ -186,6 +193,28 @@ async fn an_invitation_is_recorded_replaced_and_revoked(books: Books) {
     books.join(ADA, Role::Member).await;
     assert!(matches!(books.invite_ada(Role::Owner).await, Err(MembersRefused::AlreadyMember)));
     assert_eq!(books.last_failure().await, ["create", "ALREADY_EXISTS"]);
+}
+
+async fn a_service_account_acts_with_its_role_and_an_api_key_not_at_all(books: Books) {
+    let ada = books.join(ADA, Role::Member).await;
+    let change = |caller, role| books.store.change_role(caller, books.acme.id, ada.id, role);
+    let (manager, _) = books.account("manager", Role::Manager).await;
+    let by_account = |id, name| Caller::service_account(id, name, "curl/8", None);
+    let refused = change(by_account(manager.id, &manager.name), Role::Owner).await;
+    assert!(matches!(refused, Err(MembersRefused::NotAllowed)));
+    let record = books.lines().await.pop().unwrap();
+    assert_eq!(record["actor"]["principal_type"], "service_account");
+    let (owner, _) = books.account("owner", Role::Owner).await;
+    change(by_account(owner.id, &owner.name), Role::Manager).await.unwrap();
+    // It is nobody who could take the last owner's place.
+    let left = books.store.remove_member(books.caller(), books.acme.id, books.owner.id).await;
+    assert!(matches!(left, Err(MembersRefused::LastOwner)));
+
+    let project = books.project("Docs").await;
+    let (key, _) = books.key(&project, "ci").await;
+    let by_key = Caller::api_key(key.id, &key.name, "curl/8", None);
+    assert!(matches!(change(by_key, Role::Owner).await, Err(MembersRefused::NotFound)));
+    assert!(matches!(change(Caller::trailpost(), Role::Owner).await, Err(MembersRefused::NotFound)));
 }
 
 async fn another_organization_s_members_and_invitations_are_out_of_reach(books: Books) {

@@ -20,6 +20,7 @@ macro_rules! on_both_engines {
 }
 
 mod accounts;
+mod activity;
 mod api_keys;
 mod appending;
 mod checking;
@@ -29,6 +30,7 @@ mod delivering;
 mod denying;
 mod encrypting;
 mod expiring;
+mod exporting;
 mod history;
 mod integrating;
 mod levels;
@@ -38,6 +40,7 @@ mod opening;
 mod overview;
 mod plans;
 mod projects;
+mod reading;
 mod retention;
 mod running_back;
 mod service_accounts;
@@ -45,6 +48,7 @@ mod sharing;
 mod signing_in;
 mod statements;
 mod stopping;
+mod timeline;
 mod tokens;
 mod unreadable;
 
@@ -119,14 +123,7 @@ impl Books {
     }
 
     pub fn asking(&self, purpose: Purpose, proposed: Option<Settings>, revision: Revision) -> NewCheck {
-        NewCheck {
-            caller: self.caller(),
-            user: self.owner.id,
-            organization: self.acme.id,
-            purpose,
-            proposed,
-            revision,
-        }
+        NewCheck { caller: self.caller(), organization: self.acme.id, purpose, proposed, revision }
     }
 
     /// Asks for a check and lets it pass, as a writer would.
@@ -181,7 +178,7 @@ impl Books {
 
     pub async fn deliver_now_of(&self, organization: OrganizationId) -> Result<bool, Refused> {
         let revision = self.store.integration(organization).await.unwrap().unwrap().revision;
-        self.store.deliver_now(self.caller(), self.owner.id, organization, revision).await
+        self.store.deliver_now(self.caller(), organization, revision).await
     }
 
     /// Claims whatever is due.

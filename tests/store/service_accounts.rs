@@ -36,7 +36,7 @@ fn token() -> ServiceAccountToken {
 }
 
 impl Books {
-    async fn account(&self, name: &str, role: Role) -> (ServiceAccount, ServiceAccountToken) {
+    pub async fn account(&self, name: &str, role: Role) -> (ServiceAccount, ServiceAccountToken) {
         let token = token();
         let made = self.store.create_service_account(
             self.caller(),

@@ -1,5 +1,6 @@
 //! The writer over the whole product: what is broken for one organization is booked for it, and stops nobody else.
 
+mod answers;
 mod background;
 mod checks;
 mod connections;
@@ -119,7 +120,6 @@ async fn tenant(product: &Product, name: &str) -> Organization {
         TypedSettings { role_arn: role_arn(name), bucket: BUCKET.to_owned(), ..TypedSettings::default() };
     let check = NewCheck {
         caller: Caller::user(&owner, "test/1", None),
-        user: owner.id,
         organization: tenant.id,
         purpose: Purpose::Enable,
         proposed: Some(typed.parse(WindowLength::new(1).unwrap()).unwrap()),

@@ -1,6 +1,8 @@
 //! Console pages: a template's struct beside its handler, one file for each resource.
 
 pub(super) mod account;
+pub(super) mod activity;
+pub(super) mod api_docs;
 pub(super) mod api_keys;
 pub(super) mod audit_logs;
 mod confirmation;

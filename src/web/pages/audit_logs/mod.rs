@@ -21,6 +21,7 @@ use crate::domain::access_check::Purpose;
 use crate::domain::event_catalog::DeliveryRequest;
 use crate::domain::id::CheckId;
 use crate::domain::integration::{Revision, Settings, TypedSettings};
+use crate::domain::role_arn::Partition;
 use crate::domain::sequence::Sequence;
 use crate::store::{HistoryCursor, Integration, NewCheck, OpenedCheck, Refused};
 use crate::web::access::{Member, MemberRequest};
@@ -55,9 +56,15 @@ pub(crate) struct SettingsPost {
     /// The tab of the set-up, which stands beside the form.
     #[serde(default)]
     setup_way: setup::Way,
+    /// The partition of AWS that the set-up is for, where several are served.
+    setup_partition: Option<Partition>,
 }
 
 impl SettingsPost {
+    fn setup_choices(&self) -> setup::Choices {
+        setup::Choices { way: self.setup_way, partition: self.setup_partition }
+    }
+
     fn into_typed(self) -> (Revision, TypedSettings) {
         let typed = TypedSettings {
             role_arn: self.role_arn,
@@ -150,7 +157,7 @@ pub(crate) async fn update(
 
 /// Parses the form and asks for the check of it; what can't be done comes back with the typed values kept.
 async fn submit(request: &MemberRequest, post: SettingsPost, purpose: Purpose) -> Result<Response, WebError> {
-    let way = post.setup_way;
+    let choices = post.setup_choices();
     let (revision, typed) = post.into_typed();
     let stored = integration(request).await?;
     let shown = FormInput::as_stored(&stored, request.web.config.default_window).typed;
@@ -160,7 +167,7 @@ async fn submit(request: &MemberRequest, post: SettingsPost, purpose: Purpose) -
     let proposed = match typed.parse_served(default_window, &request.web.config.principals) {
         Ok(settings) => settings,
         Err(errors) => {
-            let input = FormInput::invalid(typed, errors, way);
+            let input = FormInput::invalid(typed, errors, choices);
             return again(request, StatusCode::UNPROCESSABLE_ENTITY, input).await;
         }
     };
@@ -205,7 +212,6 @@ async fn ask(
 ) -> Result<OpenedCheck, Refused> {
     let new = NewCheck {
         caller: request.caller(),
-        user: request.member.user.id,
         organization: request.organization_id(),
         purpose,
         proposed,
@@ -225,9 +231,9 @@ pub(crate) async fn deliver_now(
     request: MemberRequest,
     CheckedForm(post): CheckedForm<RevisionPost>,
 ) -> Result<Response, WebError> {
-    let (user, organization) = (request.member.user.id, request.organization_id());
+    let organization = request.organization_id();
     let revision = Revision::new(post.revision);
-    let asked = request.web.store.deliver_now(request.caller(), user, organization, revision).await;
+    let asked = request.web.store.deliver_now(request.caller(), organization, revision).await;
     let wish = Wish::Delivery(DeliveryRequest::DeliverNow);
     match asked {
         Ok(true) => request.leave_flash(Sentence::DeliveringNow),
@@ -242,9 +248,9 @@ pub(crate) async fn try_again(
     request: MemberRequest,
     CheckedForm(post): CheckedForm<RevisionPost>,
 ) -> Result<Response, WebError> {
-    let (user, organization) = (request.member.user.id, request.organization_id());
+    let organization = request.organization_id();
     let revision = Revision::new(post.revision);
-    match request.web.store.try_again(request.caller(), user, organization, revision).await {
+    match request.web.store.try_again(request.caller(), organization, revision).await {
         Ok(true) => request.leave_flash(Sentence::TryingAgain),
         Ok(false) => request.leave_flash(Sentence::Nothing),
         Err(refused) => {
@@ -263,7 +269,7 @@ pub(crate) async fn cancel_check(
     let (id, organization) = (path.id()?, request.organization_id());
     let store = &request.web.store;
     store.access_check(organization, id).await?.ok_or(WebError::NotFound)?;
-    let cancelled = store.cancel_check(request.caller(), request.member.user.id, organization, id).await;
+    let cancelled = store.cancel_check(request.caller(), organization, id).await;
     let ended_by_us = cancelled.map_err(refusal)?;
     request.leave_flash(if ended_by_us { Sentence::CheckCancelled } else { Sentence::CheckHadEnded });
     Ok(back(&request))
