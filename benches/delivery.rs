@@ -223,7 +223,6 @@ async fn pass_a_check(store: &Store, organization: &Organization, owner: &User) 
     };
     let new = NewCheck {
         caller: Caller::user(owner, "bench/1", None),
-        user: owner.id,
         organization: organization.id,
         purpose: Purpose::Enable,
         proposed: Some(typed.parse(WindowLength::default()).unwrap()),

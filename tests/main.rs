@@ -12,6 +12,7 @@ mod architecture;
 mod audit_logs;
 mod browser;
 mod cli;
+mod console;
 mod encryption;
 mod links;
 mod model;

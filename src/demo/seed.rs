@@ -1,15 +1,19 @@
-//! Seeds the demo's organizations, accounts and producer token, through the functions that the product itself
-//! uses. On a folder that was seeded before, it finds them again.
+//! Seeds the demo's organizations, accounts, projects and producer token, through the functions that the product
+//! itself uses. On a folder that was seeded before, it finds them again.
 
+use crate::domain::caller::Caller;
 use crate::domain::clock::Entropy;
-use crate::domain::credential::{ProducerName, ProducerToken};
+use crate::domain::credential::{ApiKeyToken, ProducerName, ProducerToken, ServiceAccountToken};
 use crate::domain::membership::Role;
 use crate::domain::organization::{Organization, OrganizationName, Plan};
-use crate::domain::user::{DisplayName, EmailAddress};
-use crate::store::{Store, StoreError, TokenRefused, TokenScope};
+use crate::domain::project::ProjectRole;
+use crate::domain::user::{DisplayName, EmailAddress, User};
+use crate::store::{ChangeRefused, Listing, Store, StoreError, TokenRefused, TokenScope};
 
 /// The password of every demo account.
 pub const PASSWORD: &str = "trailpost-demo";
+/// What the seeds' records name as the client.
+const DEMO: &str = concat!("trailpost/", env!("CARGO_PKG_VERSION"));
 
 /// One account of the demo.
 #[derive(Clone, Debug)]
@@ -41,6 +45,29 @@ struct Tenant {
     name: &'static str,
     plan: Plan,
     people: &'static [Person],
+    /// Made by the first of its people, who owns it.
+    projects: &'static [Project],
+    service_accounts: &'static [(&'static str, Role)],
+}
+
+struct Project {
+    name: &'static str,
+    members: &'static [(&'static str, ProjectRole)],
+    api_keys: &'static [&'static str],
+}
+
+/// Why the demo could not be seeded.
+#[derive(Debug, thiserror::Error)]
+pub enum SeedError {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The producer token was refused.
+    #[error(transparent)]
+    Token(#[from] TokenRefused),
+    /// A project, API key or service account was refused.
+    #[error(transparent)]
+    Change(#[from] ChangeRefused),
 }
 
 const TENANTS: [Tenant; 2] = [
@@ -53,11 +80,25 @@ const TENANTS: [Tenant; 2] = [
             Person { email: "member@acme.example", name: "Mei Memoto", role: Role::Member },
             Person { email: "billing@acme.example", name: "Bilal Biller", role: Role::BillingAdmin },
         ],
+        projects: &[
+            Project {
+                name: "Rockets",
+                members: &[
+                    ("owner@acme.example", ProjectRole::Owner),
+                    ("member@acme.example", ProjectRole::Viewer),
+                ],
+                api_keys: &["ci"],
+            },
+            Project { name: "Website", members: &[], api_keys: &[] },
+        ],
+        service_accounts: &[("terraform", Role::Manager)],
     },
     Tenant {
         name: "Initech",
         plan: Plan::Standard,
         people: &[Person { email: "owner@initech.example", name: "Ines Initech", role: Role::Owner }],
+        projects: &[],
+        service_accounts: &[],
     },
 ];
 
@@ -65,7 +106,7 @@ const TENANTS: [Tenant; 2] = [
 ///
 /// # Errors
 /// The store failed.
-pub async fn seed(store: &Store, entropy: &Entropy, password_hash: &str) -> Result<Seeded, TokenRefused> {
+pub async fn seed(store: &Store, entropy: &Entropy, password_hash: &str) -> Result<Seeded, SeedError> {
     let mut accounts = Vec::new();
     for tenant in &TENANTS {
         let organization = tenant_organization(store, tenant).await?;
@@ -74,6 +115,7 @@ pub async fn seed(store: &Store, entropy: &Entropy, password_hash: &str) -> Resu
             let email = address_of(person);
             accounts.push(Account { email, role: person.role, organization: organization.clone() });
         }
+        ensure_work(store, entropy, &organization, tenant).await?;
     }
     let producer_token = ProducerToken::generate(entropy);
     let producer: ProducerName = "demo".parse().expect("a valid name");
@@ -114,6 +156,44 @@ async fn ensure_member(
         store.add_member(organization.id, user.id, person.role).await?;
     }
     Ok(())
+}
+
+/// Projects and service accounts, unless there are any. Nobody sees their keys and secrets.
+async fn ensure_work(
+    store: &Store,
+    entropy: &Entropy,
+    organization: &Organization,
+    tenant: &Tenant,
+) -> Result<(), SeedError> {
+    let (id, name) = (organization.id, |name: &str| name.parse().expect("the demo's names are valid"));
+    let Some(owner) = owner(store, tenant).await? else { return Ok(()) };
+    let caller = || Caller::user(&owner, DEMO, None);
+    if store.projects(id, Listing::first(1)).await?.items.is_empty() {
+        for project in tenant.projects {
+            let made = store.create_project(caller(), id, name(project.name)).await?;
+            for (email, role) in project.members {
+                let email = email.parse().expect("the demo's addresses are valid");
+                store.add_project_member(caller(), id, made.id, email, *role).await?;
+            }
+            for key in project.api_keys {
+                let (key, token) = (key.parse().expect("a valid name"), ApiKeyToken::generate(entropy));
+                store.create_api_key(caller(), id, made.id, key, &token).await?;
+            }
+        }
+    }
+    if store.service_accounts(id, Listing::first(1)).await?.items.is_empty() {
+        for (account, role) in tenant.service_accounts {
+            let (account, token) =
+                (account.parse().expect("a valid name"), ServiceAccountToken::generate(entropy));
+            store.create_service_account(caller(), id, account, *role, &token).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn owner(store: &Store, tenant: &Tenant) -> Result<Option<User>, StoreError> {
+    let Some(first) = tenant.people.first() else { return Ok(None) };
+    Ok(store.sign_in(address_of(first)).await?.map(|account| account.user))
 }
 
 fn address_of(person: &Person) -> EmailAddress {

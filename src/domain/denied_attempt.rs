@@ -103,19 +103,22 @@ impl Requested<'_> {
     /// What the request would have done, by the last word of its route. A form on a path that names a collection adds
     /// to it; what only shows something reads, whatever its method.
     fn action(&self) -> &'static str {
-        if matches!(self.method, "GET" | "HEAD") {
-            return "read";
+        match self.method {
+            "GET" | "HEAD" => return "read",
+            "PUT" | "PATCH" => return "update",
+            "DELETE" => return "delete",
+            _ => {}
         }
         match self.words().next_back().unwrap_or_default() {
             "setup" | "preview" => "read",
             // The switch of an integration that is there is turned on by `activate`.
-            "enable" | "create" | "projects" | "members" | "invitations" | "service-accounts"
+            "enable" | "create" | "invite" | "projects" | "members" | "invitations" | "service-accounts"
             | "api-keys" | "exports" => "create",
             "activate" => "enable",
             "disable" => "disable",
-            "remove" | "delete" => "delete",
+            "remove" | "delete" | "revoke" | "leave" => "delete",
             "rotate" => "rotate",
-            "check" => "test",
+            "check" | "checks" => "test",
             _ => "update",
         }
     }
@@ -272,6 +275,9 @@ mod tests {
             (ManageProjects, "POST", "projects/{id}/members", ["create", "user", "7"]),
             (DeleteProject, "POST", "projects/{id}/delete", ["delete", "project", "7"]),
             (ManageMembers, "POST", "members/{id}/remove", ["delete", "user", "7"]),
+            (ManageMembers, "POST", "members/invite", ["create", "user", "{organization_id}"]),
+            (ManageMembers, "POST", "members/invitations/{id}/revoke", ["delete", "user", "7"]),
+            (ManageMembers, "POST", "members/{id}/role", ["update", "user", "7"]),
             (
                 ManageServiceAccounts,
                 "POST",

@@ -70,6 +70,23 @@ pub enum SettingsField {
     WindowMinutes,
 }
 
+impl SettingsField {
+    /// Its name in forms and in the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            SettingsField::RoleArn => "role_arn",
+            SettingsField::Bucket => "bucket",
+            SettingsField::Prefix => "prefix",
+            SettingsField::BucketOwnerAccount => "bucket_owner_account",
+            SettingsField::Encryption => "encryption",
+            SettingsField::KmsKeyArn => "kms_key_arn",
+            SettingsField::Format => "format",
+            SettingsField::Compression => "compression",
+            SettingsField::WindowMinutes => "window_minutes",
+        }
+    }
+}
+
 /// Why a field of the settings form was refused, in words to stand beside it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FieldError {

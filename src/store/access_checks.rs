@@ -2,8 +2,9 @@
 
 use futures::FutureExt;
 
-use super::database::{Sql, execute, fetch_optional, parse};
+use super::database::{Sql, execute, fetch_all, fetch_optional, parse};
 use super::integrations::{Integration, Refused, SettingsColumns, from_json, to_json};
+use super::listing::{Listed, Listing};
 use super::transaction::{LockedOrganization, Transaction};
 use super::{Store, StoreError};
 use crate::domain::access_check::{CheckState, Checklist, Purpose};
@@ -11,16 +12,14 @@ use crate::domain::caller::Caller;
 use crate::domain::clock::Timestamp;
 use crate::domain::event_catalog::{self, EventDraft, IntegrationAction};
 use crate::domain::failure::Failure;
-use crate::domain::id::{CheckId, OrganizationId, UserId};
+use crate::domain::id::{CheckId, OrganizationId};
 use crate::domain::integration::{Revision, Settings};
 
 /// What an owner asks for.
 #[derive(Clone, Debug)]
 pub struct NewCheck {
-    /// Who asks, for the records.
+    /// Who asks, for the rules and the records.
     pub caller: Caller,
-    /// Who asks, for the rules.
-    pub user: UserId,
     /// Of which organization.
     pub organization: OrganizationId,
     /// What for.
@@ -71,7 +70,6 @@ pub(super) struct CheckRow {
     organization_id: String,
     purpose: String,
     asked_by: String,
-    asked_by_user: Option<String>,
     revision: i64,
     #[sqlx(flatten)]
     proposed: SettingsColumns,
@@ -89,7 +87,6 @@ pub(super) struct StoredCheck {
     pub(super) check: AccessCheck,
     pub(super) organization: OrganizationId,
     pub(super) caller: Caller,
-    pub(super) user: Option<UserId>,
     pub(super) run_token: i64,
     /// Nobody asked for it.
     pub(super) daily: bool,
@@ -115,7 +112,6 @@ impl TryFrom<CheckRow> for StoredCheck {
             },
             organization: parse("access_checks.organization_id", &row.organization_id)?,
             caller,
-            user: row.asked_by_user.map(|id| parse("access_checks.asked_by_user", &id)).transpose()?,
             run_token: row.run_token,
             daily: row.daily == 1,
         })
@@ -126,7 +122,7 @@ impl TryFrom<CheckRow> for StoredCheck {
 macro_rules! select_check {
     ($rest:literal) => {
         concat!(
-            "SELECT id, organization_id, purpose, asked_by, asked_by_user, revision, role_arn, bucket, prefix,
+            "SELECT id, organization_id, purpose, asked_by, revision, role_arn, bucket, prefix,
                     bucket_owner_account, encryption, kms_key_arn, format, compression, window_minutes, state, stages,
                     failure, asked_at, seen_at, run_token, daily
              FROM access_checks ",
@@ -139,8 +135,8 @@ pub(super) use select_check;
 /// Who asks for a check, and for what.
 pub(super) struct Asked<'a> {
     pub(super) caller: &'a Caller,
-    /// None for a daily check.
-    pub(super) user: Option<UserId>,
+    /// Nobody asks for a daily check.
+    pub(super) daily: bool,
     pub(super) organization: OrganizationId,
     pub(super) purpose: Purpose,
     pub(super) revision: Revision,
@@ -193,6 +189,36 @@ impl Store {
         opened
     }
 
+    /// The checks of an organization, newest first. A daily check is nobody's business before it has failed.
+    pub async fn access_checks(
+        &self,
+        organization: OrganizationId,
+        listing: Listing<CheckId>,
+    ) -> Result<Listed<AccessCheck>, StoreError> {
+        self.read(move |tx| {
+            async move {
+                let checks = fetch_all!(
+                    tx,
+                    CheckRow,
+                    select_check!(
+                        "WHERE organization_id = $1 AND id < COALESCE($2, 'z')
+                           AND (daily = 0 OR state NOT IN ('waiting', 'running'))
+                         ORDER BY id DESC LIMIT $3"
+                    ),
+                    organization.to_string(),
+                    listing.after.map(|id| id.to_string()),
+                    listing.rows()
+                )?
+                .into_iter()
+                .map(|row| StoredCheck::try_from(row).map(|stored| stored.check))
+                .collect::<Result<Vec<_>, _>>()?;
+                Ok(Listed::cut(checks, &listing))
+            }
+            .boxed()
+        })
+        .await
+    }
+
     /// One check of an organization.
     pub async fn access_check(
         &self,
@@ -227,19 +253,17 @@ impl Store {
     pub async fn cancel_check(
         &self,
         caller: Caller,
-        user: UserId,
         organization: OrganizationId,
         check: CheckId,
     ) -> Result<bool, Refused> {
-        self.write(move |tx| async move { tx.cancel_check(&caller, user, organization, check).await }.boxed())
-            .await
+        self.write(move |tx| async move { tx.cancel_check(&caller, organization, check).await }.boxed()).await
     }
 }
 
 impl Transaction {
     async fn open_check(&mut self, new: NewCheck) -> Result<OpenedCheck, Refused> {
         let mut locked = self.lock_organization(new.organization).await?.ok_or(Refused::NotAnOwner)?;
-        self.require_manager(&locked, new.user).await?;
+        self.require_manager(&locked, &new.caller).await?;
         if let Some(open) = self.held_open_check(new.organization).await?
             && !self.make_way(&mut locked, &open).await?
         {
@@ -255,7 +279,7 @@ impl Transaction {
         let proposed = new.proposed.clone().or(integration.settings).ok_or(Refused::NotPossible)?;
         let asked = Asked {
             caller: &new.caller,
-            user: Some(new.user),
+            daily: false,
             organization: new.organization,
             purpose: new.purpose,
             revision: new.revision,
@@ -309,7 +333,7 @@ impl Transaction {
             asked.organization.to_string(),
             asked.purpose.as_str(),
             to_json(asked.caller),
-            asked.user.map(|user| user.to_string()),
+            asked.caller.user_id().map(|user| user.to_string()),
             asked.revision.get(),
             proposed.role_arn.as_str(),
             proposed.bucket.as_str(),
@@ -323,7 +347,7 @@ impl Transaction {
             to_json(&Checklist::default()),
             self.clock.now().as_millis(),
             self.clock.wall().as_millis(),
-            i64::from(asked.user.is_none()),
+            i64::from(asked.daily),
         )?;
         Ok(id)
     }
@@ -331,12 +355,11 @@ impl Transaction {
     async fn cancel_check(
         &mut self,
         caller: &Caller,
-        user: UserId,
         organization: OrganizationId,
         check: CheckId,
     ) -> Result<bool, Refused> {
         let mut locked = self.lock_organization(organization).await?.ok_or(Refused::NotAnOwner)?;
-        self.require_manager(&locked, user).await?;
+        self.require_manager(&locked, caller).await?;
         let Some(stored) = self.held_check(check).await? else { return Ok(false) };
         if stored.organization != organization || !stored.check.state.is_open() {
             return Ok(false);

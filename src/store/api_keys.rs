@@ -3,13 +3,13 @@
 //! Guarantees:
 //! - a key is kept as its hash; its first characters are all that is seen of it again;
 //! - a name is given once in a project, so that a form that is sent twice makes one key;
-//! - a deleted key, or one whose project is deleted, lets nobody in from the commit on.
+//! - a deleted key, or one whose project is deleted or whose organization is closed, lets nobody in from the commit on.
 
 use std::time::Duration;
 
 use futures::FutureExt;
 
-use super::database::{execute, fetch_all, fetch_optional, parse};
+use super::database::{execute, fetch_all, fetch_one, fetch_optional, parse};
 use super::listing::{Listed, Listing};
 use super::organizations::OrganizationRow;
 use super::principals::{ChangeRefused, Decided};
@@ -223,6 +223,28 @@ impl Store {
                 )?;
                 let keys = rows.into_iter().map(ListedApiKey::try_from).collect::<Result<_, _>>()?;
                 Ok(Listed::cut(keys, &listing))
+            }
+            .boxed()
+        })
+        .await
+    }
+
+    /// How many keys a project of this organization has.
+    pub async fn count_api_keys(
+        &self,
+        organization: OrganizationId,
+        project: ProjectId,
+    ) -> Result<u64, StoreError> {
+        self.read(move |tx| {
+            async move {
+                let (keys,) = fetch_one!(
+                    tx,
+                    (i64,),
+                    "SELECT COUNT(*) FROM api_keys WHERE organization_id = $1 AND project_id = $2",
+                    organization.to_string(),
+                    project.to_string()
+                )?;
+                Ok(keys.unsigned_abs())
             }
             .boxed()
         })

@@ -293,8 +293,8 @@ impl Transaction {
         locked: &LockedOrganization,
         stored: &StoredCheck,
     ) -> Result<Option<&'static str>, StoreError> {
-        if let Some(user) = stored.user {
-            match self.require_manager(locked, user).await {
+        if !stored.daily {
+            match self.require_manager(locked, &stored.caller).await {
                 Ok(()) => {}
                 Err(Refused::PlanTooLow) => return Ok(Some("The plan changed during the access check")),
                 Err(Refused::Store(error)) => return Err(error),

@@ -38,10 +38,11 @@ pub enum CloseRefused {
     Store(#[from] StoreError),
 }
 
-/// What lets somebody into an organization: it goes as soon as that closes, in the order in which it can. Places in
-/// projects and API keys go with their projects, secrets with their service accounts.
+/// What lets somebody into an organization: it goes as soon as that closes, in the order in which it can.
 const WAYS_IN: [&str; 4] = [
+    // With their keys and their members' places.
     "DELETE FROM projects WHERE organization_id = $1",
+    // With their secrets.
     "DELETE FROM service_accounts WHERE organization_id = $1",
     "DELETE FROM memberships WHERE organization_id = $1",
     "DELETE FROM invitations WHERE organization_id = $1",
@@ -194,7 +195,7 @@ impl Transaction {
         }
         self.give_up_stop(&mut locked, caller, "The organization was deleted").await?;
         self.end_open_check(&mut locked, caller, "The organization was deleted").await?;
-        self.end_minutes(&mut locked).await?;
+        self.end_minutes_of(&mut locked).await?;
         let last = self.append_event(&mut locked, caller, event).await?;
         execute!(
             self,

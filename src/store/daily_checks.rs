@@ -126,9 +126,9 @@ impl Transaction {
         }
         self.forget_daily_checks(organization).await?;
         let caller = Caller::trailpost();
-        let (user, purpose, revision) = (None, Purpose::Test, integration.revision);
+        let (daily, purpose, revision) = (true, Purpose::Test, integration.revision);
         let id =
-            self.insert_check(Asked { caller: &caller, user, organization, purpose, revision }, &settings);
+            self.insert_check(Asked { caller: &caller, daily, organization, purpose, revision }, &settings);
         let id = id.await?;
         fetch_optional!(self, CheckRow, select_check!("WHERE id = $1"), id.to_string())
     }

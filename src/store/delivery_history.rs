@@ -312,6 +312,15 @@ impl Store {
         Ok(self.delivery_history(organization, HistoryCursor::Newest, limit).await?.rows)
     }
 
+    /// A delivery of an organization, with its tries.
+    pub async fn delivery(
+        &self,
+        organization: OrganizationId,
+        batch: BatchId,
+    ) -> Result<Option<DeliveryRow>, StoreError> {
+        self.read(move |tx| async move { tx.delivery(organization, batch).await }.boxed()).await
+    }
+
     /// A page of the delivery history, of at most `limit` batches.
     pub async fn delivery_history(
         &self,
@@ -339,6 +348,25 @@ impl Transaction {
         )?
         .map(DeliveryRow::try_from)
         .transpose()
+    }
+
+    async fn delivery(
+        &mut self,
+        organization: OrganizationId,
+        batch: BatchId,
+    ) -> Result<Option<DeliveryRow>, StoreError> {
+        let found = fetch_optional!(
+            self,
+            BatchRow,
+            select_batch!("WHERE organization_id = $1 AND id = $2"),
+            organization.to_string(),
+            batch.to_string()
+        )?;
+        let Some(row) = found.map(DeliveryRow::try_from).transpose()? else { return Ok(None) };
+        let (first, mut rows) = (row.first, vec![row]);
+        self.add_attempts(organization, first, first, &mut rows).await?;
+        self.add_places(organization, first, first, &mut rows).await?;
+        Ok(rows.pop())
     }
 
     async fn delivery_history(

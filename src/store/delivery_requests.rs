@@ -8,7 +8,7 @@ use super::integrations::Refused;
 use super::transaction::Transaction;
 use crate::domain::caller::Caller;
 use crate::domain::event_catalog::{self, DeliveryRequest};
-use crate::domain::id::{OrganizationId, UserId};
+use crate::domain::id::OrganizationId;
 use crate::domain::integration::Revision;
 
 impl Store {
@@ -17,18 +17,15 @@ impl Store {
     /// nothing is pending.
     ///
     /// # Errors
-    /// The user may not, the revision is old, or it is being stopped.
+    /// The caller may not, the revision is old, or it is being stopped.
     pub async fn deliver_now(
         &self,
         caller: Caller,
-        user: UserId,
         organization: OrganizationId,
         revision: Revision,
     ) -> Result<bool, Refused> {
         let asked = self
-            .write(move |tx| {
-                async move { tx.deliver_now(&caller, user, organization, revision).await }.boxed()
-            })
+            .write(move |tx| async move { tx.deliver_now(&caller, organization, revision).await }.boxed())
             .await;
         self.ring();
         asked
@@ -37,16 +34,15 @@ impl Store {
     /// Has the delivery that failed tried at once. Gives `false`, and records nothing, if none waits to be tried again.
     ///
     /// # Errors
-    /// The user may not, or the revision is old.
+    /// The caller may not, or the revision is old.
     pub async fn try_again(
         &self,
         caller: Caller,
-        user: UserId,
         organization: OrganizationId,
         revision: Revision,
     ) -> Result<bool, Refused> {
         let asked = self
-            .write(move |tx| async move { tx.try_again(&caller, user, organization, revision).await }.boxed())
+            .write(move |tx| async move { tx.try_again(&caller, organization, revision).await }.boxed())
             .await;
         self.ring();
         asked
@@ -57,11 +53,10 @@ impl Transaction {
     async fn deliver_now(
         &mut self,
         caller: &Caller,
-        user: UserId,
         organization: OrganizationId,
         revision: Revision,
     ) -> Result<bool, Refused> {
-        let mut locked = self.hold_as_manager(organization, user).await?;
+        let mut locked = self.hold_as_manager(organization, caller).await?;
         if self.pending(organization).await?.is_none() {
             return Ok(false);
         }
@@ -89,11 +84,10 @@ impl Transaction {
     async fn try_again(
         &mut self,
         caller: &Caller,
-        user: UserId,
         organization: OrganizationId,
         revision: Revision,
     ) -> Result<bool, Refused> {
-        let mut locked = self.hold_as_manager(organization, user).await?;
+        let mut locked = self.hold_as_manager(organization, caller).await?;
         let integration = self.integration(locked.organization.clone()).await?;
         if integration.failure.is_none() {
             return Ok(false);

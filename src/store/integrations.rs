@@ -12,7 +12,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::encryption::Encryption;
 use crate::domain::event_catalog::{self, LeftOut};
 use crate::domain::failure::Failure;
-use crate::domain::id::{OrganizationId, UserId};
+use crate::domain::id::OrganizationId;
 use crate::domain::integration::{Health, Revision, Settings, Situation, Standing};
 use crate::domain::membership::{Ability, Role};
 use crate::domain::organization::Organization;
@@ -67,7 +67,7 @@ impl Integration {
 /// Why a write to an integration was refused. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum Refused {
-    /// The user is not an owner any more.
+    /// The caller is not an owner any more.
     #[error("only organization owners can manage audit logs")]
     NotAnOwner,
     /// The plan does not include audit logs.
@@ -191,34 +191,31 @@ impl Store {
     pub async fn disable(
         &self,
         caller: Caller,
-        user: UserId,
         organization: OrganizationId,
         revision: Revision,
     ) -> Result<SwitchedOff, Refused> {
-        self.switch_off(caller, user, organization, revision, SwitchOff::Disable).await
+        self.switch_off(caller, organization, revision, SwitchOff::Disable).await
     }
 
     /// Removes the integration: what is pending is discarded, and the record says which run.
     pub async fn remove(
         &self,
         caller: Caller,
-        user: UserId,
         organization: OrganizationId,
         revision: Revision,
     ) -> Result<SwitchedOff, Refused> {
-        self.switch_off(caller, user, organization, revision, SwitchOff::Remove).await
+        self.switch_off(caller, organization, revision, SwitchOff::Remove).await
     }
 
     async fn switch_off(
         &self,
         caller: Caller,
-        user: UserId,
         organization: OrganizationId,
         revision: Revision,
         switch_off: SwitchOff,
     ) -> Result<SwitchedOff, Refused> {
         self.write(move |tx| {
-            async move { tx.switch_off(&caller, user, organization, revision, switch_off).await }.boxed()
+            async move { tx.switch_off(&caller, organization, revision, switch_off).await }.boxed()
         })
         .await
     }
@@ -281,9 +278,9 @@ impl Transaction {
     pub(super) async fn require_manager(
         &mut self,
         locked: &LockedOrganization,
-        user: UserId,
+        caller: &Caller,
     ) -> Result<(), Refused> {
-        let role = self.role(locked.organization.id, user).await?;
+        let role = self.role_of_caller(locked.organization.id, caller).await?;
         if !role.is_some_and(|role: Role| role.may(Ability::ManageAuditLogs)) {
             return Err(Refused::NotAnOwner);
         }
@@ -293,14 +290,14 @@ impl Transaction {
         Ok(())
     }
 
-    /// Takes the rows of an organization and its integration for a user who may manage audit logs.
+    /// Takes the rows of an organization and its integration for whoever may manage audit logs.
     pub(super) async fn hold_as_manager(
         &mut self,
         organization: OrganizationId,
-        user: UserId,
+        caller: &Caller,
     ) -> Result<LockedOrganization, Refused> {
         let locked = self.lock_organization(organization).await?.ok_or(Refused::NotAnOwner)?;
-        self.require_manager(&locked, user).await?;
+        self.require_manager(&locked, caller).await?;
         self.hold_integration(organization).await?;
         Ok(locked)
     }
@@ -308,12 +305,11 @@ impl Transaction {
     async fn switch_off(
         &mut self,
         caller: &Caller,
-        user: UserId,
         organization: OrganizationId,
         revision: Revision,
         switch_off: SwitchOff,
     ) -> Result<SwitchedOff, Refused> {
-        let mut locked = self.hold_as_manager(organization, user).await?;
+        let mut locked = self.hold_as_manager(organization, caller).await?;
         let integration = self.integration(locked.organization.clone()).await?;
         if integration.revision != revision {
             return Err(Refused::Stale);

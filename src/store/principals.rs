@@ -43,7 +43,7 @@ impl Transaction {
         Ok((locked, reach))
     }
 
-    pub(super) async fn reach(
+    async fn reach(
         &mut self,
         organization: OrganizationId,
         principal: Principal,

@@ -17,7 +17,7 @@ use super::{Store, StoreError};
 use crate::domain::caller::Caller;
 use crate::domain::clock::Timestamp;
 use crate::domain::event_catalog::{self, IntegrationAction};
-use crate::domain::id::{OrganizationId, UserId};
+use crate::domain::id::OrganizationId;
 use crate::domain::integration::Revision;
 use crate::domain::sequence::Sequence;
 
@@ -116,19 +116,17 @@ impl Store {
     /// at once.
     ///
     /// # Errors
-    /// The user may not, the revision is old, nothing is collected, or a stop is awaited already.
+    /// The caller may not, the revision is old, nothing is collected, or a stop is awaited already.
     pub async fn deliver_first(
         &self,
         caller: Caller,
-        user: UserId,
         organization: OrganizationId,
         revision: Revision,
         switch_off: SwitchOff,
     ) -> Result<(), Refused> {
         let asked = self
             .write(move |tx| {
-                async move { tx.deliver_first(&caller, user, organization, revision, switch_off).await }
-                    .boxed()
+                async move { tx.deliver_first(&caller, organization, revision, switch_off).await }.boxed()
             })
             .await;
         self.ring();
@@ -138,18 +136,15 @@ impl Store {
     /// Gives up waiting: collection and settings are as before. Gives `false` if nothing was waited for any more.
     ///
     /// # Errors
-    /// The user may not, or it is another stop than the one that this revision had.
+    /// The caller may not, or it is another stop than the one that this revision had.
     pub async fn stop_waiting(
         &self,
         caller: Caller,
-        user: UserId,
         organization: OrganizationId,
         revision: Revision,
     ) -> Result<bool, Refused> {
-        self.write(move |tx| {
-            async move { tx.stop_waiting(&caller, user, organization, revision).await }.boxed()
-        })
-        .await
+        self.write(move |tx| async move { tx.stop_waiting(&caller, organization, revision).await }.boxed())
+            .await
     }
 
     /// Ends every stop that can be ended: what was to be delivered first is delivered, or makes no progress. Nothing
@@ -185,12 +180,11 @@ impl Transaction {
     async fn deliver_first(
         &mut self,
         caller: &Caller,
-        user: UserId,
         organization: OrganizationId,
         revision: Revision,
         switch_off: SwitchOff,
     ) -> Result<(), Refused> {
-        let mut locked = self.hold_as_manager(organization, user).await?;
+        let mut locked = self.hold_as_manager(organization, caller).await?;
         let integration = self.integration(locked.organization.clone()).await?;
         // A double click joins what the first one asked for.
         if integration.stop.as_ref().is_some_and(|stop| stop.switch_off == switch_off) {
@@ -231,11 +225,10 @@ impl Transaction {
     async fn stop_waiting(
         &mut self,
         caller: &Caller,
-        user: UserId,
         organization: OrganizationId,
         revision: Revision,
     ) -> Result<bool, Refused> {
-        let mut locked = self.hold_as_manager(organization, user).await?;
+        let mut locked = self.hold_as_manager(organization, caller).await?;
         let Some(row) = self.stop_row(organization).await? else { return Ok(false) };
         // Another stop than the one that the page showed is not this page's to end.
         if self.integration(locked.organization.clone()).await?.revision != revision {

@@ -125,6 +125,7 @@ async fn member(web: &Web, request: &mut Request, user: User, visitor: &Visitor)
 async fn refusal(web: &Web, member: &Member, access: Access, ability: Ability) -> Option<WebError> {
     if !member.role.may(ability) {
         let owners = match ability {
+            Ability::ManageProjects => return Some(WebError::ForbiddenProjects),
             Ability::ManageAuditLogs => web.store.owners(member.organization.id).await,
             _ => Ok(Vec::new()),
         };

@@ -110,7 +110,10 @@ pub(super) struct NavItem {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
     Overview,
+    Projects,
+    ApiKeys,
     Members,
+    ServiceAccounts,
     General,
     AuditLogs,
     Plan,
@@ -128,7 +131,7 @@ struct Signpost {
 }
 
 /// In the sidebar's order.
-const SIGNPOSTS: [Signpost; 5] = [
+const SIGNPOSTS: &[Signpost] = &[
     Signpost {
         place: Place::Overview,
         label: "Overview",
@@ -138,12 +141,36 @@ const SIGNPOSTS: [Signpost; 5] = [
         ability: Ability::SeeOrganization,
     },
     Signpost {
+        place: Place::Projects,
+        label: "Projects",
+        path: "/projects",
+        icon: "folder",
+        group: None,
+        ability: Ability::SeeOrganization,
+    },
+    Signpost {
+        place: Place::ApiKeys,
+        label: "API keys",
+        path: "/api-keys",
+        icon: "key",
+        group: None,
+        ability: Ability::ManageProjects,
+    },
+    Signpost {
         place: Place::Members,
         label: "Members",
         path: "/members",
         icon: "users",
         group: Some("Access"),
         ability: Ability::ManageMembers,
+    },
+    Signpost {
+        place: Place::ServiceAccounts,
+        label: "Service accounts",
+        path: "/service-accounts",
+        icon: "robot",
+        group: Some("Access"),
+        ability: Ability::ManageServiceAccounts,
     },
     Signpost {
         place: Place::General,

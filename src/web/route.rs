@@ -42,6 +42,8 @@ pub fn table() -> Vec<Route> {
     let read = |path, access, face, handler| Route { method: Method::GET, path, access, face, handler };
     let write = |path, access, face, handler| Route { method: Method::POST, path, access, face, handler };
     let owner = Member(Ability::ManageAuditLogs);
+    let in_projects = Member(Ability::ManageProjects);
+    let of_accounts = Member(Ability::ManageServiceAccounts);
     let members = Member(Ability::ManageMembers);
     vec![
         read("/", SignedIn, Page, get(pages::session::home)),
@@ -108,6 +110,129 @@ pub fn table() -> Vec<Route> {
             Page,
             get(pages::plan::show),
         ),
+        read(PROJECTS, Member(Ability::SeeOrganization), Page, get(pages::projects::index)),
+        read(under_projects!("/new"), in_projects, Page, get(pages::projects::new)),
+        write(under_projects!("/new"), in_projects, Page, post(pages::projects::create)),
+        read(
+            under_projects!("/{project_id}"),
+            Member(Ability::SeeOrganization),
+            Page,
+            get(pages::projects::show),
+        ),
+        write(under_projects!("/{project_id}"), in_projects, Page, post(pages::projects::rename)),
+        read(
+            under_projects!("/{project_id}/delete"),
+            Member(Ability::DeleteProject),
+            Page,
+            get(pages::projects::confirm_delete),
+        ),
+        write(
+            under_projects!("/{project_id}/delete"),
+            Member(Ability::DeleteProject),
+            Page,
+            post(pages::projects::delete),
+        ),
+        read(
+            under_projects!("/{project_id}/members/new"),
+            in_projects,
+            Page,
+            get(pages::project_members::new),
+        ),
+        write(
+            under_projects!("/{project_id}/members/new"),
+            in_projects,
+            Page,
+            post(pages::project_members::create),
+        ),
+        write(
+            under_projects!("/{project_id}/members/{user_id}"),
+            in_projects,
+            Page,
+            post(pages::project_members::change_role),
+        ),
+        read(
+            under_projects!("/{project_id}/members/{user_id}/remove"),
+            in_projects,
+            Page,
+            get(pages::project_members::confirm_remove),
+        ),
+        write(
+            under_projects!("/{project_id}/members/{user_id}/remove"),
+            in_projects,
+            Page,
+            post(pages::project_members::remove),
+        ),
+        read(under_projects!("/{project_id}/api-keys/new"), in_projects, Page, get(pages::api_keys::new)),
+        write(
+            under_projects!("/{project_id}/api-keys/new"),
+            in_projects,
+            Page,
+            post(pages::api_keys::create),
+        ),
+        read(
+            under_projects!("/{project_id}/api-keys/{api_key_id}/delete"),
+            in_projects,
+            Page,
+            get(pages::api_keys::confirm_delete),
+        ),
+        write(
+            under_projects!("/{project_id}/api-keys/{api_key_id}/delete"),
+            in_projects,
+            Page,
+            post(pages::api_keys::delete),
+        ),
+        read("/organizations/{organization_id}/api-keys", in_projects, Page, get(pages::api_keys::index)),
+        read(SERVICE_ACCOUNTS, of_accounts, Page, get(pages::service_accounts::index)),
+        read(under_service_accounts!("/new"), of_accounts, Page, get(pages::service_accounts::new)),
+        write(under_service_accounts!("/new"), of_accounts, Page, post(pages::service_accounts::create)),
+        read(
+            under_service_accounts!("/{service_account_id}"),
+            of_accounts,
+            Page,
+            get(pages::service_accounts::show),
+        ),
+        write(
+            under_service_accounts!("/{service_account_id}"),
+            of_accounts,
+            Page,
+            post(pages::service_accounts::change_role),
+        ),
+        read(
+            under_service_accounts!("/{service_account_id}/rotate"),
+            of_accounts,
+            Page,
+            get(pages::service_accounts::ask_rotate),
+        ),
+        write(
+            under_service_accounts!("/{service_account_id}/rotate"),
+            of_accounts,
+            Page,
+            post(pages::service_accounts::rotate),
+        ),
+        read(
+            under_service_accounts!("/{service_account_id}/secrets/{secret_id}/end"),
+            of_accounts,
+            Page,
+            get(pages::service_accounts::confirm_end_secret),
+        ),
+        write(
+            under_service_accounts!("/{service_account_id}/secrets/{secret_id}/end"),
+            of_accounts,
+            Page,
+            post(pages::service_accounts::end_secret),
+        ),
+        read(
+            under_service_accounts!("/{service_account_id}/delete"),
+            of_accounts,
+            Page,
+            get(pages::service_accounts::confirm_delete),
+        ),
+        write(
+            under_service_accounts!("/{service_account_id}/delete"),
+            of_accounts,
+            Page,
+            post(pages::service_accounts::delete),
+        ),
         read(AUDIT_LOGS, owner, Page, get(pages::audit_logs::show)),
         write(under_audit_logs!("/enable"), AuditLogsWrite, Page, post(pages::audit_logs::enable)),
         write(under_audit_logs!("/update"), AuditLogsWrite, Page, post(pages::audit_logs::update)),
@@ -169,6 +294,24 @@ pub fn table() -> Vec<Route> {
 const INVITATION: &str = "/invitations/{token}";
 const PASSWORD_RESET: &str = "/password-resets/{token}";
 const AUDIT_LOGS: &str = "/organizations/{organization_id}/settings/audit-logs";
+const PROJECTS: &str = "/organizations/{organization_id}/projects";
+const SERVICE_ACCOUNTS: &str = "/organizations/{organization_id}/service-accounts";
+
+/// A path under Projects.
+macro_rules! under_projects {
+    ($rest:literal) => {
+        concat!("/organizations/{organization_id}/projects", $rest)
+    };
+}
+use under_projects;
+
+/// A path under Access > Service accounts.
+macro_rules! under_service_accounts {
+    ($rest:literal) => {
+        concat!("/organizations/{organization_id}/service-accounts", $rest)
+    };
+}
+use under_service_accounts;
 
 const LEAVE: &str = "/organizations/{organization_id}/leave";
 

@@ -20,10 +20,17 @@ function busyHere(part) {
   return !selection.isCollapsed && part.contains(selection.anchorNode);
 }
 
+const PRESSABLE = "a[href], button, summary, input";
+
+// What a button is about: its words, or the value that it copies.
+function about(element) {
+  return (element.closest("[data-copyable]") ?? element).textContent;
+}
+
 function replace(part, fresh) {
   const focused = part.contains(document.activeElement) ? document.activeElement : null;
-  const buttons = [...part.querySelectorAll("a[href], button, summary, input")];
-  const place = buttons.indexOf(focused);
+  const place = [...part.querySelectorAll(PRESSABLE)].indexOf(focused);
+  const topic = focused && about(focused);
   const opened = [...part.querySelectorAll("details[open][id]")].map((details) => details.id);
   const said = part.querySelector("[data-live-announce]")?.textContent;
 
@@ -32,8 +39,9 @@ function replace(part, fresh) {
 
   for (const id of opened) document.getElementById(id)?.setAttribute("open", "");
   if (focused) {
-    const same = focused.id && document.getElementById(focused.id);
-    (same || part.querySelectorAll("a[href], button, summary, input")[place])?.focus({ preventScroll: true });
+    const now = [...part.querySelectorAll(PRESSABLE)];
+    const same = now.find((element) => (focused.id ? element.id === focused.id : about(element) === topic));
+    (same ?? now[place])?.focus({ preventScroll: true });
   }
   const says = part.querySelector("[data-live-announce]")?.textContent;
   if (says && says !== said) announce(says);

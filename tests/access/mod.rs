@@ -53,6 +53,53 @@ const EXPECTED: &[(&str, [u16; 7])] = &[
     ("GET /organizations/{organization_id}/members/{user_id}/remove", OWNER_FINDS_NOBODY),
     ("POST /organizations/{organization_id}/members/{user_id}/remove", OWNER_FINDS_NOBODY),
     ("GET /organizations/{organization_id}/settings/plan", [303, 404, 403, 403, 200, 200, 200]),
+    ("GET /organizations/{organization_id}/projects", [303, 404, 200, 200, 200, 200, 200]),
+    ("GET /organizations/{organization_id}/projects/new", [303, 404, 403, 200, 403, 200, 200]),
+    ("POST /organizations/{organization_id}/projects/new", IN_PROJECTS),
+    // Of nothing that is there.
+    ("GET /organizations/{organization_id}/projects/{project_id}", [303, 404, 404, 404, 404, 404, 404]),
+    ("POST /organizations/{organization_id}/projects/{project_id}", IN_PROJECTS),
+    (
+        "GET /organizations/{organization_id}/projects/{project_id}/delete",
+        [303, 404, 403, 403, 403, 404, 404],
+    ),
+    (
+        "POST /organizations/{organization_id}/projects/{project_id}/delete",
+        [303, 404, 403, 403, 403, 422, 422],
+    ),
+    ("GET /organizations/{organization_id}/projects/{project_id}/members/new", IN_NO_PROJECT),
+    ("POST /organizations/{organization_id}/projects/{project_id}/members/new", IN_PROJECTS),
+    ("POST /organizations/{organization_id}/projects/{project_id}/members/{user_id}", IN_PROJECTS),
+    ("GET /organizations/{organization_id}/projects/{project_id}/members/{user_id}/remove", IN_NO_PROJECT),
+    ("POST /organizations/{organization_id}/projects/{project_id}/members/{user_id}/remove", IN_NO_PROJECT),
+    ("GET /organizations/{organization_id}/projects/{project_id}/api-keys/new", IN_NO_PROJECT),
+    ("POST /organizations/{organization_id}/projects/{project_id}/api-keys/new", IN_PROJECTS),
+    (
+        "GET /organizations/{organization_id}/projects/{project_id}/api-keys/{api_key_id}/delete",
+        IN_NO_PROJECT,
+    ),
+    (
+        "POST /organizations/{organization_id}/projects/{project_id}/api-keys/{api_key_id}/delete",
+        IN_NO_PROJECT,
+    ),
+    ("GET /organizations/{organization_id}/api-keys", [303, 404, 403, 200, 403, 200, 200]),
+    ("GET /organizations/{organization_id}/service-accounts", [303, 404, 403, 403, 403, 200, 200]),
+    ("GET /organizations/{organization_id}/service-accounts/new", [303, 404, 403, 403, 403, 200, 200]),
+    ("POST /organizations/{organization_id}/service-accounts/new", OWNER_WITH_A_FORM),
+    ("GET /organizations/{organization_id}/service-accounts/{service_account_id}", OWNER_OF_NOTHING),
+    ("POST /organizations/{organization_id}/service-accounts/{service_account_id}", OWNER_WITH_A_FORM),
+    ("GET /organizations/{organization_id}/service-accounts/{service_account_id}/rotate", OWNER_OF_NOTHING),
+    ("POST /organizations/{organization_id}/service-accounts/{service_account_id}/rotate", OWNER_WITH_A_FORM),
+    (
+        "GET /organizations/{organization_id}/service-accounts/{service_account_id}/secrets/{secret_id}/end",
+        OWNER_OF_NOTHING,
+    ),
+    (
+        "POST /organizations/{organization_id}/service-accounts/{service_account_id}/secrets/{secret_id}/end",
+        OWNER_OF_NOTHING,
+    ),
+    ("GET /organizations/{organization_id}/service-accounts/{service_account_id}/delete", OWNER_OF_NOTHING),
+    ("POST /organizations/{organization_id}/service-accounts/{service_account_id}/delete", OWNER_OF_NOTHING),
     // Below Enterprise a page that explains.
     ("GET /organizations/{organization_id}/settings/audit-logs", [303, 404, 403, 403, 403, 200, 200]),
     ("POST /organizations/{organization_id}/settings/audit-logs/enable", OWNER_ON_ENTERPRISE),
@@ -99,6 +146,13 @@ const OWNER_WRITES: [u16; 7] = [303, 404, 403, 403, 403, 422, 422];
 const OWNER_FINDS_NOBODY: [u16; 7] = [303, 404, 403, 403, 403, 404, 404];
 /// What only an owner may do, and only on Enterprise.
 const OWNER_ON_ENTERPRISE: [u16; 7] = [303, 404, 403, 403, 403, 403, 422];
+
+/// What managers may do too: the form is empty, or there is nothing of that id.
+const IN_PROJECTS: [u16; 7] = [303, 404, 403, 422, 403, 422, 422];
+const IN_NO_PROJECT: [u16; 7] = [303, 404, 403, 404, 403, 404, 404];
+/// The same of what only owners may do, on any plan.
+const OWNER_WITH_A_FORM: [u16; 7] = [303, 404, 403, 403, 403, 422, 422];
+const OWNER_OF_NOTHING: [u16; 7] = [303, 404, 403, 403, 403, 404, 404];
 
 #[test]
 fn every_route_is_expected_and_every_expected_route_is_there() {

@@ -6,6 +6,9 @@ use trailpost::web::route::{self, Face};
 use super::EXPECTED;
 use super::people::Person;
 
+/// An id of nothing.
+const NOBODYS: &str = "0199f3c2-0000-7000-8000-000000000000";
+
 /// One request of the walk.
 #[derive(Clone)]
 pub struct Attempt {
@@ -67,9 +70,13 @@ fn attempt(person: &Person, route: &route::Route) -> Attempt {
     let path = route
         .path
         .replace("{organization_id}", &person.organization_id)
-        .replace("{check_id}", "0199f3c2-0000-7000-8000-000000000000")
-        .replace("{user_id}", "0199f3c2-0000-7000-8000-000000000000")
-        .replace("{invitation_id}", "0199f3c2-0000-7000-8000-000000000000")
+        .replace("{check_id}", NOBODYS)
+        .replace("{project_id}", NOBODYS)
+        .replace("{user_id}", NOBODYS)
+        .replace("{api_key_id}", NOBODYS)
+        .replace("{service_account_id}", NOBODYS)
+        .replace("{secret_id}", NOBODYS)
+        .replace("{invitation_id}", NOBODYS)
         .replace("{file}", "trust-policy.json")
         .replace("{token}", &"0".repeat(64));
     assert!(!path.contains('{'), "{name} has a parameter that this test does not fill in");

@@ -11,20 +11,23 @@ use trailpost::domain::organization::Plan;
 use trailpost::sandbox::{Fault, FaultKind, FaultTarget, IamRole};
 use trailpost::store::Integration;
 
-use crate::support::http_user::{HttpUser, enable};
+use crate::support::http_user::{HttpUser, enable_with};
 use crate::support::page::hidden_field;
 use crate::support::product::Product;
-use crate::support::{BUCKET, eventually, submission};
+use crate::support::{BUCKET, ROLE_ARN, eventually, submission};
 
 pub const OWNER: &str = "owner@acme.example";
 pub const MEMBER: &str = "member@acme.example";
 pub const MANAGER: &str = "manager@acme.example";
 pub const OTHER_OWNER: &str = "owner@initech.example";
 
-/// Longer than the demo's window, and than the first waits for another try.
-const WINDOW_AND_MORE: Duration = Duration::from_secs(120);
+/// No window ends while somebody looks: what is delivered is delivered because somebody asked for it.
+const RIGHT: &[(&str, &str)] = &[("role_arn", ROLE_ARN), ("bucket", BUCKET), ("window_minutes", "60")];
 /// How long a check believes that a denial may pass, and a little.
 const TRYING: Duration = Duration::from_secs(61);
+
+/// When a denied check tries again, and a little.
+const NEXT_TRY: Duration = Duration::from_secs(10);
 
 /// One thing that is done. It is over when its effect can be seen.
 #[derive(Clone, Copy, Debug)]
@@ -37,14 +40,18 @@ pub enum Deed {
     PassTheCheck,
     /// A producer sends so many records.
     Ingest(usize),
-    /// A window ends and everything that waited is in the bucket.
+    /// The owner has everything that waits delivered.
     Deliver,
-    /// A window ends and its delivery fails.
+    /// The owner asks for the same, and it fails.
     FailToDeliver,
     /// The customer takes the permission to write from the role.
     DenyWrites,
-    /// AWS is slow.
+    /// AWS asks us to slow down.
     SlowDown,
+    /// AWS takes writes and does not answer.
+    HoldWrites,
+    /// The customer makes a role of this name that is right, a few seconds later.
+    MakeRole(&'static str),
     /// The customer takes the external ID out of the role's trust policy, and the owner runs a check.
     LetAnybodyIn,
     /// The owner disables audit logs at once.
@@ -81,9 +88,24 @@ impl Stage {
         format!("/organizations/{}/settings/audit-logs", self.acme)
     }
 
+    /// What a dialog says about the records that would be lost now.
+    pub async fn waiting(&self) -> String {
+        let status = self.product.store().delivery_status(self.acme).await.unwrap();
+        match status.pending_records {
+            1 => "1 record is waiting".to_owned(),
+            records => format!("{records} records are waiting"),
+        }
+    }
+
+    /// The key of the newest delivered file.
+    pub async fn last_key(&self) -> String {
+        let status = self.product.store().delivery_status(self.acme).await.unwrap();
+        status.last_delivery.unwrap().object_key.unwrap()
+    }
+
     pub async fn act(&self, deed: Deed) {
         match deed {
-            Deed::Enable => enable(&self.owner, &self.acme.to_string()).await,
+            Deed::Enable => enable_with(&self.owner, &self.acme.to_string(), RIGHT).await,
             Deed::EnableDenied(role_arn) => {
                 self.post("enable", &[("role_arn", role_arn), ("bucket", BUCKET)]).await;
                 self.until("AWS has denied us", |found| {
@@ -98,19 +120,26 @@ impl Stage {
             Deed::Ingest(records) => self.ingest(records).await,
             Deed::Deliver => self.deliver().await,
             Deed::FailToDeliver => {
-                self.product.advance(WINDOW_AND_MORE);
+                self.post("deliver-now", &[]).await;
                 self.until("the failure is booked", |found| found.failure.is_some()).await;
             }
             Deed::DenyWrites => self.put_role(|role| role.permission_policies.clear()).await,
             Deed::SlowDown => {
                 self.product.sandbox().switch_on(Fault::new(FaultKind::SlowDown, FaultTarget::S3));
             }
+            Deed::HoldWrites => {
+                let hold = Fault::new(FaultKind::TimeoutBeforeWrite, FaultTarget::S3);
+                self.product.sandbox().switch_on(hold);
+            }
+            Deed::MakeRole(arn) => {
+                self.put_role(|role| arn.clone_into(&mut role.arn)).await;
+                self.product.advance(NEXT_TRY);
+            }
             Deed::LetAnybodyIn => self.let_anybody_in().await,
             Deed::Disable => self.post("disable", &[("pending", "discard")]).await,
             Deed::DeliverFirstThenRemove => self.post("remove", &[("pending", "deliver_first")]).await,
             Deed::SaveElsewhere(prefix) => {
-                let settings =
-                    [("role_arn", crate::support::ROLE_ARN), ("bucket", BUCKET), ("prefix", prefix)];
+                let settings = [RIGHT, &[("prefix", prefix)]].concat();
                 self.post("update", &settings).await;
                 self.checked().await;
             }
@@ -126,7 +155,7 @@ impl Stage {
     }
 
     async fn deliver(&self) {
-        self.product.advance(WINDOW_AND_MORE);
+        self.post("deliver-now", &[]).await;
         eventually("everything is delivered", async || {
             let status = self.product.store().delivery_status(self.acme).await.unwrap();
             (status.pending_records == 0).then_some(())

@@ -1,9 +1,12 @@
 //! What people do in a real browser.
 
 mod deeds;
+mod dialogs;
 mod encryption;
 mod first_light;
 mod keyboard;
+mod live;
+mod projects;
 mod served;
 mod situations;
 mod stopping;

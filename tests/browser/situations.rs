@@ -6,7 +6,7 @@ use trailpost::domain::organization::Plan;
 
 use super::deeds::{Deed, MANAGER, MEMBER, OTHER_OWNER, OWNER, Stage};
 use crate::support::accessibility::Accessible;
-use crate::support::browser::Browser;
+use crate::support::browser::{Browser, JavaScript};
 
 const NO_SUCH_ROLE: &str = "arn:aws:iam::111122223333:role/no-such-role";
 pub const SWITCH: &str = "Audit logs are active";
@@ -60,6 +60,8 @@ pub enum Step {
 pub enum Shown {
     Heading(&'static str),
     Button(&'static str),
+    /// A button that is there with JavaScript only.
+    CopyButton(&'static str),
     Link(&'static str),
     Field(&'static str),
     InvalidField(&'static str),
@@ -71,7 +73,9 @@ pub enum Shown {
 }
 
 use Place::{AuditLogs, Open, Own};
-use Shown::{Button, Field, Heading, InvalidField, Link, NoButton, NoField, NoHeading, Switch, Text};
+use Shown::{
+    Button, CopyButton, Field, Heading, InvalidField, Link, NoButton, NoField, NoHeading, Switch, Text,
+};
 use Step::{Choose, Fill, Follow, Meanwhile, Press, PressAbout, Reload, See};
 
 const AUDIT_LOGS: View =
@@ -116,7 +120,7 @@ pub const SITUATIONS: &[Situation] = &[
                 status: Some(422),
                 steps: &[
                     Fill("Role ARN", "arn:aws:iam::111122223333:user/ada"),
-                    Fill("Amazon S3 bucket", "Acme_Logs"),
+                    Fill("Amazon S3 bucket", "acme-audit-logs"),
                     Press("Advanced"),
                     Fill("Prefix", "/team/../*"),
                     Press("Enable audit logging"),
@@ -125,10 +129,8 @@ pub const SITUATIONS: &[Situation] = &[
                 shows: &[
                     Heading("Nothing was saved. Correct this first:"),
                     Link("Role ARN"),
-                    Link("Amazon S3 bucket"),
                     Link("Prefix"),
                     InvalidField("Role ARN"),
-                    InvalidField("Amazon S3 bucket"),
                     InvalidField("Prefix"),
                 ],
                 ..AUDIT_LOGS
@@ -169,7 +171,7 @@ pub const SITUATIONS: &[Situation] = &[
             View {
                 name: "overview",
                 at: Own(""),
-                shows: &[Heading("Acme"), Heading("Audit logs"), Button("Copy organization ID")],
+                shows: &[Heading("Acme"), Heading("Audit logs"), CopyButton("Copy organization ID")],
                 ..AUDIT_LOGS
             },
             View {
@@ -257,7 +259,7 @@ pub const SITUATIONS: &[Situation] = &[
                     Heading("Access check"),
                     Text("Not checked"),
                     Text("Your turn"),
-                    Button("Copy the fix"),
+                    CopyButton("Copy the fix"),
                     Field("Role ARN"),
                     Button("Enable audit logging"),
                     NoButton("Cancel"),
@@ -295,7 +297,7 @@ pub const SITUATIONS: &[Situation] = &[
                     Heading("Delivery history"),
                     Text("1,234 records"),
                     Text("Last changed"),
-                    Button("Copy external ID"),
+                    CopyButton("Copy external ID"),
                     Button("Update settings"),
                     Button("More actions"),
                     Button("Set-up in AWS"),
@@ -313,12 +315,12 @@ pub const SITUATIONS: &[Situation] = &[
             View {
                 name: "unfolded",
                 steps: &[Press("Advanced"), Press("Set-up in AWS")],
-                shows: &[Field("Prefix"), Text("Trusted principal"), Button("Copy trusted principal")],
+                shows: &[Field("Prefix"), Text("Trusted principal"), CopyButton("Copy trusted principal")],
                 ..AUDIT_LOGS
             },
             View {
                 name: "disable",
-                steps: &[Press(SWITCH), See("Disable audit logs?")],
+                steps: &[Meanwhile(Deed::Ingest(17)), Press(SWITCH), See("Disable audit logs?")],
                 shows: &[
                     Heading("Disable audit logs?"),
                     Text("records are waiting"),
@@ -426,7 +428,7 @@ pub const SITUATIONS: &[Situation] = &[
                     Text("AWS request ID"),
                     Text("records are held and will be delivered."),
                     Text("The first of them expire"),
-                    Button("Copy the fix"),
+                    CopyButton("Copy the fix"),
                     Button("Check again"),
                     Button("Update settings"),
                 ],
@@ -452,7 +454,7 @@ pub const SITUATIONS: &[Situation] = &[
             shows: &[
                 Switch(true),
                 Text("Deliveries go on."),
-                Button("Copy the fix"),
+                CopyButton("Copy the fix"),
                 Button("Check again"),
                 Button("Update settings"),
             ],
@@ -501,8 +503,12 @@ impl View {
     }
 
     /// What should be in the accessibility tree, or should not, and is otherwise.
-    pub fn missing(&self, tree: &[Accessible]) -> Vec<String> {
-        self.shows.iter().filter(|shown| !shown.holds(tree)).map(|shown| format!("{shown:?}")).collect()
+    pub fn missing(&self, tree: &[Accessible], javascript: JavaScript) -> Vec<String> {
+        self.shows
+            .iter()
+            .filter(|shown| !shown.holds(tree, javascript))
+            .map(|shown| format!("{shown:?}"))
+            .collect()
     }
 }
 
@@ -522,7 +528,7 @@ impl Step {
 }
 
 impl Shown {
-    fn holds(self, tree: &[Accessible]) -> bool {
+    fn holds(self, tree: &[Accessible], javascript: JavaScript) -> bool {
         let has = |role: &str, name: &str| tree.iter().any(|item| item.role == role && item.name == name);
         let button = |name: &str| has("button", name) || has("DisclosureTriangle", name);
         let field = |name: &str| {
@@ -532,6 +538,7 @@ impl Shown {
             Heading(name) => has("heading", name),
             NoHeading(name) => !has("heading", name),
             Button(name) => button(name),
+            CopyButton(name) => button(name) == (javascript == JavaScript::On),
             NoButton(name) => !button(name),
             Link(name) => has("link", name),
             Field(name) => field(name).is_some(),

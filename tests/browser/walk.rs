@@ -2,12 +2,14 @@
 //! print or another colour: one browser goes through all of them.
 
 use std::fmt::Display;
+use std::time::Duration;
+
+use tokio::time::sleep;
 
 use super::deeds::Stage;
 use super::situations::{SITUATIONS, Situation, View};
 use crate::support::accessibility::Rules;
 use crate::support::browser::{Browser, JavaScript};
-use crate::support::poll;
 use crate::support::screen::Look;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -19,6 +21,10 @@ async fn every_situation_has_its_names_and_roles_and_breaks_no_rule_of_accessibi
 async fn every_situation_has_its_names_and_roles_without_javascript() {
     walk(JavaScript::Off).await;
 }
+
+/// How often the tree is read again before what is not in it counts as missing. There may be many such, and all are
+/// told.
+const PATIENCE: u32 = 30;
 
 /// Makes the screenshots of every situation: `tests/run screenshots -- --ignored`.
 #[tokio::test(flavor = "multi_thread")]
@@ -111,13 +117,18 @@ async fn look_at(view: &View, browser: &Browser) -> Vec<String> {
 
 /// The tree follows the page a moment later.
 async fn what_is_not_shown(view: &View, browser: &Browser) -> Vec<String> {
-    let whole = async || view.missing(&browser.accessible().await).is_empty().then_some(());
-    if poll(whole).await.is_some() {
-        return Vec::new();
+    for _ in 0..PATIENCE {
+        if view.missing(&browser.accessible().await, browser.javascript()).is_empty() {
+            return Vec::new();
+        }
+        sleep(Duration::from_millis(100)).await;
     }
     let tree = browser.accessible().await;
     let there = tree.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    view.missing(&tree).iter().map(|what| format!("not so: {what}, but: {there}")).collect()
+    view.missing(&tree, browser.javascript())
+        .iter()
+        .map(|what| format!("not so: {what}, but: {there}"))
+        .collect()
 }
 
 /// A browser counts an answer like 404 among the errors.

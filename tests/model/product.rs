@@ -118,8 +118,8 @@ impl Product {
 
     pub async fn ask(&self, id: OrganizationId, purpose: Purpose, proposed: Option<Settings>) -> Outcome<()> {
         let revision = self.integration(id).await?.revision;
-        let (caller, user) = (self.caller(), self.owner.id);
-        let new = NewCheck { caller, user, organization: id, purpose, proposed, revision };
+        let caller = self.caller();
+        let new = NewCheck { caller, organization: id, purpose, proposed, revision };
         answered(self.store.open_check(new).await.map(drop))
     }
 
@@ -135,10 +135,10 @@ impl Product {
 
     pub async fn switch_off(&self, id: OrganizationId, how: SwitchOff) -> Outcome<Option<Run>> {
         let revision = self.integration(id).await?.revision;
-        let (caller, user) = (self.caller(), self.owner.id);
+        let caller = self.caller();
         let off = match how {
-            SwitchOff::Disable => self.store.disable(caller, user, id, revision).await,
-            SwitchOff::Remove => self.store.remove(caller, user, id, revision).await,
+            SwitchOff::Disable => self.store.disable(caller, id, revision).await,
+            SwitchOff::Remove => self.store.remove(caller, id, revision).await,
         };
         answered(
             off.map(|off| {
@@ -149,12 +149,12 @@ impl Product {
 
     pub async fn deliver_first(&self, id: OrganizationId, then: SwitchOff) -> Outcome<()> {
         let revision = self.integration(id).await?.revision;
-        answered(self.store.deliver_first(self.caller(), self.owner.id, id, revision, then).await)
+        answered(self.store.deliver_first(self.caller(), id, revision, then).await)
     }
 
     pub async fn stop_waiting(&self, id: OrganizationId) -> Outcome<bool> {
         let revision = self.integration(id).await?.revision;
-        answered(self.store.stop_waiting(self.caller(), self.owner.id, id, revision).await)
+        answered(self.store.stop_waiting(self.caller(), id, revision).await)
     }
 
     pub async fn end_stops(&self) -> Result<(), Broken> {
@@ -163,12 +163,12 @@ impl Product {
 
     pub async fn deliver_now(&self, id: OrganizationId) -> Outcome<bool> {
         let revision = self.integration(id).await?.revision;
-        answered(self.store.deliver_now(self.caller(), self.owner.id, id, revision).await)
+        answered(self.store.deliver_now(self.caller(), id, revision).await)
     }
 
     pub async fn try_again(&self, id: OrganizationId) -> Outcome<bool> {
         let revision = self.integration(id).await?.revision;
-        answered(self.store.try_again(self.caller(), self.owner.id, id, revision).await)
+        answered(self.store.try_again(self.caller(), id, revision).await)
     }
 
     pub async fn set_plan(&self, id: OrganizationId, plan: Plan) -> Result<(), Broken> {

@@ -14,6 +14,7 @@ use super::projects::{caller, is_not_there, rule};
 
 on_both_engines! {
     a_key_lets_its_bearer_in_until_it_is_deleted,
+    a_closed_organization_lets_no_key_in,
     the_key_is_nowhere_in_the_database_or_the_records,
     a_form_that_is_sent_twice_makes_one_key,
     a_use_is_noted_once_a_minute,
@@ -48,6 +49,14 @@ async fn a_key_lets_its_bearer_in_until_it_is_deleted(books: Books) {
     assert_eq!(record["parameters"]["before"], json!({ "name": "ci" }));
     let again = books.store.delete_api_key(books.caller(), books.acme.id, key.id).await;
     assert!(is_not_there(&again), "{again:?}");
+}
+
+async fn a_closed_organization_lets_no_key_in(books: Books) {
+    let project = books.project("Rockets").await;
+    let (_, token) = books.key(&project, "ci").await;
+    assert!(books.store.api_key_access(token.hash()).await.unwrap().is_some());
+    books.store.close_organization(books.caller(), books.acme.id, "Acme".to_owned()).await.unwrap();
+    assert!(books.store.api_key_access(token.hash()).await.unwrap().is_none());
 }
 
 async fn the_key_is_nowhere_in_the_database_or_the_records(books: Books) {

@@ -212,7 +212,7 @@ async fn a_daily_check_writes_only_when_no_file_landed(books: Books) {
 async fn only_an_active_integration_is_checked_every_day(books: Books) {
     books.enable().await;
     let revision = books.revision().await;
-    books.store.disable(books.caller(), books.owner.id, books.acme.id, revision).await.unwrap();
+    books.store.disable(books.caller(), books.acme.id, revision).await.unwrap();
     books.clock.advance(DAYS);
     assert!(books.daily().await.is_none());
     assert_eq!(books.pass(Purpose::Activate, None).await, CheckState::Passed);

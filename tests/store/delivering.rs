@@ -138,7 +138,7 @@ async fn a_batch_discarded_in_flight_stays_discarded(books: Books) {
     let claim = books.claim().await.unwrap();
     let attempt = start(&books, &claim).await.unwrap();
     let revision = books.revision().await;
-    books.store.disable(books.caller(), books.owner.id, books.acme.id, revision).await.unwrap();
+    books.store.disable(books.caller(), books.acme.id, revision).await.unwrap();
     let found = || async { books.store.deliveries(books.acme.id, 10).await.unwrap().swap_remove(0) };
     let discarded = found().await;
     assert_eq!((discarded.state, discarded.landing()), (BatchState::Discarded, Landing::Maybe));

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use serde_json::Value;
+use tokio_util::sync::CancellationToken;
 use trailpost::domain::caller::Caller;
+use trailpost::domain::days::Days;
 use trailpost::domain::denied_attempt::{DeniedAttempt, Requested};
 use trailpost::domain::membership::{Ability, Role};
 use trailpost::domain::organization::{Organization, Plan};
@@ -21,6 +23,7 @@ on_both_engines! {
     a_clock_that_runs_back_ends_the_minute,
     a_wrong_password_is_recorded_in_every_organization_of_the_account,
     of_a_hundred_at_once_none_is_forgotten,
+    an_organization_that_is_deleted_has_counted_them_before,
 }
 
 fn attempt(organization: &Organization, path: &str) -> DeniedAttempt {
@@ -196,6 +199,24 @@ async fn of_a_hundred_at_once_none_is_forgotten(books: Books) {
     books.settle().await;
     let lines = books.lines().await;
     assert_eq!((lines.len(), attempts(&lines)), (21, 100));
+}
+
+async fn an_organization_that_is_deleted_has_counted_them_before(books: Books) {
+    for _ in 0..25 {
+        books.deny("/").await;
+    }
+    let name = books.acme.name.to_string();
+    books.store.close_organization(books.caller(), books.acme.id, name).await.unwrap();
+    let lines = books.lines().await;
+    assert_eq!(lines.len(), 22);
+    assert_eq!(lines[20]["event"]["parameters"]["more_attempts"]["count"], 5);
+    assert_eq!(lines[21]["event"]["action"], "delete", "nothing comes after that");
+    books.deny("/").await;
+    books.guess(true).await;
+    books.settle().await;
+    assert_eq!(books.lines().await.len(), 22);
+    books.nothing_is_left().await;
+    assert_eq!(books.store.purge_closed(Days::HOLD, &CancellationToken::new()).await.unwrap(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

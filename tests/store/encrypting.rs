@@ -38,7 +38,7 @@ async fn every_encryption_is_in_force_as_it_was_proposed(books: Books) {
     }
     books.pass(Purpose::Update, Some(with_key())).await;
     let revision = books.revision().await;
-    books.store.remove(books.caller(), books.owner.id, books.acme.id, revision).await.unwrap();
+    books.store.remove(books.caller(), books.acme.id, revision).await.unwrap();
     assert_eq!(books.integration().await.settings, None);
     books.enable().await;
     assert_eq!(books.integration().await.settings.unwrap().encryption, Encryption::BucketDefault);

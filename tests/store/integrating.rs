@@ -78,7 +78,7 @@ async fn what_changed_during_a_check_supersedes_it(books: Books) {
     books.store.open_check(new).await.unwrap();
     let claimed = books.store.claim_check().await.unwrap().unwrap();
     let revision = books.revision().await;
-    books.store.disable(books.caller(), books.owner.id, books.acme.id, revision).await.unwrap();
+    books.store.disable(books.caller(), books.acme.id, revision).await.unwrap();
     let ended = books.store.finish_check(&claimed, Checklist::default(), CheckVerdict::Passed).await.unwrap();
     assert_eq!(ended, Some(CheckState::Superseded));
     let integration = books.integration().await;
@@ -90,7 +90,7 @@ async fn a_cancelled_check_can_not_pass_any_more(books: Books) {
     let new = books.asking(Purpose::Enable, Some(settings("a-bucket")), books.revision().await);
     let opened = books.store.open_check(new).await.unwrap();
     let claimed = books.store.claim_check().await.unwrap().unwrap();
-    let cancel = || books.store.cancel_check(books.caller(), books.owner.id, books.acme.id, opened.id);
+    let cancel = || books.store.cancel_check(books.caller(), books.acme.id, opened.id);
     assert!(cancel().await.unwrap());
     assert!(!cancel().await.unwrap());
     assert!(!books.store.report_check(&claimed, Checklist::default()).await.unwrap());
@@ -117,7 +117,7 @@ async fn a_stale_revision_is_refused(books: Books) {
     books.enable().await;
     let new = books.asking(Purpose::Update, Some(settings("b-bucket")), stale);
     assert!(matches!(books.store.open_check(new).await, Err(Refused::Stale)));
-    let off = books.store.disable(books.caller(), books.owner.id, books.acme.id, stale).await;
+    let off = books.store.disable(books.caller(), books.acme.id, stale).await;
     assert!(matches!(off, Err(Refused::Stale)));
     assert_eq!(books.integration().await.situation(), Situation::Active);
 }
@@ -128,7 +128,7 @@ async fn switching_off_names_what_it_discards_and_delivers_nothing_of_it(books: 
     books.seal().await;
     books.append(1).await;
     let revision = books.revision().await;
-    let off = books.store.disable(books.caller(), books.owner.id, books.acme.id, revision).await.unwrap();
+    let off = books.store.disable(books.caller(), books.acme.id, revision).await.unwrap();
     let discarded = off.discarded.unwrap();
     assert_eq!((discarded.first.get(), discarded.last.get()), (1, 4), "sealed and unsealed alike");
     let parameters = books.lines().await.last().unwrap()["event"]["parameters"].clone();
@@ -145,7 +145,7 @@ async fn switching_off_names_what_it_discards_and_delivers_nothing_of_it(books: 
 async fn switching_on_again_collects_from_there(books: Books) {
     books.enable().await;
     let revision = books.revision().await;
-    books.store.disable(books.caller(), books.owner.id, books.acme.id, revision).await.unwrap();
+    books.store.disable(books.caller(), books.acme.id, revision).await.unwrap();
     books.append(3).await;
     assert_eq!(books.pass(Purpose::Activate, None).await, CheckState::Passed);
     books.append(1).await;
@@ -157,11 +157,11 @@ async fn switching_on_again_collects_from_there(books: Books) {
 async fn removing_forgets_the_settings_and_keeps_counting_revisions(books: Books) {
     books.enable().await;
     let revision = books.revision().await;
-    books.store.remove(books.caller(), books.owner.id, books.acme.id, revision).await.unwrap();
+    books.store.remove(books.caller(), books.acme.id, revision).await.unwrap();
     let integration = books.integration().await;
     assert_eq!(integration.situation(), Situation::NotConfigured);
     assert!(integration.revision > revision);
-    let again = books.store.remove(books.caller(), books.owner.id, books.acme.id, integration.revision).await;
+    let again = books.store.remove(books.caller(), books.acme.id, integration.revision).await;
     assert!(matches!(again, Err(Refused::NotPossible)));
     books.enable().await;
     assert_eq!(books.integration().await.situation(), Situation::Active);

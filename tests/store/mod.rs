@@ -119,14 +119,7 @@ impl Books {
     }
 
     pub fn asking(&self, purpose: Purpose, proposed: Option<Settings>, revision: Revision) -> NewCheck {
-        NewCheck {
-            caller: self.caller(),
-            user: self.owner.id,
-            organization: self.acme.id,
-            purpose,
-            proposed,
-            revision,
-        }
+        NewCheck { caller: self.caller(), organization: self.acme.id, purpose, proposed, revision }
     }
 
     /// Asks for a check and lets it pass, as a writer would.
@@ -181,7 +174,7 @@ impl Books {
 
     pub async fn deliver_now_of(&self, organization: OrganizationId) -> Result<bool, Refused> {
         let revision = self.store.integration(organization).await.unwrap().unwrap().revision;
-        self.store.deliver_now(self.caller(), self.owner.id, organization, revision).await
+        self.store.deliver_now(self.caller(), organization, revision).await
     }
 
     /// Claims whatever is due.

@@ -113,7 +113,7 @@ async fn the_same_plan_changes_and_records_nothing(books: Books) {
 async fn what_is_switched_off_stays_off(books: Books) {
     books.enable().await;
     let revision = books.revision().await;
-    books.store.disable(books.caller(), books.owner.id, books.acme.id, revision).await.unwrap();
+    books.store.disable(books.caller(), books.acme.id, revision).await.unwrap();
     set_plan(&books, Plan::Standard).await;
     assert_eq!(books.integration().await.situation(), Situation::Suspended);
     set_plan(&books, Plan::Enterprise).await;

@@ -140,7 +140,7 @@ async fn what_was_discarded_or_never_collected_goes_too(books: Books) {
     books.seal().await;
     books.append(1).await;
     let revision = books.revision().await;
-    books.store.disable(books.caller(), books.owner.id, books.acme.id, revision).await.unwrap();
+    books.store.disable(books.caller(), books.acme.id, revision).await.unwrap();
     books.append(3).await;
     assert_eq!(books.kept().await.len(), 8);
     books.clock.advance(91 * DAY);

@@ -93,8 +93,8 @@ async fn a_stop_is_given_up_after_a_jump_back_too(books: Books) {
     books.enable().await;
     books.seal().await;
     let revision = books.revision().await;
-    let (caller, owner, acme) = (books.caller(), books.owner.id, books.acme.id);
-    books.store.deliver_first(caller, owner, acme, revision, SwitchOff::Disable).await.unwrap();
+    let (caller, acme) = (books.caller(), books.acme.id);
+    books.store.deliver_first(caller, acme, revision, SwitchOff::Disable).await.unwrap();
     books.clock.turn_back(HOUR);
     books.store.bound_waits(LEASE).await.unwrap();
     books.clock.advance(2 * MINUTE);

@@ -24,6 +24,7 @@ on_both_engines! {
     without_an_overlap_the_old_secret_stops_at_once,
     a_rotation_that_is_sent_twice_ends_nothing_that_is_in_use,
     a_secret_is_ended_by_hand,
+    a_closed_organization_lets_no_account_in,
     a_name_is_given_once,
     another_organizations_account_is_not_there,
     the_secret_is_nowhere_in_the_database_or_the_records,
@@ -263,6 +264,13 @@ async fn a_secret_is_ended_by_hand(books: Books) {
     let (other, token) = books.account("Other", Role::Member).await;
     assert!(is_not_there(&end(books.secrets(&other).await[0].id).await), "another account's");
     assert!(books.works(&token).await);
+}
+
+async fn a_closed_organization_lets_no_account_in(books: Books) {
+    let (_, token) = books.account("Terraform", Role::Owner).await;
+    assert!(books.works(&token).await);
+    books.store.close_organization(books.caller(), books.acme.id, "Acme".to_owned()).await.unwrap();
+    assert!(!books.works(&token).await);
 }
 
 async fn a_name_is_given_once(books: Books) {

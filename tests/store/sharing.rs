@@ -116,7 +116,7 @@ async fn a_request_for_a_check_rings_in_other_processes() {
         loop {
             let new = books.asking(Purpose::Enable, Some(settings.clone()), books.revision().await);
             let check = books.store.open_check(new).await.unwrap().id;
-            let cancelled = books.store.cancel_check(books.caller(), books.owner.id, books.acme.id, check);
+            let cancelled = books.store.cancel_check(books.caller(), books.acme.id, check);
             cancelled.await.unwrap();
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
@@ -165,7 +165,7 @@ async fn whatever_happens_at_once_nothing_waits_in_a_circle() {
         for _ in 0..ROUNDS {
             books.enable().await;
             let revision = books.revision().await;
-            books.store.remove(books.caller(), books.owner.id, books.acme.id, revision).await.unwrap();
+            books.store.remove(books.caller(), books.acme.id, revision).await.unwrap();
         }
     };
     tokio::join!(

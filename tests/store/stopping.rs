@@ -30,7 +30,7 @@ on_both_engines! {
 impl Books {
     async fn deliver_first(&self, switch_off: SwitchOff) -> Result<(), Refused> {
         let revision = self.revision().await;
-        self.store.deliver_first(self.caller(), self.owner.id, self.acme.id, revision, switch_off).await
+        self.store.deliver_first(self.caller(), self.acme.id, revision, switch_off).await
     }
 
     /// Delivers the oldest batch; gives its first and last record.
@@ -97,7 +97,7 @@ async fn no_batch_crosses_the_cut_and_none_is_made_behind_it_while_a_stop_waits(
     assert_eq!(books.deliver().await, Some((1, 3)));
     assert_eq!(books.seal().await, 0);
     let revision = books.revision().await;
-    books.store.stop_waiting(books.caller(), books.owner.id, books.acme.id, revision).await.unwrap();
+    books.store.stop_waiting(books.caller(), books.acme.id, revision).await.unwrap();
     assert_eq!(
         books.seal().await,
         2,
@@ -138,7 +138,7 @@ async fn whoever_stops_waiting_has_everything_as_before(books: Books) {
     books.enable().await;
     books.deliver_first(SwitchOff::Disable).await.unwrap();
     let revision = books.revision().await;
-    let stop = |revision| books.store.stop_waiting(books.caller(), books.owner.id, books.acme.id, revision);
+    let stop = |revision| books.store.stop_waiting(books.caller(), books.acme.id, revision);
     let other = stop(Revision::new(0)).await;
     assert!(matches!(other, Err(Refused::Stale)), "a page that showed something else ends nothing");
     assert!(stop(revision).await.unwrap());
@@ -210,13 +210,7 @@ async fn a_stop_is_asked_for_once_and_supersedes_a_check(books: Books) {
     let revision = books.revision().await;
     let stale = books
         .store
-        .deliver_first(
-            books.caller(),
-            books.owner.id,
-            books.acme.id,
-            Revision::new(revision.get() - 1),
-            SwitchOff::Remove,
-        )
+        .deliver_first(books.caller(), books.acme.id, Revision::new(revision.get() - 1), SwitchOff::Remove)
         .await;
     assert!(matches!(stale, Err(Refused::Stale)));
 }
@@ -226,7 +220,7 @@ async fn discarding_ends_a_stop_at_once(books: Books) {
     books.append(1).await;
     books.deliver_first(SwitchOff::Disable).await.unwrap();
     let revision = books.revision().await;
-    let done = books.store.disable(books.caller(), books.owner.id, books.acme.id, revision).await.unwrap();
+    let done = books.store.disable(books.caller(), books.acme.id, revision).await.unwrap();
     assert_eq!(done.discarded.unwrap().records, 3);
     assert!(books.integration().await.stop.is_none());
     books.end_stops().await.unwrap();
@@ -256,7 +250,7 @@ async fn what_is_asked_for_now_is_sealed_before_its_window_ends_and_the_rest_wit
 async fn trying_again_makes_a_failed_delivery_due(books: Books) {
     books.enable().await;
     let revision = books.revision().await;
-    let again = || books.store.try_again(books.caller(), books.owner.id, books.acme.id, revision);
+    let again = || books.store.try_again(books.caller(), books.acme.id, revision);
     assert!(!again().await.unwrap(), "nothing has failed");
     books.seal().await;
     let claim = books.claim().await.unwrap();
@@ -268,7 +262,7 @@ async fn trying_again_makes_a_failed_delivery_due(books: Books) {
     books.store.finish_attempt(FinishedBatch { lease, batch, attempt, result }).await.unwrap();
     assert!(books.deliver().await.is_none(), "not before its time");
     let stale = Revision::new(revision.get() - 1);
-    let stale = books.store.try_again(books.caller(), books.owner.id, books.acme.id, stale).await;
+    let stale = books.store.try_again(books.caller(), books.acme.id, stale).await;
     assert!(matches!(stale, Err(Refused::Stale)));
     assert!(again().await.unwrap());
     assert_eq!(books.last_event().await["parameters"]["requested"], "try_again");

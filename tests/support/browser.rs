@@ -222,6 +222,28 @@ impl Browser {
         self.wait_for(&format!("“{name}” has the focus"), focused).await;
     }
 
+    /// Waits until the page's live region has told screen readers this.
+    pub async fn see_announced(&self, text: &str) {
+        let said = async || {
+            let said = self.ask("document.getElementById('announcer').textContent").await;
+            (said == text).then_some(())
+        };
+        self.wait_for(&format!("“{text}” is announced"), said).await;
+    }
+
+    /// Opens another tab and shows it. Gives the one that was shown.
+    pub async fn open_tab(&self) -> WindowHandle {
+        let shown = self.session.window().await.unwrap();
+        let opened = self.session.new_tab().await.unwrap();
+        self.session.switch_to_window(opened).await.unwrap();
+        shown
+    }
+
+    /// Shows a tab.
+    pub async fn show_tab(&self, tab: WindowHandle) {
+        self.session.switch_to_window(tab).await.unwrap();
+    }
+
     /// Presses Tab until what is called this has the focus.
     pub async fn tab_to(&self, name: &str) {
         let reached = async || {

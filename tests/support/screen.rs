@@ -20,6 +20,8 @@ impl Look {
     pub const NARROW_LIGHT: Look = Look { name: "narrow-light", width: 360, dark: false };
     pub const NARROW_DARK: Look = Look { name: "narrow-dark", width: 360, dark: true };
     pub const ALL: [Look; 4] = [Look::WIDE_LIGHT, Look::WIDE_DARK, Look::NARROW_LIGHT, Look::NARROW_DARK];
+    /// All of a page at once: whatever moves is seen to.
+    pub const TALL: Look = Look { name: "tall", width: 1281, dark: false };
     /// The wide screen at 200 %.
     pub const ZOOMED: Look = Look { name: "zoomed", width: 640, dark: false };
     /// The narrowest that a page has to fit on (WCAG 2.2, 1.4.10).
@@ -33,13 +35,15 @@ impl fmt::Display for Look {
 }
 
 const HEIGHT: i64 = 900;
+const TALL: i64 = 2400;
 /// An A4 page without its margins, at 96 dots an inch.
 const PAPER_WIDTH: u32 = 673;
 
 impl Browser {
     /// Shows the page on such a screen, without motion: nothing is caught halfway between two colours.
     pub async fn show_as(&self, look: Look) {
-        self.show(look, HEIGHT, "").await;
+        let height = if look.width == Look::TALL.width { TALL } else { HEIGHT };
+        self.show(look, height, "").await;
     }
 
     /// Shows the page as it is printed.

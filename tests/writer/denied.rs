@@ -27,9 +27,11 @@ async fn many_denied_at_once_are_ours_for_checks_too() {
         tenants.push(tenant(&product, name).await);
     }
     let anybody = product.anonymous();
-    // Somebody took our identity the permission to assume roles: AWS denies us every one, each like a customer's fault.
+    // Our key is another principal's now, whom no trust policy names: AWS denies us every role, each like a customer's
+    // own fault.
     let ours = || world::users().swap_remove(0);
-    product.sandbox().put_user(IamUser { policies: Vec::new(), ..ours() }).unwrap();
+    let another = "arn:aws:iam::999988887777:user/another".to_owned();
+    product.sandbox().put_user(IamUser { arn: another, ..ours() }).unwrap();
     for tenant in &tenants {
         assert_eq!(product.ingest(&submission(tenant.id, "docs")).await.status, 202);
     }

@@ -119,7 +119,6 @@ async fn tenant(product: &Product, name: &str) -> Organization {
         TypedSettings { role_arn: role_arn(name), bucket: BUCKET.to_owned(), ..TypedSettings::default() };
     let check = NewCheck {
         caller: Caller::user(&owner, "test/1", None),
-        user: owner.id,
         organization: tenant.id,
         purpose: Purpose::Enable,
         proposed: Some(typed.parse(WindowLength::new(1).unwrap()).unwrap()),

@@ -1,12 +1,19 @@
 //! Console pages: a template's struct beside its handler, one file for each resource.
 
 pub(super) mod account;
+pub(super) mod api_keys;
 pub(super) mod audit_logs;
+mod confirmation;
 pub(super) mod invitation;
+mod listing;
 pub(super) mod members;
 pub(super) mod organization;
 pub(super) mod password_reset;
 pub(super) mod plan;
+pub(super) mod project_members;
+pub(super) mod projects;
+mod secret;
+pub(super) mod service_accounts;
 pub(super) mod session;
 pub(super) mod theme;
 
@@ -47,6 +54,15 @@ pub(super) struct Choice {
     pub(super) value: String,
     pub(super) label: String,
     pub(super) selected: bool,
+}
+
+/// What keeps a form from being saved: a field's id, its label and what is wrong with it.
+pub(super) type Summary = Vec<(&'static str, &'static str, String)>;
+
+/// Of those fields that something is wrong with.
+fn summary(fields: &[(&'static str, &'static str, &Option<String>)]) -> Summary {
+    let wrong = fields.iter().filter_map(|(id, label, error)| Some((*id, *label, error.as_ref()?.clone())));
+    wrong.collect()
 }
 
 /// The path of a return address, if it leads back to this console: one slash, and nothing that a browser would

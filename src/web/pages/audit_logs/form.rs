@@ -122,7 +122,7 @@ impl FormInput {
             summary: self
                 .errors
                 .iter()
-                .map(|error| (name(error.field), label(error.field), error.message.clone()))
+                .map(|error| (error.field.as_str(), label(error.field), error.message.clone()))
                 .collect(),
         }
     }
@@ -157,21 +157,6 @@ fn compression_options() -> Vec<(String, String)> {
 
 fn window_options() -> Vec<(String, String)> {
     WindowLength::ALL.iter().map(|length| (length.minutes().to_string(), length.to_string())).collect()
-}
-
-/// A field's name in the form, which is also its id on the page.
-fn name(field: SettingsField) -> &'static str {
-    match field {
-        SettingsField::RoleArn => "role_arn",
-        SettingsField::Bucket => "bucket",
-        SettingsField::Prefix => "prefix",
-        SettingsField::BucketOwnerAccount => "bucket_owner_account",
-        SettingsField::Encryption => "encryption",
-        SettingsField::KmsKeyArn => "kms_key_arn",
-        SettingsField::Format => "format",
-        SettingsField::Compression => "compression",
-        SettingsField::WindowMinutes => "window_minutes",
-    }
 }
 
 pub(super) fn label(field: SettingsField) -> &'static str {

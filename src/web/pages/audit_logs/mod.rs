@@ -205,7 +205,6 @@ async fn ask(
 ) -> Result<OpenedCheck, Refused> {
     let new = NewCheck {
         caller: request.caller(),
-        user: request.member.user.id,
         organization: request.organization_id(),
         purpose,
         proposed,
@@ -225,9 +224,9 @@ pub(crate) async fn deliver_now(
     request: MemberRequest,
     CheckedForm(post): CheckedForm<RevisionPost>,
 ) -> Result<Response, WebError> {
-    let (user, organization) = (request.member.user.id, request.organization_id());
+    let organization = request.organization_id();
     let revision = Revision::new(post.revision);
-    let asked = request.web.store.deliver_now(request.caller(), user, organization, revision).await;
+    let asked = request.web.store.deliver_now(request.caller(), organization, revision).await;
     let wish = Wish::Delivery(DeliveryRequest::DeliverNow);
     match asked {
         Ok(true) => request.leave_flash(Sentence::DeliveringNow),
@@ -242,9 +241,9 @@ pub(crate) async fn try_again(
     request: MemberRequest,
     CheckedForm(post): CheckedForm<RevisionPost>,
 ) -> Result<Response, WebError> {
-    let (user, organization) = (request.member.user.id, request.organization_id());
+    let organization = request.organization_id();
     let revision = Revision::new(post.revision);
-    match request.web.store.try_again(request.caller(), user, organization, revision).await {
+    match request.web.store.try_again(request.caller(), organization, revision).await {
         Ok(true) => request.leave_flash(Sentence::TryingAgain),
         Ok(false) => request.leave_flash(Sentence::Nothing),
         Err(refused) => {
@@ -263,7 +262,7 @@ pub(crate) async fn cancel_check(
     let (id, organization) = (path.id()?, request.organization_id());
     let store = &request.web.store;
     store.access_check(organization, id).await?.ok_or(WebError::NotFound)?;
-    let cancelled = store.cancel_check(request.caller(), request.member.user.id, organization, id).await;
+    let cancelled = store.cancel_check(request.caller(), organization, id).await;
     let ended_by_us = cancelled.map_err(refusal)?;
     request.leave_flash(if ended_by_us { Sentence::CheckCancelled } else { Sentence::CheckHadEnded });
     Ok(back(&request))

@@ -115,19 +115,19 @@ async fn switch_off(
     post: &SwitchOffPost,
     switch_off: SwitchOff,
 ) -> Result<Response, WebError> {
-    let (user, organization) = (request.member.user.id, request.organization_id());
+    let organization = request.organization_id();
     let (store, caller, revision) = (&request.web.store, request.caller(), Revision::new(post.revision));
     match (post.pending, switch_off) {
         (PendingRecords::DeliverFirst, _) => {
-            let asked = store.deliver_first(caller, user, organization, revision, switch_off).await;
+            let asked = store.deliver_first(caller, organization, revision, switch_off).await;
             switched_off(request, asked, Wish::DeliverFirst(switch_off), Sentence::Stopping).await
         }
         (PendingRecords::Discard, SwitchOff::Disable) => {
-            let done = store.disable(caller, user, organization, revision).await.map(drop);
+            let done = store.disable(caller, organization, revision).await.map(drop);
             switched_off(request, done, Wish::SwitchOff(switch_off), Sentence::Disabled).await
         }
         (PendingRecords::Discard, SwitchOff::Remove) => {
-            let done = store.remove(caller, user, organization, revision).await.map(drop);
+            let done = store.remove(caller, organization, revision).await.map(drop);
             switched_off(request, done, Wish::SwitchOff(switch_off), Sentence::Removed).await
         }
     }
@@ -137,9 +137,9 @@ pub(crate) async fn stop_waiting(
     request: MemberRequest,
     CheckedForm(post): CheckedForm<RevisionPost>,
 ) -> Result<Response, WebError> {
-    let (user, organization) = (request.member.user.id, request.organization_id());
+    let organization = request.organization_id();
     let revision = Revision::new(post.revision);
-    match request.web.store.stop_waiting(request.caller(), user, organization, revision).await {
+    match request.web.store.stop_waiting(request.caller(), organization, revision).await {
         Ok(true) => request.leave_flash(Sentence::StoppedWaiting),
         Ok(false) => request.leave_flash(Sentence::Nothing),
         Err(refused) => {
