@@ -7,6 +7,7 @@
 #![expect(clippy::unwrap_used, reason = "in a test, a panic is the failure report")]
 
 mod access;
+mod activity;
 mod api;
 mod architecture;
 mod audit_logs;

@@ -43,6 +43,8 @@ pub const KEY_PENDING_DELETION: &str =
 /// A key whose policy lets only the customer's administrator use it.
 pub const KEY_NOT_SHARED: &str =
     "arn:aws:kms:us-east-1:111122223333:key/0a1b2c3d-0000-4000-8000-00000000000b";
+/// A key whose policy denies its use to everybody but the customer's administrator.
+pub const KEY_DENYING: &str = "arn:aws:kms:us-east-1:111122223333:key/0a1b2c3d-0000-4000-8000-000000000010";
 /// A key in another region than the bucket that is right.
 pub const KEY_ELSEWHERE: &str =
     "arn:aws:kms:eu-central-1:111122223333:key/0a1b2c3d-0000-4000-8000-00000000000c";
@@ -76,8 +78,15 @@ const BUCKETS: [&str; 11] = [
     BUCKET_DENIED_BY_RCP,
 ];
 /// Every key that the permissions of the right role cover.
-const KEYS: [&str; 6] =
-    [KEY, KEY_DISABLED, KEY_PENDING_DELETION, KEY_NOT_SHARED, KEY_ELSEWHERE, KEY_OF_ANOTHER_ACCOUNT];
+const KEYS: [&str; 7] = [
+    KEY,
+    KEY_DISABLED,
+    KEY_PENDING_DELETION,
+    KEY_NOT_SHARED,
+    KEY_DENYING,
+    KEY_ELSEWHERE,
+    KEY_OF_ANOTHER_ACCOUNT,
+];
 /// Where the customer keeps its other buckets; in no organization.
 const OTHER_ACCOUNT: &str = "444455556666";
 /// Where the customer's organization keeps its logs.
@@ -115,6 +124,7 @@ pub fn keys() -> Vec<KmsKey> {
         in_state(KmsKeyState::Disabled, KEY_DISABLED),
         in_state(KmsKeyState::PendingDeletion, KEY_PENDING_DELETION),
         KmsKey { policy: for_administrators_only(), ..KmsKey::new(KEY_NOT_SHARED) },
+        KmsKey { policy: denying_all_but_administrators(), ..KmsKey::new(KEY_DENYING) },
         KmsKey::new(KEY_ELSEWHERE),
         KmsKey::new(KEY_OF_ANOTHER_ACCOUNT),
     ]
@@ -125,7 +135,11 @@ pub fn members() -> Vec<OrganizationMember> {
     let member = |account: &str| OrganizationMember {
         account: account.to_owned(),
         organization: CUSTOMER_ORGANIZATION.to_owned(),
-        service_control_policies: vec![allow("*", "*"), no_writes_by("trailpost-denied-by-scp")],
+        service_control_policies: vec![
+            allow("*", "*"),
+            nothing_by("trailpost-denied-by-scp", "s3:PutObject"),
+            nothing_by("trailpost-denied-keys-by-scp", "kms:GenerateDataKey"),
+        ],
         resource_control_policies: vec![
             allow_everyone(),
             bucket_policy(
@@ -210,8 +224,15 @@ pub fn roles(external_id: &ExternalId) -> Vec<IamRole> {
         ),
         role("trailpost-no-external-id", trust_without_condition(), write.to_vec()),
         role("trailpost-no-permission", trust.clone(), Vec::new()),
-        role("trailpost-denying-policy", trust.clone(), [write.as_slice(), &[denial()]].concat()),
+        role(
+            "trailpost-denying-policy",
+            trust.clone(),
+            [write.as_slice(), &[denial_of("s3:PutObject")]].concat(),
+        ),
+        role("trailpost-denying-keys", trust.clone(), [write.as_slice(), &[denial_of("kms:*")]].concat()),
+        role("trailpost-denying-trust", trust_that_denies(), write.to_vec()),
         role("trailpost-denied-by-scp", trust.clone(), write.to_vec()),
+        role("trailpost-denied-keys-by-scp", trust.clone(), [write.as_slice(), &use_keys].concat()),
         IamRole {
             permissions_boundary: Some(allow("logs:*", "*")),
             ..role("trailpost-outside-boundary", trust, write.to_vec())
@@ -219,22 +240,22 @@ pub fn roles(external_id: &ExternalId) -> Vec<IamRole> {
     ]
 }
 
-fn denial() -> String {
+fn denial_of(action: &str) -> String {
     json!({
         "Version": "2012-10-17",
-        "Statement": [{ "Effect": "Deny", "Action": "s3:PutObject", "Resource": "*" }],
+        "Statement": [{ "Effect": "Deny", "Action": action, "Resource": "*" }],
     })
     .to_string()
 }
 
-/// A service control policy that keeps one role from writing to any bucket.
-fn no_writes_by(role: &str) -> String {
+/// A service control policy that keeps one role from doing this to anything.
+fn nothing_by(role: &str, action: &str) -> String {
     let role = format!("arn:aws:iam::{CUSTOMER_ACCOUNT}:role/{role}");
     json!({
         "Version": "2012-10-17",
         "Statement": [{
             "Effect": "Deny",
-            "Action": "s3:PutObject",
+            "Action": action,
             "Resource": "*",
             "Condition": { "StringEquals": { "aws:PrincipalArn": role } },
         }],
@@ -247,6 +268,29 @@ fn allow_everyone() -> String {
     json!({
         "Version": "2012-10-17",
         "Statement": [{ "Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*" }],
+    })
+    .to_string()
+}
+
+/// The policy of a key that denies its use to whoever is not its administrator.
+fn denying_all_but_administrators() -> String {
+    json!({
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": { "AWS": format!("arn:aws:iam::{CUSTOMER_ACCOUNT}:root") },
+                "Action": "kms:*",
+                "Resource": "*",
+            },
+            {
+                "Effect": "Deny",
+                "Principal": "*",
+                "Action": "kms:GenerateDataKey",
+                "Resource": "*",
+                "Condition": { "StringNotEquals": { "aws:PrincipalArn": CUSTOMER_ADMIN } },
+            },
+        ],
     })
     .to_string()
 }
@@ -299,6 +343,14 @@ fn only_with_kms(bucket: &str) -> String {
             "Resource": format!("arn:aws:s3:::{bucket}/*"),
             "Condition": { "StringNotEquals": { "s3:x-amz-server-side-encryption": "aws:kms" } },
         }],
+    })
+    .to_string()
+}
+
+fn trust_that_denies() -> String {
+    json!({
+        "Version": "2012-10-17",
+        "Statement": [{ "Effect": "Deny", "Principal": { "AWS": OUR_PRINCIPAL }, "Action": "sts:AssumeRole" }],
     })
     .to_string()
 }

@@ -108,6 +108,8 @@ pub enum PrefixError {
     DoubleSlash,
     #[error("A prefix can’t contain two dots in a row.")]
     Dots,
+    #[error("A prefix can’t have a part that is only a dot, such as a/./b.")]
+    DotAlone,
 }
 
 impl Prefix {
@@ -143,6 +145,11 @@ impl FromStr for Prefix {
         }
         if prefix.contains("..") {
             return Err(PrefixError::Dots);
+        }
+        // Clients that tidy paths up would look for it elsewhere
+        // (https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html).
+        if prefix.split('/').any(|segment| segment == ".") {
+            return Err(PrefixError::DotAlone);
         }
         Ok(Prefix(prefix.to_owned()))
     }
@@ -294,6 +301,10 @@ mod tests {
             ("a//b", PrefixError::DoubleSlash),
             ("a//", PrefixError::DoubleSlash),
             ("a/../b", PrefixError::Dots),
+            (".", PrefixError::DotAlone),
+            ("./a", PrefixError::DotAlone),
+            ("a/./b", PrefixError::DotAlone),
+            ("a/b/.", PrefixError::DotAlone),
             ("ü", PrefixError::Characters),
         ];
         for (typed, error) in cases {

@@ -87,9 +87,9 @@ impl Caller {
 
     /// The user who acts, if it is one.
     pub fn user_id(&self) -> Option<UserId> {
-        match (self.actor.principal_type, self.actor.principal_id.parse()) {
-            (PrincipalType::User, Ok(user)) => Some(user),
-            (PrincipalType::User, Err(IdError)) | (_, _) => None,
+        match self.principal() {
+            Some(Principal::User(user)) => Some(user),
+            Some(Principal::ApiKey(_) | Principal::ServiceAccount(_)) | None => None,
         }
     }
 

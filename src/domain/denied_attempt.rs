@@ -79,7 +79,9 @@ impl DeniedAttempt {
     ) -> DeniedAttempt {
         let resource_type = requested.resource_type(ability);
         let (resource_id, resource_name) = match resource_type {
-            "audit-log-integration" => (organization.id.to_string(), resource_type.to_owned()),
+            "audit-log-integration" | "audit-log-records" | "audit-log-export" => {
+                (organization.id.to_string(), resource_type.to_owned())
+            }
             "organization" => (organization.name.to_string(), organization.name.to_string()),
             "plan" => (organization.plan.as_str().to_owned(), organization.plan.label().to_owned()),
             _ => {
@@ -101,7 +103,7 @@ impl DeniedAttempt {
 
 impl Requested<'_> {
     /// What the request would have done, by the last word of its route. A form on a path that names a collection adds
-    /// to it; what only shows something reads, whatever its method.
+    /// to it, and on one that names a thing changes that; what only shows something reads, whatever its method.
     fn action(&self) -> &'static str {
         match self.method {
             "GET" | "HEAD" => return "read",
@@ -109,11 +111,14 @@ impl Requested<'_> {
             "DELETE" => return "delete",
             _ => {}
         }
+        if self.route.ends_with('}') {
+            return "update";
+        }
         match self.words().next_back().unwrap_or_default() {
             "setup" | "preview" => "read",
             // The switch of an integration that is there is turned on by `activate`.
-            "enable" | "create" | "invite" | "projects" | "members" | "invitations" | "service-accounts"
-            | "api-keys" | "exports" => "create",
+            "enable" | "create" | "new" | "invite" | "projects" | "members" | "invitations"
+            | "service-accounts" | "api-keys" | "exports" => "create",
             "activate" => "enable",
             "disable" => "disable",
             "remove" | "delete" | "revoke" | "leave" => "delete",
@@ -135,6 +140,8 @@ impl Requested<'_> {
             Ability::ManageProjects | Ability::DeleteProject => "project",
             Ability::ManageMembers => "user",
             Ability::ManageServiceAccounts => "service-account",
+            Ability::ManageAuditLogs if names("exports") => "audit-log-export",
+            Ability::ManageAuditLogs if names("activity") => "audit-log-records",
             Ability::ManageAuditLogs => "audit-log-integration",
         }
     }
@@ -206,6 +213,13 @@ mod tests {
                 "settings/audit-logs",
                 ["read", "audit-log-integration", "{organization_id}"],
             ),
+            (ManageAuditLogs, "GET", "activity", ["read", "audit-log-records", "{organization_id}"]),
+            (
+                ManageAuditLogs,
+                "POST",
+                "activity/exports",
+                ["create", "audit-log-export", "{organization_id}"],
+            ),
             (
                 ManageAuditLogs,
                 "HEAD",
@@ -273,6 +287,11 @@ mod tests {
             (ManageProjects, "POST", "projects/{id}/settings", ["update", "project", "7"]),
             (ManageProjects, "POST", "projects/{id}/api-keys", ["create", "api-key", "7"]),
             (ManageProjects, "POST", "projects/{id}/members", ["create", "user", "7"]),
+            (ManageProjects, "POST", "projects/new", ["create", "project", "{organization_id}"]),
+            (ManageProjects, "POST", "projects/{id}", ["update", "project", "7"]),
+            (ManageProjects, "POST", "projects/{id}/api-keys/new", ["create", "api-key", "7"]),
+            (ManageProjects, "POST", "projects/1/members/{id}", ["update", "user", "7"]),
+            (ManageServiceAccounts, "POST", "service-accounts/{id}", ["update", "service-account", "7"]),
             (DeleteProject, "POST", "projects/{id}/delete", ["delete", "project", "7"]),
             (ManageMembers, "POST", "members/{id}/remove", ["delete", "user", "7"]),
             (ManageMembers, "POST", "members/invite", ["create", "user", "{organization_id}"]),

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use super::caller::Caller;
 use super::clock::Timestamp;
 use super::denied_attempt::{DeniedAttempt, LeftOutAttempts, TurnedAway};
+use super::export::NewExport;
 use super::failure::Failure;
 use super::id::{OrganizationId, RecordId};
 use super::integration::Settings;
@@ -226,6 +227,14 @@ pub fn change_plan(before: Plan, after: Plan) -> EventDraft {
 pub fn expire_records(expired: LeftOut) -> EventDraft {
     let run = format!("{}-{}", expired.first, expired.last);
     draft("expire", "audit-log-records", json!(run), &run).naming("expired", Some(expired))
+}
+
+/// `create · audit-log-export · file name`: records taken out of Activity. Which ones, and in what format, is in the
+/// parameters.
+pub fn create_export(export: &NewExport) -> EventDraft {
+    let mut event = draft("create", "audit-log-export", json!(export.file_name), &export.file_name);
+    event.parameters = export.parameters.clone();
+    event
 }
 
 /// What is done to an organization's integration.

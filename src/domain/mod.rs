@@ -2,6 +2,7 @@
 //! parsed at the edge into a type that can't hold a wrong one.
 
 pub mod access_check;
+pub mod activity;
 pub mod api_key;
 pub mod bucket;
 pub mod caller;
@@ -12,6 +13,7 @@ pub mod denial;
 pub mod denied_attempt;
 pub mod encryption;
 pub mod event_catalog;
+pub mod export;
 pub mod failure;
 pub mod id;
 pub mod integration;
@@ -39,5 +41,7 @@ mod shell;
 pub mod strict_json;
 pub mod submission;
 pub mod throttle;
+pub mod timeline;
 pub mod user;
+pub mod visible;
 pub mod window;

@@ -71,6 +71,11 @@ pub fn bucket_statement(destination: &Destination, role: &RoleArn) -> Value {
     })
 }
 
+/// A bucket's policy that says that and nothing else.
+pub fn bucket_policy(destination: &Destination, role: &RoleArn) -> Value {
+    json!({ "Version": VERSION, "Statement": [bucket_statement(destination, role)] })
+}
+
 /// The objects that are written, as a policy names them.
 pub fn objects(destination: &Destination, partition: Partition) -> String {
     object_arn(destination, partition, "*")

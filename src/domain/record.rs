@@ -117,6 +117,17 @@ pub enum PrincipalType {
     ServiceAccount,
 }
 
+impl PrincipalType {
+    /// The word in records.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            PrincipalType::User => "user",
+            PrincipalType::ApiKey => "api_key",
+            PrincipalType::ServiceAccount => "service_account",
+        }
+    }
+}
+
 /// Who acted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Actor {

@@ -77,6 +77,25 @@ impl Partition {
     }
 }
 
+/// The text is none of the partitions' words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("The partitions of AWS are aws, aws-us-gov, aws-cn and aws-eusc.")]
+pub struct PartitionError;
+
+impl FromStr for Partition {
+    type Err = PartitionError;
+
+    fn from_str(text: &str) -> Result<Partition, PartitionError> {
+        Partition::of_word(text).ok_or(PartitionError)
+    }
+}
+
+impl<'de> Deserialize<'de> for Partition {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Partition, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
 /// The ARN of a role that can be assumed: `arn:{partition}:iam::{account}:role/{path/}{name}`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct RoleArn {

@@ -2,8 +2,8 @@
 //!
 //! AssumeRole is decided by the caller's identity policies and the role's trust policy. A
 //! role that does not exist, a trust policy that names someone else, a wrong external ID and
-//! a missing one all get the same AccessDenied, as in AWS: the answer never tells whether a
-//! role exists. Malformed parameters are ValidationErrors in STS's words. Other actions and
+//! a missing one all get the same AccessDenied, as in AWS: the answer never tells an account that
+//! is no friend whether a role exists. Malformed parameters are ValidationErrors in STS's words. Other actions and
 //! API versions are refused as InvalidAction.
 
 use std::collections::HashMap;
@@ -18,7 +18,7 @@ use super::answer::element;
 use super::faults::DeniedByFault;
 use super::mint::RequestIds;
 use super::policy_document::{Policy, PolicyKind};
-use super::policy_eval::{Policies, Question, decide};
+use super::policy_eval::{Denial, Policies, PolicyType, Question, decide};
 use super::session::{Session, SessionRequest};
 use super::signature_scope::SignatureScope;
 
@@ -26,6 +26,7 @@ use super::signature_scope::SignatureScope;
 pub(super) const MAX_FORM_BYTES: usize = 8192;
 const MAX_POLICY_CHARACTERS: usize = 2048;
 const CHAINED_SECONDS: i64 = 3600;
+const ASSUME: &str = "sts:AssumeRole";
 
 /// Serves STS beside S3.
 pub(super) struct Sts {
@@ -112,6 +113,9 @@ impl Sts {
 
     fn assume_role(&self, caller: &Caller, form: &Form, fault: Option<DeniedByFault>) -> S3Result<String> {
         let role_arn = form.role_arn()?;
+        if IamArn::parse(&role_arn, "role").is_some_and(|role| role.partition != caller.partition) {
+            return Err(validation("Request ARN is invalid"));
+        }
         let request = SessionRequest {
             session_name: form.session_name()?,
             seconds: form.seconds()?,
@@ -119,16 +123,19 @@ impl Sts {
             policy_text: form.optional("Policy").map(str::to_owned),
             external_id: form.external_id()?,
         };
-        let denied = || {
+        let denied = |reason: &str| {
             let user = &caller.principal.arn;
-            let message =
-                format!("User: {user} is not authorized to perform: sts:AssumeRole on resource: {role_arn}");
+            let message = format!(
+                "User: {user} is not authorized to perform: {ASSUME} on resource: {role_arn}{reason}"
+            );
             refuse(StatusCode::FORBIDDEN, "AccessDenied", message)
         };
-        let role = self.accounts.role(&role_arn).ok_or_else(denied)?;
-        if fault.is_some() || !self.may_assume(caller, &role, request.external_id.clone()) {
-            return Err(denied());
+        let role = self.accounts.role(&role_arn).ok_or_else(|| denied(""))?;
+        if fault.is_some() {
+            return Err(denied(""));
         }
+        self.may_assume(caller, &role, request.external_id.clone())
+            .map_err(|denial| denied(&self.reason(caller, &role, denial)))?;
         if request.seconds > role.max_session_seconds {
             let message = "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.";
             return Err(validation(message));
@@ -142,14 +149,15 @@ impl Sts {
         Ok(assumed_role(&session, policy_characters))
     }
 
-    fn may_assume(&self, caller: &Caller, role: &LoadedRole, external_id: Option<String>) -> bool {
+    fn may_assume(
+        &self,
+        caller: &Caller,
+        role: &LoadedRole,
+        external_id: Option<String>,
+    ) -> Result<(), Denial> {
         let keys: Vec<(&str, String)> = external_id.map(|id| ("sts:ExternalId", id)).into_iter().collect();
-        let question = Question {
-            principal: &caller.principal,
-            action: "sts:AssumeRole",
-            resource: &role.arn,
-            keys: &keys,
-        };
+        let question =
+            Question { principal: &caller.principal, action: ASSUME, resource: &role.arn, keys: &keys };
         let of_owner = self.accounts.resource_control(&role.place.account);
         let policies = Policies {
             resource: Some(&role.trust),
@@ -158,7 +166,26 @@ impl Sts {
             resource_control: &of_owner,
             ..caller.policies()
         };
-        decide(&question, &policies).is_ok()
+        decide(&question, &policies)
+    }
+
+    /// How the refusal ends: callers hear of their own side's policies, and of the role's side only where both belong
+    /// together (IAM user guide, "Troubleshoot access denied error messages").
+    fn reason(&self, caller: &Caller, role: &LoadedRole, denial: Denial) -> String {
+        let (Denial::Explicit(by) | Denial::Implicit(by)) = denial;
+        let of_the_role = matches!(by, PolicyType::Resource | PolicyType::ResourceControl);
+        if of_the_role && !self.accounts.belong_together(&caller.principal.account, &role.place.account) {
+            return String::new();
+        }
+        match denial {
+            Denial::Explicit(PolicyType::Resource) => {
+                " with an explicit deny in the role trust policy".to_owned()
+            }
+            Denial::Implicit(PolicyType::Resource) => {
+                format!(" because no role trust policy allows the {ASSUME} action")
+            }
+            other => format!(" {}", other.because(ASSUME)),
+        }
     }
 }
 

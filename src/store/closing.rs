@@ -38,23 +38,25 @@ pub enum CloseRefused {
     Store(#[from] StoreError),
 }
 
-/// What lets somebody into an organization: it goes as soon as that closes, in the order in which it can.
+/// What lets somebody into an organization: it goes as soon as that closes, in the order in which it can. Places in
+/// projects and API keys go with their projects, secrets with their service accounts.
 const WAYS_IN: [&str; 4] = [
-    // With their keys and their members' places.
     "DELETE FROM projects WHERE organization_id = $1",
-    // With their secrets.
     "DELETE FROM service_accounts WHERE organization_id = $1",
     "DELETE FROM memberships WHERE organization_id = $1",
     "DELETE FROM invitations WHERE organization_id = $1",
 ];
 
 /// What else there is of an organization besides deliveries, ranges and records, in the order in which it can go.
-const THE_REST: [&str; 7] = [
+const THE_REST: [&str; 9] = [
     "DELETE FROM denied_attempts WHERE organization_id = $1",
     "DELETE FROM given_up_stops WHERE organization_id = $1",
     "DELETE FROM producer_token_organizations WHERE organization_id = $1",
     "DELETE FROM access_checks WHERE organization_id = $1",
     "DELETE FROM stops WHERE organization_id = $1",
+    "DELETE FROM activity_terms
+     WHERE organization IN (SELECT number FROM activity_progress WHERE organization_id = $1)",
+    "DELETE FROM activity_progress WHERE organization_id = $1",
     "DELETE FROM integrations WHERE organization_id = $1",
     "DELETE FROM organizations WHERE id = $1",
 ];
@@ -195,7 +197,7 @@ impl Transaction {
         }
         self.give_up_stop(&mut locked, caller, "The organization was deleted").await?;
         self.end_open_check(&mut locked, caller, "The organization was deleted").await?;
-        self.end_minutes_of(&mut locked).await?;
+        self.end_minutes(&mut locked).await?;
         let last = self.append_event(&mut locked, caller, event).await?;
         execute!(
             self,

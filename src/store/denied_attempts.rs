@@ -222,6 +222,23 @@ impl Transaction {
         )
     }
 
+    /// Ends every minute of an organization that nothing comes after, whose row is held.
+    pub(super) async fn end_minutes(&mut self, locked: &mut LockedOrganization) -> Result<(), StoreError> {
+        let all = fetch_all!(
+            self,
+            Counted,
+            "SELECT organization_id, principal_id, kind FROM denied_attempts
+             WHERE organization_id = $1 ORDER BY minute_ends_at",
+            locked.organization.id.to_string()
+        )?;
+        for counted in all {
+            if let Some(minute) = self.minute(&counted).await? {
+                self.write_minute(locked, &counted, minute).await?;
+            }
+        }
+        Ok(())
+    }
+
     async fn end_minute_of(&mut self, counted: &Counted) -> Result<(), StoreError> {
         let id = parse("denied_attempts.organization_id", &counted.organization_id)?;
         match self.lock_organization(id).await? {
@@ -230,38 +247,20 @@ impl Transaction {
         }
     }
 
-    /// Ends every minute of an organization that closes, over or not: nothing can be recorded of it later.
-    pub(super) async fn end_minutes_of(&mut self, locked: &mut LockedOrganization) -> Result<(), StoreError> {
-        let all = fetch_all!(
-            self,
-            Counted,
-            "SELECT organization_id, principal_id, kind FROM denied_attempts
-             WHERE organization_id = $1 ORDER BY principal_id, kind",
-            locked.organization.id.to_string()
-        )?;
-        for counted in all {
-            if let Some(minute) = self.minute(&counted).await? {
-                self.close_minute(locked, &counted, minute).await?;
-            }
-        }
-        Ok(())
-    }
-
     /// Ends a minute that is over; the organization's row is held.
     async fn end_minute(
         &mut self,
         locked: &mut LockedOrganization,
         counted: &Counted,
     ) -> Result<(), StoreError> {
-        match self.minute(counted).await? {
-            Some(minute) if minute.is_over(locked.taken_at) => {
-                self.close_minute(locked, counted, minute).await
-            }
-            _ => Ok(()),
+        match self.minute(counted).await?.filter(|minute| minute.is_over(locked.taken_at)) {
+            Some(minute) => self.write_minute(locked, counted, minute).await,
+            None => Ok(()),
         }
     }
 
-    async fn close_minute(
+    /// Records what was only counted in a minute, and forgets the minute.
+    async fn write_minute(
         &mut self,
         locked: &mut LockedOrganization,
         counted: &Counted,

@@ -17,6 +17,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::event_catalog::{self, EventDraft};
 use crate::domain::id::{InvitationId, OrganizationId, UserId};
 use crate::domain::membership::{Ability, Role};
+use crate::domain::principal::Principal;
 use crate::domain::user::{EmailAddress, User};
 
 /// A member of an organization.
@@ -138,8 +139,8 @@ impl TryFrom<OpenInvitationRow> for OpenInvitation {
     }
 }
 
-/// What a member has in an organization, in the order in which it can go. Each statement is given the organization and
-/// the user.
+/// What a member has in an organization, in the order in which it can go; places in projects go with the membership.
+/// Each statement is given the organization and the user.
 const ROWS_OF_A_MEMBER: [&str; 1] = ["DELETE FROM memberships WHERE organization_id = $1 AND user_id = $2"];
 
 impl Store {
@@ -339,7 +340,7 @@ impl Transaction {
         let member = self.member(organization, user).await?.ok_or(MembersRefused::NotAMember)?;
         let event = event_catalog::delete_user(&member.user, member.role);
         let refused = match may_grant(own, &[member.role]) {
-            Some(refused) if caller.user_id() != Some(user) => Some(refused),
+            Some(refused) if caller.principal() != Some(Principal::User(user)) => Some(refused),
             _ => self.would_leave_no_owner(organization, &member).await?,
         };
         if let Some(refused) = refused {

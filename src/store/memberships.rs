@@ -10,7 +10,7 @@ use crate::domain::caller::Caller;
 use crate::domain::id::{OrganizationId, UserId};
 use crate::domain::membership::Role;
 use crate::domain::organization::Organization;
-use crate::domain::principal::Principal;
+use crate::domain::principal::Reach;
 use crate::domain::user::EmailAddress;
 
 /// An organization as one of its members sees it.
@@ -114,14 +114,12 @@ impl Transaction {
         organization: OrganizationId,
         caller: &Caller,
     ) -> Result<Option<Role>, StoreError> {
-        match caller.principal() {
-            Some(Principal::User(user)) => self.role(organization, user).await,
-            Some(Principal::ServiceAccount(id)) => {
-                Ok(self.service_account(organization, id).await?.map(|account| account.role))
-            }
-            // A key has no role: it reaches its project, and nothing of the organization.
-            Some(Principal::ApiKey(_)) | None => Ok(None),
-        }
+        let Some(principal) = caller.principal() else { return Ok(None) };
+        Ok(match self.reach(organization, principal).await? {
+            Some(Reach::Organization(role)) => Some(role),
+            // An API key acts in its project, and nothing here is a project's.
+            Some(Reach::Project(_)) | None => None,
+        })
     }
 
     /// The role of a user in an organization right now.

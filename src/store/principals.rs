@@ -43,7 +43,7 @@ impl Transaction {
         Ok((locked, reach))
     }
 
-    async fn reach(
+    pub(super) async fn reach(
         &mut self,
         organization: OrganizationId,
         principal: Principal,

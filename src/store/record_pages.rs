@@ -119,6 +119,7 @@ impl Transaction {
         Ok(Listed { items, has_more })
     }
 
+    /// Sequences have no gap, so that nothing beyond the limit has to be looked at.
     async fn records_before(
         &mut self,
         organization: OrganizationId,
@@ -131,7 +132,8 @@ impl Transaction {
             "SELECT r.sequence, r.recorded_at, r.producer, r.line FROM records r
              JOIN (SELECT sequence, running_bytes FROM records
                    WHERE organization_id = $1 AND sequence < $2 ORDER BY sequence DESC LIMIT 1) AS newest
-               ON r.sequence = newest.sequence OR r.running_bytes - r.bytes >= newest.running_bytes - $3
+               ON r.sequence > newest.sequence - $4
+              AND (r.sequence = newest.sequence OR r.running_bytes - r.bytes >= newest.running_bytes - $3)
              WHERE r.organization_id = $1 AND r.sequence < $2
              ORDER BY r.sequence DESC LIMIT $4",
             organization.to_string(),
@@ -153,7 +155,8 @@ impl Transaction {
             "SELECT r.sequence, r.recorded_at, r.producer, r.line FROM records r
              JOIN (SELECT sequence, running_bytes - bytes AS bytes_before FROM records
                    WHERE organization_id = $1 AND sequence > $2 ORDER BY sequence LIMIT 1) AS oldest
-               ON r.sequence = oldest.sequence OR r.running_bytes <= oldest.bytes_before + $3
+               ON r.sequence < oldest.sequence + $4
+              AND (r.sequence = oldest.sequence OR r.running_bytes <= oldest.bytes_before + $3)
              WHERE r.organization_id = $1 AND r.sequence > $2
              ORDER BY r.sequence LIMIT $4",
             organization.to_string(),

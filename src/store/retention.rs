@@ -210,7 +210,10 @@ impl Transaction {
             running.saturating_add(BYTES_A_STEP)
         )?;
         match last {
-            Some(last) => execute!(self, FORGET_RECORDS, organization, oldest, last),
+            Some(last) => {
+                self.forget_terms(organization, oldest, last).await?;
+                execute!(self, FORGET_RECORDS, organization, oldest, last)
+            }
             None => Ok(0),
         }
     }

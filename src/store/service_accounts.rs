@@ -1,18 +1,13 @@
-//! Service accounts and their secrets.
+//! Service accounts: made, given other roles and deleted, each with its record.
 //!
 //! Guarantees:
-//! - a secret is kept as its hash; its first characters are all that is seen of it again;
-//! - at most two secrets of an account work at a time: the one in force, and the one before for as long as a rotation
-//!   said. What is in use is never ended by a form that was sent twice;
 //! - nobody makes, changes or rotates an account that may do more than they may themselves;
 //! - a name is given once in an organization.
 
 use futures::FutureExt;
 
-use super::api_keys::USE_NOTED_EVERY;
 use super::database::{execute, fetch_all, fetch_optional, parse};
 use super::listing::{Listed, Listing};
-use super::organizations::OrganizationRow;
 use super::principals::{ChangeRefused, Decided};
 use super::transaction::{LockedOrganization, Transaction};
 use super::{Store, StoreError};
@@ -20,25 +15,11 @@ use crate::domain::caller::Caller;
 use crate::domain::clock::Timestamp;
 use crate::domain::credential::{ServiceAccountToken, TokenHash};
 use crate::domain::event_catalog;
-use crate::domain::id::{OrganizationId, SecretId, ServiceAccountId};
+use crate::domain::id::{OrganizationId, ServiceAccountId};
 use crate::domain::membership::{Ability, Role};
-use crate::domain::organization::Organization;
 use crate::domain::principal::Reach;
 use crate::domain::refusal::Refusal;
-use crate::domain::service_account::{ClientId, Overlap, Secret, ServiceAccount, ServiceAccountName};
-
-/// What a secret gives its bearer.
-#[derive(Clone, Debug)]
-pub struct ServiceAccountAccess {
-    /// The organization.
-    pub organization: Organization,
-    /// The service account.
-    pub id: ServiceAccountId,
-    /// How it is called.
-    pub name: ServiceAccountName,
-    /// What it may do.
-    pub role: Role,
-}
+use crate::domain::service_account::{ClientId, Secret, ServiceAccount, ServiceAccountName};
 
 /// A service account with the secrets that work, the one in force first.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,53 +82,6 @@ impl TryFrom<ListedRow> for ListedServiceAccount {
     }
 }
 
-#[derive(sqlx::FromRow)]
-struct SecretRow {
-    id: String,
-    token_start: String,
-    created_at: i64,
-    created_by: String,
-    expires_at: Option<i64>,
-    last_used_at: Option<i64>,
-}
-
-impl TryFrom<SecretRow> for Secret {
-    type Error = StoreError;
-
-    fn try_from(row: SecretRow) -> Result<Secret, StoreError> {
-        Ok(Secret {
-            id: parse("service_account_secrets.id", &row.id)?,
-            token_start: row.token_start,
-            created_at: Timestamp::from_millis(row.created_at),
-            created_by: row.created_by,
-            expires_at: row.expires_at.map(Timestamp::from_millis),
-            last_used_at: row.last_used_at.map(Timestamp::from_millis),
-        })
-    }
-}
-
-#[derive(sqlx::FromRow)]
-struct AccessRow {
-    #[sqlx(flatten)]
-    organization: OrganizationRow,
-    account_id: String,
-    account_name: String,
-    role: String,
-    secret_id: String,
-    last_used_at: Option<i64>,
-}
-
-impl AccessRow {
-    fn access(self) -> Result<ServiceAccountAccess, StoreError> {
-        Ok(ServiceAccountAccess {
-            organization: self.organization.try_into()?,
-            id: parse("service_accounts.id", &self.account_id)?,
-            name: parse("service_accounts.name", &self.account_name)?,
-            role: parse("service_accounts.role", &self.role)?,
-        })
-    }
-}
-
 impl Store {
     /// Makes a service account with its first secret. The secret itself is shown once, by the caller, and never stored.
     ///
@@ -189,49 +123,6 @@ impl Store {
             })
             .await?;
         Ok(changed?)
-    }
-
-    /// Gives a service account another secret. The one in force goes on working for the overlap; without an overlap
-    /// every other secret stops at the commit. Gives when the old one stops.
-    ///
-    /// # Errors
-    /// The caller may not, the account's role is above their own, two secrets work already and there is to be an
-    /// overlap, there is no such account, or the store failed.
-    pub async fn rotate_service_account_secret(
-        &self,
-        caller: Caller,
-        organization: OrganizationId,
-        account: ServiceAccountId,
-        overlap: Overlap,
-        token: &ServiceAccountToken,
-    ) -> Result<Timestamp, ChangeRefused> {
-        let new = (token.hash(), token.start());
-        let rotated = self
-            .write(move |tx| {
-                async move { tx.rotate_secret(&caller, organization, account, overlap, new).await }.boxed()
-            })
-            .await?;
-        Ok(rotated?)
-    }
-
-    /// Ends one of a service account's secrets at once.
-    ///
-    /// # Errors
-    /// The caller may not, the account's role is above their own, there is no such account or no such secret that
-    /// works, or the store failed.
-    pub async fn end_service_account_secret(
-        &self,
-        caller: Caller,
-        organization: OrganizationId,
-        account: ServiceAccountId,
-        secret: SecretId,
-    ) -> Result<(), ChangeRefused> {
-        let ended = self
-            .write(move |tx| {
-                async move { tx.end_secret(&caller, organization, account, secret).await }.boxed()
-            })
-            .await?;
-        Ok(ended?)
     }
 
     /// Deletes a service account. Its secrets stop working at the commit.
@@ -296,36 +187,6 @@ impl Store {
         })
         .await
     }
-
-    /// What the secret with this hash gives, if it works. Notes that it was used.
-    pub async fn service_account_access(
-        &self,
-        hash: TokenHash,
-    ) -> Result<Option<ServiceAccountAccess>, StoreError> {
-        let found = self
-            .read::<_, StoreError, _>(move |tx| async move { tx.account_with_secret(hash).await }.boxed())
-            .await?;
-        let Some(row) = found else { return Ok(None) };
-        let last_used_at = row.last_used_at.map(Timestamp::from_millis);
-        let now = self.clock.now();
-        if last_used_at.is_none_or(|last| now.since(last) >= USE_NOTED_EVERY) {
-            let secret = row.secret_id.clone();
-            self.write(move |tx| {
-                async move {
-                    execute!(
-                        tx,
-                        "UPDATE service_account_secrets SET last_used_at = $2 WHERE id = $1",
-                        secret,
-                        now.as_millis()
-                    )?;
-                    Ok::<_, StoreError>(())
-                }
-                .boxed()
-            })
-            .await?;
-        }
-        row.access().map(Some)
-    }
 }
 
 impl Transaction {
@@ -382,69 +243,6 @@ impl Transaction {
         Ok(Ok(ServiceAccount { role, ..account }))
     }
 
-    async fn rotate_secret(
-        &mut self,
-        caller: &Caller,
-        organization: OrganizationId,
-        id: ServiceAccountId,
-        overlap: Overlap,
-        (hash, token_start): (TokenHash, String),
-    ) -> Decided<Timestamp> {
-        let (mut locked, reach, account) = self.hold_service_account(caller, organization, id).await?;
-        let old_until = self.clock.now() + overlap.duration();
-        let event = event_catalog::service_account::rotate(&account, overlap, old_until);
-        let mut refusal = refusal(reach, &[account.role]);
-        if refusal.is_none() && overlap != Overlap::None && self.secrets_that_work(id).await?.len() > 1 {
-            refusal = Some(Refusal::TwoSecrets);
-        }
-        if let Some(refusal) = refusal {
-            return self.refuse(&mut locked, caller, event, refusal).await;
-        }
-        self.forget_secrets(id, overlap).await?;
-        execute!(
-            self,
-            "UPDATE service_account_secrets SET expires_at = $2 WHERE service_account_id = $1",
-            id.to_string(),
-            old_until.as_millis()
-        )?;
-        self.insert_secret(caller, id, hash, token_start).await?;
-        self.append_event(&mut locked, caller, event).await?;
-        Ok(Ok(old_until))
-    }
-
-    /// What works no more has no row; without an overlap that is everything.
-    async fn forget_secrets(&mut self, id: ServiceAccountId, overlap: Overlap) -> Result<(), StoreError> {
-        execute!(
-            self,
-            "DELETE FROM service_account_secrets
-             WHERE service_account_id = $1 AND (expires_at <= $2 OR CAST($3 AS BIGINT) = 1)",
-            id.to_string(),
-            self.clock.now().as_millis(),
-            i64::from(overlap == Overlap::None)
-        )?;
-        Ok(())
-    }
-
-    async fn end_secret(
-        &mut self,
-        caller: &Caller,
-        organization: OrganizationId,
-        id: ServiceAccountId,
-        secret: SecretId,
-    ) -> Decided<()> {
-        let (mut locked, reach, account) = self.hold_service_account(caller, organization, id).await?;
-        if !self.secrets_that_work(id).await?.iter().any(|working| working.id == secret) {
-            return Err(ChangeRefused::NotFound);
-        }
-        let event = event_catalog::service_account::end_secret(&account, secret);
-        if let Some(refusal) = refusal(reach, &[account.role]) {
-            return self.refuse(&mut locked, caller, event, refusal).await;
-        }
-        execute!(self, "DELETE FROM service_account_secrets WHERE id = $1", secret.to_string())?;
-        self.append_event(&mut locked, caller, event).await?;
-        Ok(Ok(()))
-    }
-
     async fn delete_service_account(
         &mut self,
         caller: &Caller,
@@ -462,7 +260,8 @@ impl Transaction {
         Ok(Ok(()))
     }
 
-    async fn hold_service_account(
+    /// Takes the organization's row for a change of a service account of its.
+    pub(super) async fn hold_service_account(
         &mut self,
         caller: &Caller,
         organization: OrganizationId,
@@ -491,28 +290,6 @@ impl Transaction {
             account.role.as_str(),
             account.created_at.as_millis(),
             &account.created_by,
-        )?;
-        Ok(())
-    }
-
-    async fn insert_secret(
-        &mut self,
-        caller: &Caller,
-        account: ServiceAccountId,
-        hash: TokenHash,
-        token_start: String,
-    ) -> Result<(), StoreError> {
-        execute!(
-            self,
-            "INSERT INTO service_account_secrets (id, service_account_id, token_hash, token_start, created_at,
-                                                  created_by)
-             VALUES ($1, $2, $3, $4, $5, $6)",
-            SecretId::generate(&self.clock, &self.entropy).to_string(),
-            account.to_string(),
-            hash.as_bytes().to_vec(),
-            token_start,
-            self.clock.now().as_millis(),
-            &caller.actor.principal_name,
         )?;
         Ok(())
     }
@@ -548,41 +325,10 @@ impl Transaction {
         .map(ServiceAccount::try_from)
         .transpose()
     }
-
-    /// The one in force first.
-    async fn secrets_that_work(&mut self, id: ServiceAccountId) -> Result<Vec<Secret>, StoreError> {
-        fetch_all!(
-            self,
-            SecretRow,
-            "SELECT id, token_start, created_at, created_by, expires_at, last_used_at FROM service_account_secrets
-             WHERE service_account_id = $1 AND (expires_at IS NULL OR expires_at > $2)
-             ORDER BY CASE WHEN expires_at IS NULL THEN 0 ELSE 1 END, id DESC",
-            id.to_string(),
-            self.clock.now().as_millis()
-        )?
-        .into_iter()
-        .map(Secret::try_from)
-        .collect()
-    }
-
-    async fn account_with_secret(&mut self, hash: TokenHash) -> Result<Option<AccessRow>, StoreError> {
-        fetch_optional!(
-            self,
-            AccessRow,
-            "SELECT o.id, o.name, o.plan, o.external_id, a.id AS account_id, a.name AS account_name, a.role,
-                    s.id AS secret_id, s.last_used_at
-             FROM service_account_secrets s
-             JOIN service_accounts a ON a.id = s.service_account_id
-             JOIN organizations o ON o.id = a.organization_id
-             WHERE s.token_hash = $1 AND (s.expires_at IS NULL OR s.expires_at > $2)",
-            hash.as_bytes().to_vec(),
-            self.clock.now().as_millis()
-        )
-    }
 }
 
 /// Which rule refuses to let these roles be had by a service account, if any does.
-fn refusal(reach: Reach, roles: &[Role]) -> Option<Refusal> {
+pub(super) fn refusal(reach: Reach, roles: &[Role]) -> Option<Refusal> {
     if !reach.may(Ability::ManageServiceAccounts, None) {
         Some(Refusal::NotAllowed)
     } else if roles.iter().any(|role| !reach.may_grant(*role)) {

@@ -4,16 +4,16 @@ use axum::RequestExt;
 use axum::extract::{FromRequestParts, Path, Request};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
-use http::header;
 use http::request::Parts;
+use http::{Method, header};
 use serde::Deserialize;
 use tower_cookies::Cookies;
 
-use super::Web;
 use super::error::WebError;
 use super::flash::{self, Flash, Sentence};
 use super::render::{Place, Shell};
 use super::visitor::Visitor;
+use super::{Web, api};
 use crate::domain::caller::Caller;
 use crate::domain::denied_attempt::{DeniedAttempt, Requested};
 use crate::domain::id::OrganizationId;
@@ -35,6 +35,19 @@ pub enum Access {
     AuditLogsWrite,
     /// The bearer of a producer token; the handler reads it.
     Producer,
+    /// The bearer of an API key or of a service account's secret, in the organization that it is of; elsewhere 404.
+    Program(Need),
+}
+
+/// What a route asks of a program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Need {
+    /// What its role has to include.
+    pub ability: Ability,
+    /// Whether the organization's plan has to include audit logs.
+    pub audit_logs: bool,
+    /// Whether API keys are let in; that it is about their own project, the handler sees to.
+    pub api_keys: bool,
 }
 
 /// What stands before a route's handler.
@@ -68,6 +81,7 @@ pub(super) async fn enforce(web: Web, gate: Gate, mut request: Request, next: Ne
     let access = gate.access;
     let ability = match access {
         Access::Public | Access::Producer => return next.run(request).await,
+        Access::Program(need) => return api::authentication::enforce(web, gate, need, request, next).await,
         Access::SignedIn => None,
         Access::Member(ability) => Some(ability),
         Access::AuditLogsWrite => Some(Ability::ManageAuditLogs),
@@ -85,25 +99,53 @@ pub(super) async fn enforce(web: Web, gate: Gate, mut request: Request, next: Ne
         Ok(member) => member,
         Err(error) => return error.into_response(),
     };
-    let method = request.method().clone();
-    let mut response = match refusal(&web, &member, access, ability).await {
+    let attempted = Attempted::of(gate, ability, &request);
+    let response = match refusal(&web, &member, access, ability).await {
         Some(error) => error.into_response(),
         None => {
             request.extensions_mut().insert(member.clone());
             next.run(request).await
         }
     };
-    if let Some(Denied(reason)) = response.extensions().get::<Denied>().copied() {
-        let requested = Requested { method: method.as_str(), route: gate.path, path: &visitor.path };
-        let attempt = DeniedAttempt::of(&member.organization, ability, requested, reason);
-        let caller = visitor.caller(&member.user);
-        if let Err(error) = web.store.record_denied(caller, member.organization.id, attempt).await {
-            response = WebError::from(error).into_response();
-        }
-    }
+    let caller = visitor.caller(&member.user);
+    let mut response = put_denial_on_record(&web, attempted, caller, &member.organization, response).await;
     // An error's page keeps the organization's sidebar.
     response.extensions_mut().insert(member);
     response
+}
+
+/// What a request would do, if it were let.
+#[derive(Clone, Debug)]
+pub(super) struct Attempted {
+    ability: Ability,
+    method: Method,
+    route: &'static str,
+    path: String,
+}
+
+impl Attempted {
+    pub(super) fn of(gate: Gate, ability: Ability, request: &Request) -> Attempted {
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        Attempted { ability, method, route: gate.path, path }
+    }
+}
+
+/// Puts a denied attempt on the organization's record, if the answer says that it is one.
+pub(super) async fn put_denial_on_record(
+    web: &Web,
+    attempted: Attempted,
+    caller: Caller,
+    organization: &Organization,
+    response: Response,
+) -> Response {
+    let Some(Denied(reason)) = response.extensions().get::<Denied>().copied() else { return response };
+    let Attempted { ability, method, route, path } = attempted;
+    let requested = Requested { method: method.as_str(), route, path: &path };
+    let attempt = DeniedAttempt::of(organization, ability, requested, reason);
+    match web.store.record_denied(caller, organization.id, attempt).await {
+        Ok(()) => response,
+        Err(error) => WebError::from(error).into_response(),
+    }
 }
 
 async fn member(web: &Web, request: &mut Request, user: User, visitor: &Visitor) -> Result<Member, WebError> {

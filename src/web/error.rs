@@ -8,13 +8,14 @@ use askama::Template;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderValue, Method, StatusCode, header};
 use serde_json::json;
 use tower_sessions::session::Error as SessionError;
 use tower_sessions::session_store;
 
 use super::Web;
 use super::access::{Denied, Member};
+use super::api::problem::{FieldProblem, Problem};
 use super::headers::RequestId;
 use super::password::HashError;
 use super::render::{Shell, html};
@@ -75,6 +76,9 @@ pub(super) enum WebError {
     Overdue,
     #[error("the content type is not one of those that can be read")]
     UnsupportedMediaType,
+    /// What is said to programs alone.
+    #[error(transparent)]
+    Problem(#[from] Problem),
     /// A layer is missing: our fault.
     #[error("{0} is not in the request")]
     MissingExtension(&'static str),
@@ -120,6 +124,7 @@ struct Faceless {
     owners: Vec<String>,
     index: Option<usize>,
     field: Option<String>,
+    errors: Vec<FieldProblem>,
 }
 
 impl WebError {
@@ -135,6 +140,7 @@ impl WebError {
             WebError::BadForm | WebError::Unprocessable { .. } | WebError::BadParameter { .. } => {
                 StatusCode::UNPROCESSABLE_ENTITY
             }
+            WebError::Problem(problem) => problem.status,
             WebError::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             WebError::Unauthenticated => StatusCode::UNAUTHORIZED,
             WebError::Conflict { .. } | WebError::PrincipalNotStated => StatusCode::CONFLICT,
@@ -157,6 +163,9 @@ impl WebError {
     fn denied(&self) -> Option<Denied> {
         match self {
             WebError::Forbidden { .. } | WebError::ForbiddenProjects => {
+                Some(Denied("The role does not allow this"))
+            }
+            WebError::Problem(problem) if problem.status == StatusCode::FORBIDDEN && !problem.is_recorded => {
                 Some(Denied("The role does not allow this"))
             }
             WebError::PlanTooLow => Some(Denied("The plan does not include audit logs")),
@@ -221,6 +230,13 @@ impl WebError {
                     title: "This file can’t be filled in",
                     explanation: format!("{parameter}: {message}"),
                     what_next: "Correct the value, or start from Settings > Audit logs and press Show set-up.",
+                };
+            }
+            WebError::Problem(problem) => {
+                return Words {
+                    title: problem.status.canonical_reason().unwrap_or_default(),
+                    explanation: problem.explanation.clone(),
+                    what_next: problem.what_next,
                 };
             }
             WebError::PrincipalNotStated => (
@@ -307,9 +323,10 @@ impl IntoResponse for WebError {
             _ => (None, None),
         };
         let denied = self.denied();
-        let owners = match self {
-            WebError::Forbidden { owners } => owners,
-            _ => Vec::new(),
+        let (owners, errors) = match self {
+            WebError::Forbidden { owners } => (owners, Vec::new()),
+            WebError::Problem(problem) => (Vec::new(), problem.errors),
+            _ => (Vec::new(), Vec::new()),
         };
         let mut response = status.into_response();
         response.extensions_mut().insert(Faceless {
@@ -320,6 +337,7 @@ impl IntoResponse for WebError {
             owners,
             index,
             field,
+            errors,
         });
         if let Some(denied) = denied {
             response.extensions_mut().insert(denied);
@@ -372,6 +390,9 @@ pub(super) async fn problem_face(request: Request, next: Next) -> Response {
     if let Some(field) = &faceless.field {
         problem["field"] = json!(field);
     }
+    if !faceless.errors.is_empty() {
+        problem["errors"] = json!(faceless.errors);
+    }
     let mut answer = (faceless.status, problem.to_string()).into_response();
     let headers = answer.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
@@ -380,6 +401,10 @@ pub(super) async fn problem_face(request: Request, next: Next) -> Response {
     }
     if faceless.status == StatusCode::UNAUTHORIZED {
         headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    // What a wrong method could have been.
+    if let Some(allow) = response.headers().get(header::ALLOW) {
+        headers.insert(header::ALLOW, allow.clone());
     }
     answer
 }
@@ -403,7 +428,16 @@ fn bare(status: StatusCode) -> Faceless {
         _ => WebError::MissingExtension("a face for this error"),
     };
     let Words { title, explanation, what_next } = error.words();
-    Faceless { status, title, explanation, what_next, owners: Vec::new(), index: None, field: None }
+    Faceless {
+        status,
+        title,
+        explanation,
+        what_next,
+        owners: Vec::new(),
+        index: None,
+        field: None,
+        errors: Vec::new(),
+    }
 }
 
 /// Any error's page. With an organization in `shell` it keeps the sidebar.
@@ -452,6 +486,16 @@ pub(super) async fn nothing_here() -> WebError {
 
 pub(super) async fn wrong_method() -> WebError {
     WebError::WrongMethod
+}
+
+/// A program's wrong method; OPTIONS is answered by the Allow that the route adds.
+pub(super) async fn wrong_method_of_a_program(method: Method) -> Result<StatusCode, WebError> {
+    if method == Method::OPTIONS { Ok(StatusCode::NO_CONTENT) } else { Err(WebError::WrongMethod) }
+}
+
+/// Where there is nothing for a program.
+pub(super) async fn nothing_for_a_program() -> WebError {
+    Problem::not_found().into()
 }
 
 /// What is left of a handler that panicked: logged, and answered without its words.

@@ -17,6 +17,7 @@ mod password;
 mod render;
 pub mod route;
 mod session;
+mod timeline;
 mod trusted_proxies;
 mod visitor;
 mod wording;
@@ -102,8 +103,10 @@ impl Web {
             .layer(from_fn_with_state(self.clone(), headers::secure_cookies))
             .layer(from_fn_with_state(self.clone(), headers::require_host));
         let programs = route::router(route::Face::Problem, &self)
-            .route("/v1/{*rest}", any(error::nothing_here))
-            .method_not_allowed_fallback(error::wrong_method)
+            .route("/v1", any(error::nothing_for_a_program))
+            .route("/v1/", any(error::nothing_for_a_program))
+            .route("/v1/{*rest}", any(error::nothing_for_a_program))
+            .method_not_allowed_fallback(error::wrong_method_of_a_program)
             .layer(DefaultBodyLimit::max(api::events::MOST_BYTES))
             .layer(from_fn(error::problem_face));
         Router::new()

@@ -114,6 +114,7 @@ pub(super) enum Place {
     ApiKeys,
     Members,
     ServiceAccounts,
+    Activity,
     General,
     AuditLogs,
     Plan,
@@ -171,6 +172,14 @@ const SIGNPOSTS: &[Signpost] = &[
         icon: "robot",
         group: Some("Access"),
         ability: Ability::ManageServiceAccounts,
+    },
+    Signpost {
+        place: Place::Activity,
+        label: "Activity",
+        path: "/activity",
+        icon: "activity",
+        group: None,
+        ability: Ability::ManageAuditLogs,
     },
     Signpost {
         place: Place::General,

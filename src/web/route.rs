@@ -3,14 +3,14 @@
 use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{Next, from_fn};
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{MethodRouter, delete, get, patch, post, put};
 use http::Method;
 
 use super::access::{Gate, enforce};
 use super::{Web, api, health, pages};
 use crate::domain::membership::Ability;
 
-pub use super::access::Access;
+pub use super::access::{Access, Need};
 
 /// How a route's errors look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +66,12 @@ pub fn table() -> Vec<Route> {
             Page,
             get(pages::organization::show),
         ),
+        read(ACTIVITY, owner, Page, get(pages::activity::show)),
+        read(under_activity!("/records/{sequence}"), owner, Page, get(pages::activity::record)),
+        write(under_activity!("/exports"), owner, Page, post(pages::activity::export::create)),
+        // A download that is recorded: it changes nothing else.
+        read(under_activity!("/pending"), owner, Page, get(pages::activity::export::pending)),
+        read(under_activity!("/deliveries/{batch_id}"), owner, Page, get(pages::activity::export::delivery)),
         read(
             "/organizations/{organization_id}/settings/general",
             Member(Ability::SeeOrganization),
@@ -201,25 +207,25 @@ pub fn table() -> Vec<Route> {
             under_service_accounts!("/{service_account_id}/rotate"),
             of_accounts,
             Page,
-            get(pages::service_accounts::ask_rotate),
+            get(pages::service_account_secrets::confirm_rotate),
         ),
         write(
             under_service_accounts!("/{service_account_id}/rotate"),
             of_accounts,
             Page,
-            post(pages::service_accounts::rotate),
+            post(pages::service_account_secrets::rotate),
         ),
         read(
             under_service_accounts!("/{service_account_id}/secrets/{secret_id}/end"),
             of_accounts,
             Page,
-            get(pages::service_accounts::confirm_end_secret),
+            get(pages::service_account_secrets::confirm_end),
         ),
         write(
             under_service_accounts!("/{service_account_id}/secrets/{secret_id}/end"),
             of_accounts,
             Page,
-            post(pages::service_accounts::end_secret),
+            post(pages::service_account_secrets::end),
         ),
         read(
             under_service_accounts!("/{service_account_id}/delete"),
@@ -283,10 +289,109 @@ pub fn table() -> Vec<Route> {
         read(under_audit_logs!("/setup/{file}"), owner, Page, get(pages::audit_logs::setup::file)),
         read(under_audit_logs!("/status"), owner, Page, get(pages::audit_logs::live::status)),
         read(under_audit_logs!("/deliveries"), owner, Page, get(pages::audit_logs::live::deliveries)),
+        read("/api-docs", Public, Page, get(pages::api_docs::show)),
         write("/v1/events", Producer, Problem, post(api::events::create)),
         read("/schemas/audit-record.v1.json", Public, Problem, get(api::schemas::audit_record)),
+        read("/openapi.json", Public, Problem, get(api::openapi::show)),
         read("/livez", Public, Problem, get(health::live)),
         read("/readyz", Public, Problem, get(health::ready)),
+    ]
+    .into_iter()
+    .chain(of_programs())
+    .collect()
+}
+
+/// The routes of API keys and service accounts.
+fn of_programs() -> Vec<Route> {
+    use Ability::{
+        DeleteProject, ManageAuditLogs, ManageMembers, ManageProjects, ManageServiceAccounts, SeeOrganization,
+    };
+    let role = |ability| Need { ability, audit_logs: false, api_keys: false };
+    let audit_logs = Need { audit_logs: true, ..role(ManageAuditLogs) };
+    let or_key = |ability| Need { api_keys: true, ..role(ability) };
+    let route = |method, path, need, handler| {
+        let access = Access::Program(need);
+        Route { method, path, access, face: Face::Problem, handler }
+    };
+    let read = |path, need, handler| route(Method::GET, path, need, handler);
+    let add = |path, need, handler| route(Method::POST, path, need, handler);
+    let change = |path, need, handler| route(Method::PATCH, path, need, handler);
+    let remove = |path, need, handler| route(Method::DELETE, path, need, handler);
+    vec![
+        read(of_organization!("audit-log-integration"), role(ManageAuditLogs), get(api::integration::show)),
+        route(
+            Method::PUT,
+            of_organization!("audit-log-integration"),
+            audit_logs,
+            put(api::integration::replace),
+        ),
+        change(of_organization!("audit-log-integration"), audit_logs, patch(api::integration::update)),
+        remove(of_organization!("audit-log-integration"), audit_logs, delete(api::integration::delete)),
+        read(of_organization!("checks"), role(ManageAuditLogs), get(api::checks::list)),
+        add(of_organization!("checks"), audit_logs, post(api::checks::create)),
+        read(of_organization!("checks/{check_id}"), role(ManageAuditLogs), get(api::checks::show)),
+        add(of_organization!("checks/{check_id}/cancel"), audit_logs, post(api::checks::cancel)),
+        read(of_organization!("deliveries"), role(ManageAuditLogs), get(api::deliveries::list)),
+        add(of_organization!("deliveries"), audit_logs, post(api::deliveries::create)),
+        read(of_organization!("deliveries/{delivery_id}"), role(ManageAuditLogs), get(api::deliveries::show)),
+        read(of_organization!("records"), role(ManageAuditLogs), get(api::records::list)),
+        read(of_organization!("records/{record_id}"), role(ManageAuditLogs), get(api::records::show)),
+        read(of_organization!("projects"), or_key(SeeOrganization), get(api::projects::list)),
+        add(of_organization!("projects"), role(ManageProjects), post(api::projects::create)),
+        read(of_organization!("projects/{project_id}"), or_key(SeeOrganization), get(api::projects::show)),
+        change(
+            of_organization!("projects/{project_id}"),
+            or_key(ManageProjects),
+            patch(api::projects::update),
+        ),
+        remove(of_organization!("projects/{project_id}"), role(DeleteProject), delete(api::projects::delete)),
+        read(of_organization!("api-keys"), or_key(ManageProjects), get(api::api_keys::list)),
+        add(of_organization!("api-keys"), or_key(ManageProjects), post(api::api_keys::create)),
+        read(of_organization!("api-keys/{api_key_id}"), or_key(ManageProjects), get(api::api_keys::show)),
+        remove(
+            of_organization!("api-keys/{api_key_id}"),
+            or_key(ManageProjects),
+            delete(api::api_keys::delete),
+        ),
+        read(of_organization!("members"), role(ManageMembers), get(api::members::list)),
+        read(of_organization!("members/{user_id}"), role(ManageMembers), get(api::members::show)),
+        change(of_organization!("members/{user_id}"), role(ManageMembers), patch(api::members::update)),
+        remove(of_organization!("members/{user_id}"), role(ManageMembers), delete(api::members::delete)),
+        read(of_organization!("invitations"), role(ManageMembers), get(api::invitations::list)),
+        add(of_organization!("invitations"), role(ManageMembers), post(api::invitations::create)),
+        read(
+            of_organization!("invitations/{invitation_id}"),
+            role(ManageMembers),
+            get(api::invitations::show),
+        ),
+        remove(
+            of_organization!("invitations/{invitation_id}"),
+            role(ManageMembers),
+            delete(api::invitations::delete),
+        ),
+        read(
+            of_organization!("service-accounts"),
+            role(ManageServiceAccounts),
+            get(api::service_accounts::list),
+        ),
+        add(
+            of_organization!("service-accounts"),
+            role(ManageServiceAccounts),
+            post(api::service_accounts::create),
+        ),
+        read(ACCOUNT, role(ManageServiceAccounts), get(api::service_accounts::show)),
+        change(ACCOUNT, role(ManageServiceAccounts), patch(api::service_accounts::update)),
+        remove(ACCOUNT, role(ManageServiceAccounts), delete(api::service_accounts::delete)),
+        add(
+            of_organization!("service-accounts/{service_account_id}/rotate"),
+            role(ManageServiceAccounts),
+            post(api::service_accounts::rotate),
+        ),
+        remove(
+            of_organization!("service-accounts/{service_account_id}/secrets/{secret_id}"),
+            role(ManageServiceAccounts),
+            delete(api::service_accounts::delete_secret),
+        ),
     ]
 }
 
@@ -315,6 +420,16 @@ use under_service_accounts;
 
 const LEAVE: &str = "/organizations/{organization_id}/leave";
 
+const ACCOUNT: &str = of_organization!("service-accounts/{service_account_id}");
+
+/// A path of an organization's resources.
+macro_rules! of_organization {
+    ($rest:literal) => {
+        concat!("/v1/organizations/{organization_id}/", $rest)
+    };
+}
+use of_organization;
+
 /// A path under Access > Members.
 macro_rules! under_members {
     ($rest:literal) => {
@@ -322,6 +437,15 @@ macro_rules! under_members {
     };
 }
 use under_members;
+const ACTIVITY: &str = "/organizations/{organization_id}/activity";
+
+/// A path under Activity.
+macro_rules! under_activity {
+    ($rest:literal) => {
+        concat!("/organizations/{organization_id}/activity", $rest)
+    };
+}
+use under_activity;
 
 /// A path under Settings > Audit logs.
 macro_rules! under_audit_logs {

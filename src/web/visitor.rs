@@ -80,10 +80,7 @@ pub(super) async fn recognise(
         path: request.uri().path().to_owned(),
         request_id: request.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default(),
         user_agent: user_agent(&request),
-        address: request
-            .extensions()
-            .get::<ConnectInfo<SocketAddr>>()
-            .map(|ConnectInfo(peer)| web.config.trusted_proxies.client(peer.ip(), request.headers())),
+        address: client_address(&web, &request),
     };
     match signed_in_user(&web, &session, polling).await {
         Ok(user) => visitor.user = user,
@@ -108,7 +105,14 @@ async fn signed_in_user(web: &Web, session: &Session, polling: bool) -> Result<O
     }
 }
 
-fn user_agent(request: &Request) -> String {
+/// Where a request came from, as far as the proxies in between are to be believed.
+pub(super) fn client_address(web: &Web, request: &Request) -> Option<IpAddr> {
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
+    peer.map(|ConnectInfo(peer)| web.config.trusted_proxies.client(peer.ip(), request.headers()))
+}
+
+/// The raw User-Agent, its beginning if it is long.
+pub(super) fn user_agent(request: &Request) -> String {
     let raw = request.headers().get(header::USER_AGENT).map(|value| value.as_bytes()).unwrap_or_default();
     String::from_utf8_lossy(&raw[..raw.len().min(USER_AGENT_BYTES)]).into_owned()
 }

@@ -7,6 +7,7 @@ mod checker;
 mod deliverer;
 mod driver;
 mod encode;
+mod indexer;
 mod memory;
 mod retention;
 mod sealer;
@@ -34,6 +35,8 @@ const TICK: Duration = Duration::from_secs(1);
 /// What is in flight at a stop gets so long to finish; then its lease is given back, before the process is ended.
 const FINISH_WITHIN: Duration = Duration::from_secs(15);
 const BOUND_WAITS: Duration = Duration::from_secs(10);
+/// What was appended meanwhile is found in the records themselves.
+const INDEXING: Duration = Duration::from_secs(5);
 const UPKEEP: Duration = Duration::from_secs(60);
 const CHECKS: Pace = Pace { tick: TICK, at_once: 8, patience: Duration::from_secs(5), at_most: 64 };
 /// Those that nobody asked for are in no hurry, and never in the way of those that somebody waits for.
@@ -119,6 +122,7 @@ impl Writer {
             driver::step("stops", bell(), TICK, stop, |_| store.end_stops(awake_since)),
             driver::step("denied attempts", bell(), TICK, stop, |_| self.record_denied_attempts()),
             driver::regularly("waits", BOUND_WAITS, stop, || store.bound_waits(LEASE)),
+            driver::regularly("indexing activity", INDEXING, stop, || self.index_activity(stop)),
             driver::regularly("upkeep", UPKEEP, stop, || self.tidy()),
             self.keep_retention(stop),
         );

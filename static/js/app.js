@@ -1,6 +1,7 @@
 // Everything works without these modules; they make it smoother.
 import "./copy.js";
 import "./dialog.js";
+import "./export.js";
 import "./live.js";
 import "./menu.js";
 import "./preview.js";

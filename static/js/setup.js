@@ -3,7 +3,7 @@
 const PAUSE = 300;
 
 const button = document.querySelector("[data-setup-button]");
-const written = document.querySelector("[data-setup]");
+const written = [...document.querySelectorAll("[data-setup]")];
 let timer;
 let asked;
 
@@ -17,17 +17,22 @@ async function fillIn() {
     });
     if (response.status !== 200 || response.redirected) return;
     const page = new DOMParser().parseFromString(await response.text(), "text/html");
-    const fresh = page.querySelector("[data-setup]");
-    if (fresh && fresh.innerHTML !== written.innerHTML) {
-      written.replaceChildren(...document.importNode(fresh, true).childNodes);
+    const fresh = [...page.querySelectorAll("[data-setup]")];
+    if (fresh.length !== written.length) return;
+    for (const [at, part] of written.entries()) {
+      if (fresh[at].innerHTML !== part.innerHTML) {
+        part.replaceChildren(...document.importNode(fresh[at], true).childNodes);
+      }
     }
   } catch {
     // The button still works.
   }
 }
 
-if (button && written) {
-  button.form.addEventListener("input", () => {
+if (button && written.length > 0) {
+  // What is chosen for the set-up stands beside the form and belongs to it.
+  document.addEventListener("input", (event) => {
+    if (event.target.form !== button.form) return;
     clearTimeout(timer);
     timer = setTimeout(fillIn, PAUSE);
   });

@@ -34,6 +34,16 @@ const EXPECTED: &[(&str, [u16; 7])] = &[
     ("POST /account/password", OWN_ACCOUNT),
     ("POST /account/sessions/end", OWN_ACCOUNT),
     ("GET /organizations/{organization_id}", [303, 404, 200, 200, 200, 200, 200]),
+    // The plan does not matter.
+    ("GET /organizations/{organization_id}/activity", [303, 404, 403, 403, 403, 200, 200]),
+    ("GET /organizations/{organization_id}/activity/records/{sequence}", [303, 404, 403, 403, 403, 404, 404]),
+    ("POST /organizations/{organization_id}/activity/exports", [303, 404, 403, 403, 403, 422, 422]),
+    // Nothing is pending: back to the page.
+    ("GET /organizations/{organization_id}/activity/pending", [303, 404, 403, 403, 403, 303, 303]),
+    (
+        "GET /organizations/{organization_id}/activity/deliveries/{batch_id}",
+        [303, 404, 403, 403, 403, 404, 404],
+    ),
     ("GET /organizations/{organization_id}/settings/general", [303, 404, 200, 200, 200, 200, 200]),
     ("POST /organizations/{organization_id}/settings/general", [303, 404, 403, 403, 403, 422, 422]),
     ("GET /organizations/{organization_id}/settings/general/delete", OWNER_SEES),
@@ -135,10 +145,54 @@ const EXPECTED: &[(&str, [u16; 7])] = &[
     // A session is no producer token.
     ("POST /v1/events", [401; 7]),
     ("GET /schemas/audit-record.v1.json", [200; 7]),
+    ("GET /openapi.json", [200; 7]),
+    ("GET /api-docs", [200; 7]),
+    ("GET /v1/organizations/{organization_id}/audit-log-integration", NO_SECRET),
+    ("PUT /v1/organizations/{organization_id}/audit-log-integration", NO_SECRET),
+    ("PATCH /v1/organizations/{organization_id}/audit-log-integration", NO_SECRET),
+    ("DELETE /v1/organizations/{organization_id}/audit-log-integration", NO_SECRET),
+    ("GET /v1/organizations/{organization_id}/checks", NO_SECRET),
+    ("POST /v1/organizations/{organization_id}/checks", NO_SECRET),
+    ("GET /v1/organizations/{organization_id}/checks/{check_id}", NO_SECRET),
+    ("POST /v1/organizations/{organization_id}/checks/{check_id}/cancel", NO_SECRET),
+    ("GET /v1/organizations/{organization_id}/deliveries", NO_SECRET),
+    ("POST /v1/organizations/{organization_id}/deliveries", NO_SECRET),
+    ("GET /v1/organizations/{organization_id}/deliveries/{delivery_id}", NO_SECRET),
+    ("GET /v1/organizations/{organization_id}/records", NO_SECRET),
+    ("GET /v1/organizations/{organization_id}/records/{record_id}", NO_SECRET),
+    ("GET /v1/organizations/{organization_id}/projects", NO_SECRET),
+    ("POST /v1/organizations/{organization_id}/projects", NO_SECRET),
+    ("GET /v1/organizations/{organization_id}/projects/{project_id}", NO_SECRET),
+    ("PATCH /v1/organizations/{organization_id}/projects/{project_id}", NO_SECRET),
+    ("DELETE /v1/organizations/{organization_id}/projects/{project_id}", NO_SECRET),
+    ("GET /v1/organizations/{organization_id}/api-keys", NO_SECRET),
+    ("POST /v1/organizations/{organization_id}/api-keys", NO_SECRET),
+    ("GET /v1/organizations/{organization_id}/api-keys/{api_key_id}", NO_SECRET),
+    ("DELETE /v1/organizations/{organization_id}/api-keys/{api_key_id}", NO_SECRET),
+    ("GET /v1/organizations/{organization_id}/members", NO_SECRET),
+    ("GET /v1/organizations/{organization_id}/members/{user_id}", NO_SECRET),
+    ("PATCH /v1/organizations/{organization_id}/members/{user_id}", NO_SECRET),
+    ("DELETE /v1/organizations/{organization_id}/members/{user_id}", NO_SECRET),
+    ("GET /v1/organizations/{organization_id}/invitations", NO_SECRET),
+    ("POST /v1/organizations/{organization_id}/invitations", NO_SECRET),
+    ("GET /v1/organizations/{organization_id}/invitations/{invitation_id}", NO_SECRET),
+    ("DELETE /v1/organizations/{organization_id}/invitations/{invitation_id}", NO_SECRET),
+    ("GET /v1/organizations/{organization_id}/service-accounts", NO_SECRET),
+    ("POST /v1/organizations/{organization_id}/service-accounts", NO_SECRET),
+    ("GET /v1/organizations/{organization_id}/service-accounts/{service_account_id}", NO_SECRET),
+    ("PATCH /v1/organizations/{organization_id}/service-accounts/{service_account_id}", NO_SECRET),
+    ("DELETE /v1/organizations/{organization_id}/service-accounts/{service_account_id}", NO_SECRET),
+    ("POST /v1/organizations/{organization_id}/service-accounts/{service_account_id}/rotate", NO_SECRET),
+    (
+        "DELETE /v1/organizations/{organization_id}/service-accounts/{service_account_id}/secrets/{secret_id}",
+        NO_SECRET,
+    ),
     ("GET /livez", [200; 7]),
     ("GET /readyz", [200; 7]),
 ];
 
+/// A session opens no door of the API's.
+const NO_SECRET: [u16; 7] = [401; 7];
 const OWN_ACCOUNT: [u16; 7] = [303, 422, 422, 422, 422, 422, 422];
 /// What only an owner may do, on every plan.
 const OWNER_SEES: [u16; 7] = [303, 404, 403, 403, 403, 200, 200];

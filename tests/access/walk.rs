@@ -77,6 +77,10 @@ fn attempt(person: &Person, route: &route::Route) -> Attempt {
         .replace("{service_account_id}", NOBODYS)
         .replace("{secret_id}", NOBODYS)
         .replace("{invitation_id}", NOBODYS)
+        .replace("{delivery_id}", NOBODYS)
+        .replace("{record_id}", NOBODYS)
+        .replace("{sequence}", "999999999999")
+        .replace("{batch_id}", NOBODYS)
         .replace("{file}", "trust-policy.json")
         .replace("{token}", &"0".repeat(64));
     assert!(!path.contains('{'), "{name} has a parameter that this test does not fill in");

@@ -1,5 +1,10 @@
 //! HTTP for programs, as a producer uses it: what is stored, what is refused, and how a refusal is told.
 
+mod access;
+mod document;
+mod integration;
+mod resources;
+
 use std::io::Write;
 use std::time::Duration;
 

@@ -1,5 +1,6 @@
 //! What people do in a real browser.
 
+mod activity;
 mod deeds;
 mod dialogs;
 mod encryption;

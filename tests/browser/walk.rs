@@ -26,9 +26,8 @@ async fn every_situation_has_its_names_and_roles_without_javascript() {
 /// told.
 const PATIENCE: u32 = 30;
 
-/// Makes the screenshots of every situation: `tests/run screenshots -- --ignored`.
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "makes pictures to look at; `tests/run screenshots -- --ignored`"]
+#[ignore = "makes pictures to look at: `tests/run screenshots_of -- --ignored`"]
 async fn screenshots_of_every_situation() {
     let mut browser = None;
     for situation in SITUATIONS {

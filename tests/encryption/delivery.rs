@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use trailpost::demo::world;
-use trailpost::domain::access_check::CheckState;
-use trailpost::domain::failure::AwsAnswer;
+use trailpost::domain::access_check::{CheckState, Stage, TRIED_FOR};
+use trailpost::domain::failure::{AwsAnswer, Cause, Turn};
 use trailpost::sandbox::{Bucket, BucketEncryption};
 use trailpost::store::Integration;
 
@@ -38,8 +38,9 @@ impl Acme {
         self.product.store().integration(self.id.parse().unwrap()).await.unwrap().unwrap()
     }
 
-    /// Asks for a check of these settings, which fails; gives what AWS said.
-    async fn refused(&self, settings: &[(&str, &str)]) -> AwsAnswer {
+    /// Asks for a check of these settings, which fails at this, as the owner's turn, with this on the page. Gives what
+    /// AWS said.
+    async fn refused(&self, settings: &[(&str, &str)], cause: Cause, says: &str) -> AwsAnswer {
         let page = format!("/organizations/{}/settings/audit-logs", self.id);
         let before = self.integration().await;
         let revision = before.revision.get().to_string();
@@ -47,11 +48,19 @@ impl Acme {
         let action = if before.settings.is_some() { "update" } else { "enable" };
         assert_eq!(self.owner.post_form(&page, &format!("{page}/{action}"), &fields).await.status, 303);
         let check = eventually("the check has ended", async || {
-            self.integration().await.check.filter(|check| !check.state.is_open())
+            let check = self.integration().await.check?;
+            if check.checklist.trying().is_some() && check.state.is_open() {
+                self.product.advance(TRIED_FOR);
+            }
+            (!check.state.is_open()).then_some(check)
         })
         .await;
         assert_eq!(check.state, CheckState::Failed, "{settings:?}");
-        check.failure.unwrap().aws.unwrap()
+        let failure = check.failure.unwrap();
+        assert_eq!((failure.stage, failure.cause, failure.turn()), (Stage::Write, cause, Turn::Owner));
+        let html = self.owner.get(&page).await.body;
+        assert!(html.contains("Your turn.") && html.contains(says), "“{says}” is not in {html}");
+        failure.aws.unwrap()
     }
 
     /// Algorithm and key of every object, once a delivery is among them.
@@ -83,7 +92,8 @@ async fn test_object_and_deliveries_are_encrypted_with_the_key_that_is_set() {
     let acme = Acme::start().await;
     let bucket = world::BUCKET_WANTS_KMS;
     let plain = [("role_arn", ROLE_ARN), ("bucket", bucket)];
-    let answer = acme.refused(&plain).await;
+    let demanded = "choose SSE-S3 or KMS key under Encryption";
+    let answer = acme.refused(&plain, Cause::BucketDenies, demanded).await;
     assert!(answer.message.ends_with("with an explicit deny in a resource-based policy"), "{answer:?}");
     acme.enable(&[&plain[..], &[("encryption", "kms"), ("kms_key_arn", world::KEY)]].concat()).await;
     let kept = acme.kept(bucket).await;
@@ -119,18 +129,20 @@ async fn nothing_is_asked_for_by_default_and_sse_s3_if_it_is_chosen() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_that_can_not_be_used_fails_the_check_in_the_words_of_aws() {
     let acme = Acme::start().await;
-    let refused = async |role: &str, key: &str| {
+    let refused = async |role: &str, key: &str, cause: Cause, says: &str| {
         let choice = [("encryption", "kms"), ("kms_key_arn", key)];
-        acme.refused(&[&[("role_arn", role), ("bucket", BUCKET)][..], &choice].concat()).await
+        acme.refused(&[&[("role_arn", role), ("bucket", BUCKET)][..], &choice].concat(), cause, says).await
     };
-    let denied = refused(WITHOUT_KMS, world::KEY).await;
+    let to_the_role = "Add this statement to the permissions policy of the role no-kms-permission:";
+    let denied = refused(WITHOUT_KMS, world::KEY, Cause::KeyDeniedByRole, to_the_role).await;
     assert_eq!((denied.status, denied.code.as_str()), (403, "AccessDenied"));
     assert!(
         denied.message.ends_with("because no identity-based policy allows the kms:GenerateDataKey action")
     );
-    let disabled = refused(ROLE_ARN, world::KEY_DISABLED).await;
+    let disabled = refused(ROLE_ARN, world::KEY_DISABLED, Cause::KeyDisabled, "aws kms enable-key").await;
     assert_eq!((disabled.status, disabled.code.as_str()), (400, "KMS.DisabledException"));
-    let elsewhere = refused(ROLE_ARN, KEY_ELSEWHERE).await;
+    let both = "The key is in eu-west-1, and the bucket acme-audit-logs in us-east-1.";
+    let elsewhere = refused(ROLE_ARN, KEY_ELSEWHERE, Cause::KeyInAnotherRegion, both).await;
     assert_eq!((elsewhere.status, elsewhere.code.as_str()), (400, "KMS.NotFoundException"));
     assert_eq!(elsewhere.message, "Invalid arn eu-west-1");
     assert!(acme.integration().await.settings.is_none());

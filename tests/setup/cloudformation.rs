@@ -46,6 +46,9 @@ fn makes_exactly_the_role(setup: &Setup) {
         expected["Path"] = json!(path);
     }
     assert_eq!(role["Properties"], expected);
+    let said = template["Outputs"]["BucketPolicy"]["Value"].as_str();
+    let said = said.map(|policy| serde_json::from_str::<Value>(policy).unwrap());
+    assert_eq!(said, setup.bucket_policy());
     assert_eq!(template["Outputs"]["RoleArn"]["Value"], json!({ "Fn::GetAtt": ["TrailpostRole", "Arn"] }));
 }
 

@@ -57,7 +57,7 @@ async fn what_is_left_out_or_empty_has_a_default_and_the_bucket_has_none() {
     let owner = product.user(OWNER).await;
     let file = |query: &str| format!("{}/aws-cli.sh?{query}", folder(&product));
     let plain = owner.get(&file("bucket=acme-audit-logs")).await;
-    assert!(plain.body.contains("--role-name 'trailpost-audit-logs'"), "{}", plain.body);
+    assert!(plain.body.contains("--role-name='trailpost-audit-logs'"), "{}", plain.body);
     assert!(!plain.body.contains("kms:"));
     let empty = owner.get(&file("role_name=&bucket=s3://acme-audit-logs&prefix=&kms_key_arn=")).await;
     assert_eq!((empty.status, &empty.body), (200, &plain.body));
@@ -103,7 +103,7 @@ async fn hostile_values_are_refused_by_name_in_every_file() {
         "'; aws iam delete-role #",
         &"a".repeat(10_000),
     ];
-    for parameter in ["role_name", "bucket", "prefix", "kms_key_arn"] {
+    for parameter in ["role_name", "bucket", "prefix", "kms_key_arn", "bucket_owner_account", "partition"] {
         for value in hostile {
             let all = [("bucket", "acme-audit-logs"), (parameter, value)];
             // In the bucket's own field what follows a slash is the prefix, and refused there.
@@ -115,6 +115,10 @@ async fn hostile_values_are_refused_by_name_in_every_file() {
     let alias = "arn:aws:kms:eu-west-1:111122223333:alias/logs";
     let given = query(&[("bucket", "acme-audit-logs"), ("kms_key_arn", alias)]);
     refused(&owner, &format!("{}/{{file}}?{given}", folder(&product)), "kms_key_arn").await;
+    let given = query(&[("bucket", "acme-audit-logs"), ("partition", "aws-cn")]);
+    refused(&owner, &format!("{}/{{file}}?{given}", folder(&product)), "partition").await;
+    let given = query(&[("bucket", "acme-audit-logs"), ("bucket_owner_account", "444455556666")]);
+    refused(&owner, &format!("{}/{{file}}?{given}", folder(&product)), "role_name").await;
     let china = "arn:aws-cn:iam::111122223333:role/logs";
     let given = query(&[("bucket", "acme-audit-logs"), ("role_name", china)]);
     refused(&owner, &format!("{}/{{file}}?{given}", folder(&product)), "role_name").await;

@@ -21,21 +21,42 @@ const KEY: &str = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56e
 const AWKWARD_PREFIX: &str = "it's/(a)!_.-'!'/x'";
 
 fn setup(role_name: &str, prefix: &str, kms_key_arn: &str) -> Setup {
-    let typed = TypedSetup {
+    written(&TypedSetup {
         role_name: role_name.to_owned(),
         bucket: "acme-audit-logs".to_owned(),
         prefix: prefix.to_owned(),
         kms_key_arn: kms_key_arn.to_owned(),
-    };
+        ..TypedSetup::default()
+    })
+}
+
+/// One whose bucket is in another account than the role.
+fn across_accounts() -> Setup {
+    written(&TypedSetup {
+        role_name: "arn:aws:iam::111122223333:role/team/logs".to_owned(),
+        bucket: "central-audit-logs".to_owned(),
+        prefix: AWKWARD_PREFIX.to_owned(),
+        bucket_owner_account: "444455556666".to_owned(),
+        ..TypedSetup::default()
+    })
+}
+
+fn written(typed: &TypedSetup) -> Setup {
     let external_id = ExternalId::generate(&Entropy::seeded(1));
     let principals = Principals::new(vec![PRINCIPAL.parse().unwrap()]).unwrap();
-    Setup::new(SetupValues::parse(&typed).unwrap(), &principals, external_id).unwrap()
+    Setup::new(SetupValues::parse(typed).unwrap(), &principals, external_id).unwrap()
 }
 
 /// The plainest, the fullest, and the longest.
 fn samples() -> Vec<Setup> {
     let arn = "arn:aws:iam::111122223333:role/team/audit/A_b+c=d,e.f@g-h";
-    vec![setup("", "", ""), setup(arn, AWKWARD_PREFIX, KEY), setup(&"n".repeat(64), &"'".repeat(256), KEY)]
+    vec![
+        setup("", "", ""),
+        setup(arn, AWKWARD_PREFIX, KEY),
+        setup(&"n".repeat(64), &"'".repeat(256), KEY),
+        setup("--help", "", ""),
+        across_accounts(),
+    ]
 }
 
 /// Anything that can be asked for.

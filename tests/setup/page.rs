@@ -1,9 +1,13 @@
 //! **Show set-up** on the page: over plain HTTP, in a browser, and in one without JavaScript.
 
 use serde_json::Value;
+use trailpost::domain::caller::Caller;
+use trailpost::domain::organization::Plan;
+use trailpost::domain::principals::Principals;
 
 use super::{AWKWARD_PREFIX, KEY};
 use crate::support::browser::{Browser, JavaScript};
+use crate::support::console::{self, Console};
 use crate::support::http_user::{HttpUser, enable};
 use crate::support::page::hidden_field;
 use crate::support::product::Product;
@@ -87,6 +91,55 @@ async fn the_tab_stays_when_what_was_typed_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_bucket_of_another_account_has_its_policy_said_in_every_way() {
+    let product = Product::start().await;
+    let owner = product.user(OWNER).await;
+    let page = page(&product);
+    let typed = [("role_arn", ROLE_ARN), ("bucket", "central"), ("bucket_owner_account", "444455556666")];
+    let (status, shown) = show(&owner, &page, &typed).await;
+    assert_eq!(status, 200);
+    for part in ["In S3 open the bucket central, in the account 444455556666", "trailpost_bucket_policy"] {
+        assert!(shown.contains(part), "{part} in {shown}");
+    }
+    for file in ["aws-cli.sh", "cloudformation.yaml", "terraform.tf"] {
+        let text = owner.get(&link_to(&shown, file).unwrap()).await.body;
+        assert!(text.contains("the bucket central, in the account 444455556666"), "{file}: {text}");
+    }
+    let by_name = [("role_arn", "logs"), ("bucket", "central"), ("bucket_owner_account", "444455556666")];
+    let (status, html) = show(&owner, &page, &by_name).await;
+    assert_eq!(status, 422);
+    assert!(html.contains("Enter the role’s whole ARN"), "{html}");
+    assert!(!html.contains("setup_partition"), "there is nothing to choose");
+    product.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_partition_is_chosen_where_several_are_served() {
+    let served = ["arn:aws:iam::999988887777:role/t", "arn:aws-cn:iam::888877776666:role/t"];
+    let served = Principals::new(served.map(|text| text.parse().unwrap()).to_vec()).unwrap();
+    let console = Console::serving(served).await;
+    console.store().set_plan(Caller::trailpost(), console.acme.id, Plan::Enterprise).await.unwrap();
+    let owner = HttpUser::sign_in(&console.origin(), console::EMAIL, console::PASSWORD).await;
+    let page = format!("/organizations/{}/settings/audit-logs", console.acme.id);
+    let typed = [("bucket", "central"), ("role_arn", "logs"), ("setup_partition", "aws-cn")];
+    let (status, shown) = show(&owner, &page, &typed).await;
+    assert_eq!(status, 200);
+    assert!(shown.contains("<option value=\"aws-cn\" selected>"), "{shown}");
+    assert!(
+        shown.contains("arn:aws-cn:iam::888877776666:role/t") && shown.contains("arn:aws-cn:s3:::central/*")
+    );
+    assert!(!shown.contains("arn:aws:s3:::central"), "nothing of the other partition: {shown}");
+    let file = owner.get(&link_to(&shown, "terraform.tf").unwrap()).await.body;
+    assert!(file.contains("arn:aws-cn:s3:::central/*"), "{file}");
+    // An ARN says it for itself.
+    let typed = [("bucket", "central"), ("role_arn", ROLE_ARN), ("setup_partition", "aws-cn")];
+    let (status, shown) = show(&owner, &page, &typed).await;
+    assert_eq!(status, 200, "{shown}");
+    assert!(shown.contains("arn:aws:s3:::central/*") && shown.contains("<option value=\"aws\" selected>"));
+    console.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_can_t_be_used_is_named_beside_its_field() {
     let product = Product::start().await;
     let owner = product.user(OWNER).await;
@@ -111,7 +164,7 @@ async fn what_can_t_be_used_is_named_beside_its_field() {
     }
     let (status, html) = show(&owner, &page, &[("bucket", "acme-archive"), ("role_arn", "logs")]).await;
     assert_eq!(status, 200, "a name is enough to make the role");
-    assert!(html.contains("--role-name &#39;logs&#39;"), "{html}");
+    assert!(html.contains("--role-name=&#39;logs&#39;"), "{html}");
     product.stop().await;
 }
 
@@ -177,7 +230,7 @@ async fn with_javascript_it_is_filled_in_while_one_types() {
     browser.fill("Amazon S3 bucket", "acme-archive").await;
     browser.see_text("arn:aws:s3:::acme-archive/*").await;
     browser.fill("Role ARN", "arn:aws:iam::111122223333:role/team/logs").await;
-    browser.see_text("--path '/team/'").await;
+    browser.see_text("--path='/team/'").await;
     browser.fill("Amazon S3 bucket", "Not a bucket").await;
     browser.see_text("An example: your-bucket stands for yours.").await;
     browser.fill("Amazon S3 bucket", "acme-archive").await;

@@ -9,7 +9,7 @@ use serde_json::Value;
 use tempfile::tempdir;
 use trailpost::domain::setup::{Setup, SetupFile};
 
-use super::{any_setup, few, samples};
+use super::{across_accounts, any_setup, few, samples};
 
 /// Each call leaves a file of its arguments, which ends with a NUL behind each.
 const AWS: &str = "#!/bin/sh\nprintf '%s\\0' \"$@\" > \"$CALLS/$(ls \"$CALLS\" | wc -l)\"\n";
@@ -41,8 +41,7 @@ fn words(recorded: &str) -> Vec<String> {
 }
 
 fn option<'a>(call: &'a [String], name: &str) -> Option<&'a str> {
-    let at = call.iter().position(|word| word == name)?;
-    call.get(at + 1).map(String::as_str)
+    call.iter().find_map(|word| word.strip_prefix(name)?.strip_prefix('='))
 }
 
 fn makes_exactly_the_role(shell: &str, setup: &Setup) {
@@ -55,13 +54,13 @@ fn makes_exactly_the_role(shell: &str, setup: &Setup) {
     assert_eq!(option(create, "--role-name"), Some(role.name().as_str()));
     assert_eq!(option(create, "--path"), role.path());
     assert_eq!(document(create, "--assume-role-policy-document"), setup.trust_policy());
-    assert_eq!(create.len(), if role.path().is_some() { 12 } else { 10 }, "{create:?}");
+    assert_eq!(create.len(), if role.path().is_some() { 9 } else { 8 }, "{create:?}");
 
     assert_eq!(put[..2], ["iam", "put-role-policy"]);
     assert_eq!(option(put, "--role-name"), Some(role.name().as_str()));
     assert_eq!(option(put, "--policy-name"), Some("trailpost-audit-logs"));
     assert_eq!(document(put, "--policy-document"), setup.permissions_policy());
-    assert_eq!(put.len(), 8, "{put:?}");
+    assert_eq!(put.len(), 5, "{put:?}");
 }
 
 #[test]
@@ -70,6 +69,22 @@ fn bash_and_a_plain_shell_make_exactly_the_role() {
         makes_exactly_the_role("bash", &setup);
         makes_exactly_the_role("sh", &setup);
     }
+}
+
+#[test]
+fn what_the_policy_of_another_accounts_bucket_has_to_say_is_printed_last() {
+    let setup = across_accounts();
+    let folder = tempdir().unwrap();
+    let aws = folder.path().join("aws");
+    fs::write(&aws, "#!/bin/sh\n").unwrap();
+    fs::set_permissions(&aws, fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:/usr/bin:/bin", folder.path().display());
+    let ran =
+        Command::new("sh").arg("-c").arg(SetupFile::AwsCli.of(&setup)).env("PATH", path).output().unwrap();
+    let said = String::from_utf8(ran.stdout).unwrap();
+    let (words, policy) = said.split_once('\n').unwrap();
+    assert!(words.contains("the bucket central-audit-logs, in the account 444455556666"), "{said}");
+    assert_eq!(serde_json::from_str::<Value>(policy).unwrap(), setup.bucket_policy().unwrap());
 }
 
 #[test]

@@ -38,6 +38,8 @@ fn makes_exactly_the_role(setup: &Setup) {
     assert_eq!(policy["name"], "trailpost-audit-logs");
     assert_eq!(policy["role"], "the role’s id");
     assert_eq!(document(&policy["policy"]), setup.permissions_policy());
+    let said = all["output"].get("trailpost_bucket_policy").map(|output| document(&output["value"]));
+    assert_eq!(said, setup.bucket_policy());
     assert_eq!(all["output"]["trailpost_role_arn"]["value"], json!("the role’s ARN"));
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use trailpost::domain::access_check::{CheckState, Checklist, Purpose, Stage, StageState};
 use trailpost::domain::failure::{AwsAnswer, Cause, Failure};
-use trailpost::domain::integration::Health;
+use trailpost::domain::integration::{Health, Settings};
 use trailpost::store::{CheckVerdict, ClaimedCheck, WriteStage};
 
 use super::delivering::{failed, finish, start, written};
@@ -17,6 +17,7 @@ on_both_engines! {
     a_daily_check_is_made_once_a_day_and_recorded,
     a_daily_check_makes_way_for_an_owner,
     a_role_that_became_too_open_is_a_banner_until_a_check_passes,
+    a_role_that_is_proved_to_require_the_external_id_is_no_banner_whatever_fails_after_that,
     a_daily_check_that_fails_leaves_deliveries_and_their_failure_alone,
     a_daily_check_writes_only_when_no_file_landed,
     only_an_active_integration_is_checked_every_day,
@@ -170,6 +171,35 @@ async fn a_role_that_became_too_open_is_a_banner_until_a_check_passes(books: Boo
     assert!(books.integration().await.too_open_since.is_some(), "whoever finds it out");
     assert_eq!(books.pass(Purpose::Test, None).await, CheckState::Passed);
     assert_eq!(books.integration().await.too_open_since, None);
+}
+
+async fn a_role_that_is_proved_to_require_the_external_id_is_no_banner_whatever_fails_after_that(
+    books: Books,
+) {
+    books.enable().await;
+    let too_open = || CheckVerdict::Failed(failure(Stage::ExternalIdRequired, Cause::RoleTooOpen));
+    let end = async |proposed: Option<Settings>, proved: &[Stage], verdict: CheckVerdict| {
+        let purpose = if proposed.is_some() { Purpose::Update } else { Purpose::Test };
+        let asked = books.asking(purpose, proposed, books.revision().await);
+        books.store.open_check(asked).await.unwrap();
+        let claimed = books.store.claim_check().await.unwrap().unwrap();
+        let mut checklist = Checklist::default();
+        for stage in proved {
+            checklist.set(*stage, StageState::Passed, None);
+        }
+        books.store.finish_check(&claimed, checklist, verdict).await.unwrap();
+        books.integration().await.too_open_since.is_some()
+    };
+    assert!(end(None, &[], too_open()).await);
+    let refused = || CheckVerdict::Failed(failure(Stage::Write, Cause::BucketDenies));
+    let mut of_another_role = settings("a-bucket");
+    of_another_role.role_arn = "arn:aws:iam::111122223333:role/another".parse().unwrap();
+    assert!(
+        end(Some(of_another_role), &Stage::ALL[..4], refused()).await,
+        "that proves nothing of the role in force"
+    );
+    assert!(end(None, &Stage::ALL[..2], refused()).await, "it was not asked");
+    assert!(!end(None, &Stage::ALL[..4], refused()).await);
 }
 
 async fn a_daily_check_that_fails_leaves_deliveries_and_their_failure_alone(books: Books) {

@@ -159,8 +159,7 @@ async fn a_stop_and_a_check_under_way_end_with_it(books: Books) {
     let check = books.store.open_check(NewCheck { ..check }).await.unwrap();
     let claimed = books.store.claim_check().await.unwrap().unwrap();
     let revision = books.revision().await;
-    let asked =
-        books.store.deliver_first(books.caller(), books.owner.id, books.acme.id, revision, SwitchOff::Remove);
+    let asked = books.store.deliver_first(books.caller(), books.acme.id, revision, SwitchOff::Remove);
     asked.await.unwrap();
     books.append(2).await;
     books.close().await;
@@ -183,7 +182,7 @@ async fn a_stop_and_a_check_under_way_end_with_it(books: Books) {
     let claim = books.claim().await.unwrap();
     assert_eq!(claim.batch.last.get(), 8, "not only up to the stop's cut");
     let revision = books.revision_behind_the_stores_back().await;
-    let disabled = books.store.disable(books.caller(), books.owner.id, books.acme.id, revision).await;
+    let disabled = books.store.disable(books.caller(), books.acme.id, revision).await;
     assert!(matches!(disabled, Err(Refused::NotAnOwner)));
 }
 

@@ -20,6 +20,7 @@ macro_rules! on_both_engines {
 }
 
 mod accounts;
+mod activity;
 mod api_keys;
 mod appending;
 mod checking;
@@ -29,6 +30,7 @@ mod delivering;
 mod denying;
 mod encrypting;
 mod expiring;
+mod exporting;
 mod history;
 mod integrating;
 mod levels;
@@ -38,6 +40,7 @@ mod opening;
 mod overview;
 mod plans;
 mod projects;
+mod reading;
 mod retention;
 mod running_back;
 mod service_accounts;
@@ -45,6 +48,7 @@ mod sharing;
 mod signing_in;
 mod statements;
 mod stopping;
+mod timeline;
 mod tokens;
 mod unreadable;
 

@@ -28,6 +28,9 @@ const FLAGS: &[&str] = &[
     "--window-size=1280,900",
 ];
 
+/// Below the profile.
+const DOWNLOADS: &str = "downloads";
+
 /// Whether pages may run their scripts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JavaScript {
@@ -40,7 +43,7 @@ pub struct Browser {
     // Dropped in this order: the session closes the browser, the driver ends, the profile goes.
     pub(super) session: WebDriver,
     _driver: ChromeDriver,
-    _profile: TempDir,
+    profile: TempDir,
     origin: String,
     javascript: JavaScript,
 }
@@ -51,7 +54,7 @@ impl Browser {
         let driver = ChromeDriver::start();
         let profile = tempfile::tempdir().unwrap();
         let session = WebDriver::new(driver.url(), capabilities(&profile, javascript)).await.unwrap();
-        Browser { session, _driver: driver, _profile: profile, origin: origin.to_owned(), javascript }
+        Browser { session, _driver: driver, profile, origin: origin.to_owned(), javascript }
     }
 
     /// Leaves for the site with this origin.
@@ -116,6 +119,15 @@ impl Browser {
         self.wait_for(&format!("one button about “{part}” can be pressed"), pressed).await;
     }
 
+    /// Follows the one link whose name contains this.
+    pub async fn click_link_about(&self, part: &str) {
+        let followed = async || {
+            let link = self.only(Kind::Link, |name| name.contains(part)).await.ok()??;
+            link.click().await.ok()
+        };
+        self.wait_for(&format!("one link about “{part}” can be followed"), followed).await;
+    }
+
     async fn click(&self, kind: Kind, name: &str) {
         // A part that updates itself may replace the element between finding and clicking: both are tried again.
         let clicked = async || self.only(kind, |found| found == name).await.ok()??.click().await.ok();
@@ -125,6 +137,17 @@ impl Browser {
     /// Waits until a button with this name is there.
     pub async fn see_button(&self, name: &str) {
         self.element(Kind::Button, name).await;
+    }
+
+    /// Waits until a file that ends like this was downloaded whole; gives what is in it.
+    pub async fn see_download(&self, ending: &str) -> String {
+        let folder = self.profile.path().join(DOWNLOADS);
+        let whole = async || {
+            let mut files = fs::read_dir(&folder).ok()?.map(|file| file.unwrap().path());
+            let named = files.find(|file| file.to_string_lossy().ends_with(ending))?;
+            fs::read_to_string(named).ok().filter(|content| !content.is_empty())
+        };
+        self.wait_for(&format!("a file …{ending} is downloaded"), whole).await
     }
 
     /// Whether a link with this name is there now.
@@ -388,10 +411,11 @@ fn capabilities(profile: &TempDir, javascript: JavaScript) -> ChromeCapabilities
     if let Ok(program) = env::var("TRAILPOST_CHROMIUM") {
         wanted.set_binary(&program).unwrap();
     }
+    let mut preferences = json!({ "download.default_directory": profile.path().join(DOWNLOADS) });
     if javascript == JavaScript::Off {
-        let off = json!({ "profile.managed_default_content_settings.javascript": 2 });
-        wanted.add_experimental_option("prefs", off).unwrap();
+        preferences["profile.managed_default_content_settings.javascript"] = json!(2);
     }
+    wanted.add_experimental_option("prefs", preferences).unwrap();
     wanted.set_browser_log_level(LoggingPrefsLogLevel::All).unwrap();
     wanted
 }

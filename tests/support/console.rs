@@ -35,15 +35,24 @@ pub struct Console {
 impl Console {
     /// Reached at its own address.
     pub async fn behind(trusted: &[&str]) -> Console {
-        Console::start(PublicUrl::in_the_open, trusted).await
+        Console::start(PublicUrl::in_the_open, trusted, Principals::default()).await
+    }
+
+    /// With an identity in AWS, or several.
+    pub async fn serving(principals: Principals) -> Console {
+        Console::start(PublicUrl::in_the_open, &[], principals).await
     }
 
     /// Reached through a proxy that speaks https.
     pub async fn at(public_url: &str) -> Console {
-        Console::start(|_| public_url.parse().unwrap(), &[]).await
+        Console::start(|_| public_url.parse().unwrap(), &[], Principals::default()).await
     }
 
-    async fn start(public_url: impl FnOnce(SocketAddr) -> PublicUrl, trusted: &[&str]) -> Console {
+    async fn start(
+        public_url: impl FnOnce(SocketAddr) -> PublicUrl,
+        trusted: &[&str],
+        principals: Principals,
+    ) -> Console {
         let (folder, clock, entropy) = (tempdir().unwrap(), Clock::system(), Entropy::system());
         let store = DataFolder::open(folder.path()).unwrap().open_store(&clock, &entropy).await.unwrap();
         let hash = hash_new_password(Password::new(PASSWORD).unwrap(), &entropy).await.unwrap();
@@ -55,7 +64,7 @@ impl Console {
         let web = WebConfig {
             public_url: public_url(address),
             hosts: Hosts::OfPublicUrl,
-            principals: Principals::default(),
+            principals,
             trusted_proxies: TrustedProxies::new(
                 trusted.iter().map(|network| network.parse().unwrap()).collect(),
             ),

@@ -8,6 +8,7 @@ use super::page::hidden_field;
 use super::{BUCKET, ROLE_ARN, eventually};
 
 /// One person's cookies, on one site.
+#[derive(Clone)]
 pub struct HttpUser {
     client: Client,
     origin: String,

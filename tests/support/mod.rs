@@ -11,6 +11,7 @@ pub mod http_user;
 pub mod page;
 pub mod postgres;
 pub mod product;
+pub mod program;
 pub mod screen;
 pub mod silent_wire;
 

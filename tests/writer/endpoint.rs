@@ -1,14 +1,16 @@
 //! Stores that speak S3's protocol and are not Amazon S3: what is asked of them is what the operator says they know.
 
-use trailpost::aws::{AssumedRole, Aws, AwsConfig, AwsIdentity, Object, Written};
+use trailpost::aws::{AssumedRole, Aws, AwsConfig, AwsIdentity, ExternalIdProbe, Object, Written};
 use trailpost::demo::world;
-use trailpost::domain::access_check::Stage;
-use trailpost::domain::clock::Clock;
+use trailpost::domain::access_check::{Stage, may_pass};
+use trailpost::domain::clock::{Clock, Entropy};
 use trailpost::domain::failure::{Cause, Failure, Turn};
 use trailpost::domain::integration::{Settings, TypedSettings};
 use trailpost::domain::object_key::ObjectKey;
+use trailpost::domain::organization::ExternalId;
 use trailpost::domain::s3_endpoint::{Checksum, S3Endpoint};
 use trailpost::domain::window::WindowLength;
+use trailpost::sandbox::{Fault, FaultKind, FaultTarget, Frequency};
 use trailpost::store::Integration;
 
 use crate::support::product::Product;
@@ -127,5 +129,26 @@ async fn object_lock_takes_what_comes_with_a_checksum_alone() {
     );
     let written = write_with(&product, &locks, &locks, S3Endpoint::default()).await;
     assert!(matches!(written, Ok(Written::Now { .. })), "{written:?}");
+    product.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_refusals_prove_nothing_of_a_role_that_sts_does_not_know_everywhere_yet() {
+    let product = Product::start().await;
+    let acme = product.account("owner@acme.example").organization_id.parse().unwrap();
+    let Integration { organization, .. } = product.store().integration(acme).await.unwrap().unwrap();
+    let role = AssumedRole::new(acme, organization.external_id, &settings(BUCKET));
+    let aws = aws(&product, S3Endpoint::default()).await;
+    aws.assume(&role).await.unwrap();
+    let other = ExternalId::generate(&Entropy::system());
+    // Ours is refused like the others: this node has not heard of the role.
+    let three = Frequency::Next(3.try_into().unwrap());
+    product
+        .sandbox()
+        .switch_on(Fault { frequency: three, ..Fault::new(FaultKind::Denied, FaultTarget::Sts) });
+    let failure = aws.probe_external_id(&role, &other).await.unwrap_err();
+    assert_eq!((failure.stage, failure.cause), (Stage::AssumeRole, Cause::AssumeRoleDenied));
+    assert!(may_pass(&failure), "it is tried again");
+    assert_eq!(aws.probe_external_id(&role, &other).await, Ok(ExternalIdProbe::Required));
     product.stop().await;
 }

@@ -6,7 +6,7 @@ use trailpost::domain::access_check::{Checklist, Stage};
 use trailpost::domain::caller::Caller;
 use trailpost::domain::failure::{AwsAnswer, Cause, Failure, Trying, Turn};
 use trailpost::domain::organization::Plan;
-use trailpost::sandbox::{Fault, FaultKind, FaultTarget};
+use trailpost::sandbox::{Fault, FaultKind, FaultTarget, IamUser, OrganizationMember};
 use trailpost::store::{AccessCheck, CheckVerdict};
 
 use super::settings_page::{
@@ -22,6 +22,10 @@ const NO_KMS_IN_ROLE: &str = "because no identity-based policy allows the kms:Ge
 const NO_KMS_IN_KEY: &str = "because no resource-based policy allows the kms:GenerateDataKey action";
 const NO_KEY_OR_NO_ACCESS: &str = "because the resource does not exist in this Region, no resource-based policies \
                                    allow access, or a resource-based policy explicitly denies access";
+const NOT_TRUSTED: &str = "because no role trust policy allows the sts:AssumeRole action";
+const DENIED_IN_TRUST: &str = "with an explicit deny in the role trust policy";
+const NOT_OURS_TO_ASSUME: &str = "because no identity-based policy allows the sts:AssumeRole action";
+/// Also in a key's.
 const DENIED_IN_BUCKET: &str = "with an explicit deny in a resource-based policy";
 /// S3 says no more to another account's callers, nor of another owner than the expected one.
 const BARE: &str = "Access Denied";
@@ -59,7 +63,7 @@ const fn key_case(key: &'static str, cause: Cause, said: &'static str, says: &'s
 }
 
 /// What policies, and the states of buckets and keys, say.
-static BY_POLICY: [Case; 20] = [
+static BY_POLICY: [Case; 23] = [
     case("no-such-role", Stage::AssumeRole, Cause::AssumeRoleDenied, "role/no-such-role", TRUST_POLICY),
     case(
         "trailpost-no-trust",
@@ -146,22 +150,48 @@ static BY_POLICY: [Case; 20] = [
     ),
     key_case(
         world::KEY_ELSEWHERE,
-        Cause::KeyNotFound,
+        Cause::KeyInAnotherRegion,
         "Invalid arn eu-central-1",
-        "name a key that exists in the bucket’s region",
+        "The key is in eu-central-1, and the bucket acme-audit-logs in us-east-1.",
     ),
     key_case(
         world::KEY_NOT_SHARED,
         Cause::KeyDeniedByKeyPolicy,
         NO_KMS_IN_KEY,
-        "Add this statement to the policy of the key:",
+        "Add this statement to the policy of the key arn:aws:kms:",
     ),
     key_case(
         world::KEY_OF_ANOTHER_ACCOUNT,
-        Cause::KeyDenied,
+        Cause::KeyNotShared,
         NO_KEY_OR_NO_ACCESS,
         world::KEY_OF_ANOTHER_ACCOUNT,
     ),
+    key_case(
+        world::KEY_DENYING,
+        Cause::KeyPolicyDenies,
+        DENIED_IN_BUCKET,
+        "aws kms get-key-policy --policy-name default",
+    ),
+    Case {
+        key: Some(world::KEY),
+        ..case(
+            "trailpost-denying-keys",
+            Stage::Write,
+            Cause::RoleDeniesKey,
+            "with an explicit deny in an identity-based policy",
+            "for a Deny that covers kms:GenerateDataKey",
+        )
+    },
+    Case {
+        key: Some(world::KEY),
+        ..case(
+            "trailpost-denied-keys-by-scp",
+            Stage::Write,
+            Cause::ServiceControlPolicyDenies,
+            "with an explicit deny in a service control policy",
+            "do kms:GenerateDataKey on arn:aws:kms:",
+        )
+    },
     Case {
         key: Some(world::KEY),
         ..case(
@@ -183,6 +213,26 @@ static BY_POLICY: [Case; 20] = [
     },
 ];
 
+/// What STS says to accounts of one organization.
+static AMONG_FRIENDS: [Case; 4] = [
+    case("no-such-role", Stage::AssumeRole, Cause::AssumeRoleDenied, "role/no-such-role", TRUST_POLICY),
+    case("trailpost-no-trust", Stage::AssumeRole, Cause::TrustDoesNotAllow, NOT_TRUSTED, TRUST_POLICY),
+    case(
+        "trailpost-wrong-external-id",
+        Stage::AssumeRole,
+        Cause::TrustDoesNotAllow,
+        NOT_TRUSTED,
+        "exactly the external ID",
+    ),
+    case(
+        "trailpost-denying-trust",
+        Stage::AssumeRole,
+        Cause::TrustDenies,
+        DENIED_IN_TRUST,
+        "aws iam get-role --role-name=",
+    ),
+];
+
 /// What happens between two accounts: who owns the bucket is stated.
 static ACROSS_ACCOUNTS: [(&str, Case); 2] = [
     (
@@ -191,7 +241,7 @@ static ACROSS_ACCOUNTS: [(&str, Case); 2] = [
             "acme-audit-logs-no-bucket-policy",
             Cause::WriteDenied,
             BARE,
-            "its policy allows arn:aws:iam",
+            "Add this statement to the policy of the bucket acme-audit-logs-no-bucket-policy, in the account 444455556666:",
         ),
     ),
     (
@@ -200,7 +250,7 @@ static ACROSS_ACCOUNTS: [(&str, Case); 2] = [
             "acme-audit-logs-central-no-bucket-policy",
             Cause::BucketDoesNotAllow,
             "because no resource-based policy allows the s3:PutObject action",
-            "Add this statement to the policy of the bucket acme-audit-logs-central-no-bucket-policy:",
+            "Add this statement to the policy of the bucket acme-audit-logs-central-no-bucket-policy, in the account",
         ),
     ),
 ];
@@ -306,6 +356,32 @@ async fn each_failure_by_policy_is_told_as_what_it_is() {
     product.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_denied_role_is_told_by_whose_policy_sts_names() {
+    let product = Product::start().await;
+    let settings = SettingsPage::of(&product).await;
+    let ours = world::users().swap_remove(0);
+    let us = ours.arn.split(':').nth(4).unwrap().to_owned();
+    let friend = OrganizationMember { account: us, ..world::members().swap_remove(0) };
+    product.sandbox().put_member(friend).unwrap();
+    for case in &AMONG_FRIENDS {
+        let check = case.produce(&settings, &[]).await;
+        case.see(&case.name(), &settings, &check).await;
+    }
+    // It is we who may not: that is not for the owner to mend, and whoever runs us hears of it.
+    product.sandbox().put_user(IamUser { policies: Vec::new(), ..ours.clone() }).unwrap();
+    let refused =
+        case(ROLE, Stage::AssumeRole, Cause::OwnPolicyRefuses, NOT_OURS_TO_ASSUME, "our fault, not yours");
+    let check = refused.produce(&settings, &[]).await;
+    Case { turn: OPERATORS_TURN, ..refused }.see("our own policy", &settings, &check).await;
+    assert_eq!(product.anonymous().get("/readyz").await.status, 503);
+    product.sandbox().put_user(ours).unwrap();
+    let check = case(ROLE, Stage::Write, Cause::Unexpected, "", "").produce(&settings, &[]).await;
+    assert_eq!(check.failure, None);
+    assert_eq!(product.anonymous().get("/readyz").await.status, 200);
+    product.stop().await;
+}
+
 /// Lets nothing be written to one bucket.
 const ENDPOINT_POLICY: &str = r#"{ "Version": "2012-10-17", "Statement": [
     { "Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*" },
@@ -336,7 +412,9 @@ enum Proof {
 
 fn proof(cause: Cause) -> Proof {
     use Proof::{Row, Test};
-    const CODES: &str = include_str!("../../src/aws/codes.rs");
+    const ANSWERS: &str = include_str!("answers.rs");
+    const CODES: &str = include_str!("../../src/aws/codes_tests.rs");
+    const DENIALS: &str = include_str!("failures.rs");
     const CONNECTIONS: &str = include_str!("connections.rs");
     const ENDPOINT: &str = include_str!("endpoint.rs");
     match cause {
@@ -352,18 +430,31 @@ fn proof(cause: Cause) -> Proof {
         | Cause::ResourceControlPolicyDenies
         | Cause::PermissionsBoundaryDenies
         | Cause::EndpointPolicyDenies
-        | Cause::KeyDenied
+        | Cause::TrustDoesNotAllow
+        | Cause::TrustDenies
         | Cause::KeyDeniedByRole
+        | Cause::RoleDeniesKey
         | Cause::KeyDeniedByKeyPolicy
+        | Cause::KeyPolicyDenies
+        | Cause::KeyNotShared
         | Cause::KeyDisabled
         | Cause::KeyUnusable
-        | Cause::KeyNotFound
+        | Cause::KeyInAnotherRegion
         | Cause::ClockSkewed
         | Cause::CredentialsExpired
         | Cause::Throttled
         | Cause::AwsUnavailable
         | Cause::Timeout => Row,
         Cause::ManyDenied => Test(include_str!("denied.rs"), "many_denied_at_once_are_ours_for_checks_too"),
+        Cause::OwnPolicyRefuses => Test(DENIALS, "a_denied_role_is_told_by_whose_policy_sts_names"),
+        Cause::StsNotActivated | Cause::SessionPolicyRefused | Cause::RoleArnRefused => {
+            Test(ANSWERS, "errors_of_assume_role_are_told_apart")
+        }
+        Cause::Conflict
+        | Cause::AccountBlocked
+        | Cause::KeyUnsuitable
+        | Cause::KeyNotFound
+        | Cause::KeyDenied => Test(ANSWERS, "errors_of_a_write_are_told_apart"),
         Cause::WrongRegion | Cause::Unexpected => {
             Test(CODES, "the_same_code_means_another_thing_at_another_stage")
         }
@@ -391,7 +482,7 @@ fn proof(cause: Cause) -> Proof {
 
 #[test]
 fn every_cause_of_the_catalogue_is_proved() {
-    let rows = BY_POLICY.iter().chain(ACROSS_ACCOUNTS.iter().map(|(_, case)| case));
+    let rows = BY_POLICY.iter().chain(&AMONG_FRIENDS).chain(ACROSS_ACCOUNTS.iter().map(|(_, case)| case));
     let rows: Vec<Cause> =
         rows.chain(BY_FAULT.iter().map(|(.., case)| case)).map(|case| case.cause).collect();
     for cause in Cause::ALL {
@@ -424,7 +515,7 @@ async fn every_cause_of_the_catalogue_reads_on_the_page() {
             message: "The words of AWS".to_owned(),
             request_id: Some("THEREQUEST".to_owned()),
             status: 403,
-            retry_after_seconds: None,
+            ..AwsAnswer::default()
         };
         let failure = Failure { stage: Stage::Write, cause, aws: Some(aws) };
         let verdict = CheckVerdict::Failed(failure.clone());
@@ -436,8 +527,9 @@ async fn every_cause_of_the_catalogue_reads_on_the_page() {
         {
             assert!(html.contains(part), "{cause:?}: “{part}” is not in {html}");
         }
-        assert_eq!(failure.turn() == Turn::Owner, failure.documentation().is_some(), "{cause:?}");
-        let sends_elsewhere = failure.turn() != Turn::Owner && html.contains("Paste this");
+        assert!(failure.turn() != Turn::Owner || failure.documentation().is_some(), "{cause:?}");
+        let sends_elsewhere =
+            failure.turn() != Turn::Owner && (html.contains("Paste this") || html.contains("Run this"));
         assert!(!sends_elsewhere, "{cause:?} is not the owner’s to mend");
     }
     console.stop().await;

@@ -1,5 +1,6 @@
 //! The writer over the whole product: what is broken for one organization is booked for it, and stops nobody else.
 
+mod answers;
 mod background;
 mod checks;
 mod connections;

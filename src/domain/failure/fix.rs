@@ -3,6 +3,9 @@
 
 use serde_json::Value;
 
+use super::key_fix::{
+    at_the_key, denied_in_the_key, key_of, key_of_the_region, on_the_key, region_asked, use_of_the_key,
+};
 use super::{Cause, Failure, Refused};
 use crate::domain::encryption::Encryption;
 use crate::domain::integration::Settings;
@@ -48,15 +51,15 @@ pub struct FixContext<'a> {
 const COMPARE: &str = "Compare, the likeliest first:";
 
 impl Fix {
-    fn advice(intro: impl Into<String>) -> Fix {
+    pub(super) fn advice(intro: impl Into<String>) -> Fix {
         Fix { intro: intro.into(), checklist: Vec::new(), block: None }
     }
 
-    fn pasting(intro: impl Into<String>, document: &Value) -> Fix {
+    pub(super) fn pasting(intro: impl Into<String>, document: &Value) -> Fix {
         Fix::with_block(intro, "Paste this", format!("{document:#}"))
     }
 
-    fn running(intro: impl Into<String>, commands: String) -> Fix {
+    pub(super) fn running(intro: impl Into<String>, commands: String) -> Fix {
         Fix::with_block(intro, "Run this", commands)
     }
 
@@ -392,94 +395,6 @@ fn refused_thing(failure: &Failure, context: &FixContext<'_>) -> (&'static str, 
             )
         }
     }
-}
-
-fn use_of_the_key(failure: &Failure, context: &FixContext<'_>) -> Fix {
-    let role = context.settings.role_arn.role_name();
-    match key_of(failure, context) {
-        Some(key) => Fix::pasting(
-            format!("Add this statement to the permissions policy of the role {role}:"),
-            &policy::use_of_key(&key),
-        ),
-        None => {
-            let intro = format!(
-                "Let the role {role} do kms:GenerateDataKey with the key of the bucket. This prints it:"
-            );
-            Fix::running(intro, key_of_the_bucket(context))
-        }
-    }
-}
-
-fn at_the_key(failure: &Failure, context: &FixContext<'_>) -> Fix {
-    let key = key_of(failure, context);
-    let of = key.as_ref().map_or_else(String::new, |key| format!(" {key}"));
-    Fix::pasting(
-        format!("Add this statement to the policy of the key{of}:"),
-        &policy::key_policy_statement(&context.settings.role_arn, key.as_ref().map(KmsKeyArn::region)),
-    )
-}
-
-fn denied_in_the_key(failure: &Failure, context: &FixContext<'_>) -> Fix {
-    let intro = format!(
-        "Look through the policy of the key for a Deny that covers kms:GenerateDataKey by {}, and leave it out of that. \
-         This prints it:",
-        context.settings.role_arn
-    );
-    on_the_key(failure, context, &intro, &["get-key-policy --policy-name default --output text"])
-}
-
-fn key_of_the_region(failure: &Failure, context: &FixContext<'_>) -> Fix {
-    let key = key_of(failure, context);
-    let of_the_key = key.as_ref().map_or("another region", KmsKeyArn::region);
-    let bucket = &context.settings.bucket;
-    match region_asked(failure) {
-        Some(region) => Fix::running(
-            format!(
-                "The key is in {of_the_key}, and the bucket {bucket} in {region}. Choose a key of {region}; these are \
-                 there:"
-            ),
-            format!("aws kms list-aliases --region {region}"),
-        ),
-        None => Fix::advice(format!(
-            "The key is in {of_the_key}, and the bucket {bucket} is not. Choose a key of the bucket’s region."
-        )),
-    }
-}
-
-fn on_the_key(failure: &Failure, context: &FixContext<'_>, intro: &str, commands: &[&str]) -> Fix {
-    let Some(key) = key_of(failure, context) else {
-        let intro = format!("{}. Which key that is, this prints:", intro.trim_end_matches(':'));
-        return Fix::running(intro, key_of_the_bucket(context));
-    };
-    let (arn, region) = (key.as_str(), key.region());
-    let lines: Vec<_> = commands
-        .iter()
-        .map(|command| format!("aws kms {command} --key-id {arn} --region {region}"))
-        .collect();
-    Fix::running(intro, lines.join("\n"))
-}
-
-fn key_of_the_bucket(context: &FixContext<'_>) -> String {
-    format!("aws s3api get-bucket-encryption --bucket={}", quoted(context.settings.bucket.as_str()))
-}
-
-/// The key that AWS names, else the one that is set.
-fn key_of(failure: &Failure, context: &FixContext<'_>) -> Option<KmsKeyArn> {
-    key_arn(failure.said()).or_else(|| context.settings.encryption.kms_key_arn().cloned())
-}
-
-/// The key that AWS names in its answer. What is pasted into a shell or a policy has none of their own characters: it
-/// was parsed.
-fn key_arn(said: &str) -> Option<KmsKeyArn> {
-    let is_of_an_arn = |character: char| character.is_ascii_alphanumeric() || ":/_-".contains(character);
-    let arns = said.split(|character: char| !is_of_an_arn(character));
-    arns.map(|word| word.trim_end_matches(':')).find_map(|word| word.parse().ok())
-}
-
-/// The region that gave the answer; it comes from AWS, and may end up in a shell.
-fn region_asked(failure: &Failure) -> Option<&str> {
-    let region = failure.aws.as_ref()?.region.as_deref()?;
-    region.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-').then_some(region)
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@ use super::*;
 use crate::domain::access_check::Stage;
 use crate::domain::clock::Entropy;
 use crate::domain::failure::AwsAnswer;
+use crate::domain::failure::key_fix::key_arn;
 use crate::domain::integration::TypedSettings;
 use crate::domain::window::WindowLength;
 

@@ -1,10 +1,11 @@
 //! The catalogue of what can go wrong between Trailpost and a customer's bucket: what it is called, whose turn it is,
 //! and what mends it. We say what AWS's answer proves, and no more.
 //!
-//! `catalogue` has what is said of each cause, `fix` what the owner pastes.
+//! `catalogue` has what is said of each cause, `fix` what the owner pastes, `key_fix` that for KMS keys.
 
 mod catalogue;
 mod fix;
+mod key_fix;
 
 use std::time::Duration;
 

@@ -21,16 +21,25 @@ pub(super) fn script(setup: &Setup) -> String {
 pub(super) fn commands(setup: &Setup) -> String {
     let role = setup.role();
     let name = quoted(role.name().as_str());
-    let path = role.path().map(|path| format!("  --path {} \\\n", quoted(path))).unwrap_or_default();
+    let path = role.path().map(|path| format!("  --path={} \\\n", quoted(path))).unwrap_or_default();
     let trust = quoted(&document(&setup.trust_policy()));
     let permissions = quoted(&document(&setup.permissions_policy()));
     let policy_name = quoted(SUGGESTED_NAME);
-    format!(
-        "aws iam create-role \\\n  --role-name {name} \\\n{path}  --assume-role-policy-document {trust} \\\n  \
+    // A name may begin with a hyphen, and would be an option of its own behind a blank.
+    let role_made = format!(
+        "aws iam create-role \\\n  --role-name={name} \\\n{path}  --assume-role-policy-document={trust} \\\n  \
          --query Role.Arn --output text &&\n\n\
-         aws iam put-role-policy \\\n  --role-name {name} \\\n  --policy-name {policy_name} \\\n  \
-         --policy-document {permissions}\n"
-    )
+         aws iam put-role-policy \\\n  --role-name={name} \\\n  --policy-name={policy_name} \\\n  \
+         --policy-document={permissions}"
+    );
+    format!("{role_made}{}\n", bucket_policy(setup).unwrap_or_default())
+}
+
+/// It is said and not put: a bucket's policy replaces the one that it may have.
+fn bucket_policy(setup: &Setup) -> Option<String> {
+    let (bucket, policy) = (setup.other_accounts_bucket()?, setup.bucket_policy()?);
+    let words = quoted(&format!("Add this to the policy of {bucket}:"));
+    Some(format!(" &&\n\nprintf '%s\\n' {words} {}", quoted(&document(&policy))))
 }
 
 /// Over several lines an interactive bash before 5.0 takes `!` for history even between single quotes. It stands in

@@ -12,7 +12,7 @@ const OPENING: &str = "\
 const STEP: usize = 2;
 
 pub(super) fn template(setup: &Setup) -> String {
-    let document = json!({
+    let mut document = json!({
         "AWSTemplateFormatVersion": "2010-09-09",
         "Description": "The role that Trailpost assumes to write audit logs",
         "Resources": {
@@ -25,6 +25,12 @@ pub(super) fn template(setup: &Setup) -> String {
             },
         },
     });
+    if let (Some(bucket), Some(policy)) = (setup.other_accounts_bucket(), setup.bucket_policy()) {
+        document["Outputs"]["BucketPolicy"] = json!({
+            "Description": format!("To be added to the policy of {bucket}"),
+            "Value": policy.to_string(),
+        });
+    }
     let mut text = OPENING.to_owned();
     write_value(&mut text, &document, 0);
     text

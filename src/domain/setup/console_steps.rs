@@ -53,6 +53,13 @@ pub(super) fn steps(setup: &Setup) -> Vec<Step> {
         ),
         step("Copy the role’s ARN from its summary: it is the Role ARN.", None),
     ];
+    if let (Some(bucket), Some(policy)) = (setup.other_accounts_bucket(), setup.bucket_policy()) {
+        let text = format!(
+            "In S3 open {bucket}, choose Permissions > Bucket policy > “Edit”, and save this. If there is a policy already, add the statement to its list instead."
+        );
+        let document = Paste::Document { name: "Bucket policy", text: format!("{policy:#}") };
+        steps.push(step(&text, Some(document)));
+    }
     if let Some(path) = role.path() {
         let text = format!("The console makes roles without a path. For the path {path}, use another way.");
         steps.insert(0, step(&text, None));

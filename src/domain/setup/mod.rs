@@ -2,7 +2,8 @@
 //! AWS CLI, CloudFormation, Terraform) and as the two documents alone.
 //!
 //! - Every way makes the same role with the same two documents, those of `policy`, and nothing else. The bucket is
-//!   the customer's and may exist already: none of them touches it.
+//!   the customer's and may exist already: none of them touches it. Where it is in another account than the role, each
+//!   way says what its policy has to say.
 //! - What is filled in was parsed into types that hold no quote, blank, `$` or wildcard but the prefix's `'`, `(`, `)`
 //!   and `!`. It is quoted by the rules of each language all the same.
 
@@ -72,6 +73,17 @@ impl Setup {
     /// What the role may do.
     pub fn permissions_policy(&self) -> Value {
         self.values.permissions_policy(self.principal.partition())
+    }
+
+    /// What the policy of a bucket in another account has to say; none where that is the role's own.
+    pub fn bucket_policy(&self) -> Option<Value> {
+        self.values.bucket_policy()
+    }
+
+    /// To be put over that policy: `the bucket acme-logs, in the account 444455556666`.
+    fn other_accounts_bucket(&self) -> Option<String> {
+        let (owner, bucket) = (self.values.other_bucket_owner()?, self.values.destination().bucket());
+        Some(format!("the bucket {bucket}, in the account {owner}"))
     }
 
     /// Whom the role trusts.

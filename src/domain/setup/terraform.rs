@@ -17,6 +17,7 @@ pub(super) fn configuration(setup: &Setup) -> String {
     let trust = expression(&setup.trust_policy(), STEP);
     let permissions = expression(&setup.permissions_policy(), STEP);
     let policy_name = quoted(SUGGESTED_NAME);
+    let bucket_policy = bucket_policy(setup).unwrap_or_default();
     format!(
         r#"{OPENING}
 resource "aws_iam_role" "trailpost_audit_logs" {{
@@ -36,8 +37,22 @@ output "trailpost_role_arn" {{
   description = "To be entered as Role ARN"
   value       = aws_iam_role.trailpost_audit_logs.arn
 }}
-"#
+{bucket_policy}"#
     )
+}
+
+fn bucket_policy(setup: &Setup) -> Option<String> {
+    let description = quoted(&format!("To be added to the policy of {}", setup.other_accounts_bucket()?));
+    let policy = expression(&setup.bucket_policy()?, STEP);
+    Some(format!(
+        r#"
+output "trailpost_bucket_policy" {{
+  description = {description}
+
+  value = jsonencode({policy})
+}}
+"#
+    ))
 }
 
 /// A value of Terraform's language; what stands inside is indented deeper than `indent`.

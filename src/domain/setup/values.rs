@@ -10,7 +10,7 @@ use crate::domain::encryption::Encryption;
 use crate::domain::kms_key_arn::KmsKeyArn;
 use crate::domain::policy;
 use crate::domain::principals::Principals;
-use crate::domain::role_arn::{Partition, RoleArn};
+use crate::domain::role_arn::{AccountId, Partition, RoleArn};
 
 /// One of the values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,12 +23,22 @@ pub enum Parameter {
     Prefix,
     /// The key to encrypt with.
     KmsKeyArn,
+    /// The account that the bucket is in, where it is not the role's.
+    BucketOwnerAccount,
+    /// The partition of AWS that the role is in, where no ARN says so.
+    Partition,
 }
 
 impl Parameter {
     /// All of them.
-    pub const ALL: [Parameter; 4] =
-        [Parameter::RoleName, Parameter::Bucket, Parameter::Prefix, Parameter::KmsKeyArn];
+    pub const ALL: [Parameter; 6] = [
+        Parameter::RoleName,
+        Parameter::Bucket,
+        Parameter::Prefix,
+        Parameter::KmsKeyArn,
+        Parameter::BucketOwnerAccount,
+        Parameter::Partition,
+    ];
 
     /// Its name in a query.
     pub fn as_str(self) -> &'static str {
@@ -37,6 +47,8 @@ impl Parameter {
             Parameter::Bucket => "bucket",
             Parameter::Prefix => "prefix",
             Parameter::KmsKeyArn => "kms_key_arn",
+            Parameter::BucketOwnerAccount => "bucket_owner_account",
+            Parameter::Partition => "partition",
         }
     }
 }
@@ -46,7 +58,9 @@ impl FromStr for Parameter {
 
     fn from_str(text: &str) -> Result<Parameter, String> {
         let found = Parameter::ALL.into_iter().find(|known| known.as_str() == text);
-        found.ok_or_else(|| "The parameters are role_name, bucket, prefix and kms_key_arn.".to_owned())
+        found.ok_or_else(|| {
+            "The parameters are role_name, bucket, prefix, kms_key_arn, bucket_owner_account and partition.".to_owned()
+        })
     }
 }
 
@@ -67,6 +81,8 @@ pub struct TypedSetup {
     pub bucket: String,
     pub prefix: String,
     pub kms_key_arn: String,
+    pub bucket_owner_account: String,
+    pub partition: String,
 }
 
 impl TypedSetup {
@@ -77,6 +93,8 @@ impl TypedSetup {
             Parameter::Bucket => &mut self.bucket,
             Parameter::Prefix => &mut self.prefix,
             Parameter::KmsKeyArn => &mut self.kms_key_arn,
+            Parameter::BucketOwnerAccount => &mut self.bucket_owner_account,
+            Parameter::Partition => &mut self.partition,
         }
     }
 }
@@ -87,6 +105,8 @@ pub struct SetupValues {
     role: RoleToMake,
     destination: Destination,
     kms_key_arn: Option<KmsKeyArn>,
+    bucket_owner: Option<AccountId>,
+    partition: Option<Partition>,
 }
 
 impl SetupValues {
@@ -104,21 +124,51 @@ impl SetupValues {
             },
             message: error.to_string(),
         });
-        match (role, destination, kms_key_arn) {
-            (Ok(role), Ok(destination), Ok(kms_key_arn)) => {
-                Ok(SetupValues { role: role.unwrap_or_default(), destination, kms_key_arn })
+        let owner = optional(&typed.bucket_owner_account, Parameter::BucketOwnerAccount);
+        let partition = optional(&typed.partition, Parameter::Partition);
+        match (role, destination, kms_key_arn, owner, partition) {
+            (Ok(role), Ok(destination), Ok(kms_key_arn), Ok(bucket_owner), Ok(partition)) => SetupValues {
+                role: role.unwrap_or_default(),
+                destination,
+                kms_key_arn,
+                bucket_owner,
+                partition,
             }
-            (role, destination, key) => {
-                Err([role.err(), destination.err(), key.err()].into_iter().flatten().collect())
+            .checked(),
+            (role, destination, key, owner, partition) => {
+                let errors = [role.err(), destination.err(), key.err(), owner.err(), partition.err()];
+                Err(errors.into_iter().flatten().collect())
             }
         }
     }
 
-    /// What stands there until something is typed.
-    pub fn example() -> SetupValues {
+    /// These values, if they go together.
+    fn checked(self) -> Result<SetupValues, Vec<ParameterError>> {
+        let refused =
+            |parameter, message: &str| Err(vec![ParameterError { parameter, message: message.to_owned() }]);
+        match (self.role.arn(), self.partition) {
+            (None, _) if self.bucket_owner.is_some() => refused(
+                Parameter::RoleName,
+                "Enter the role’s whole ARN: the policy of a bucket in another account has to name it.",
+            ),
+            (Some(arn), Some(partition)) if arn.partition() != partition => {
+                refused(Parameter::Partition, "The role’s ARN is of another partition. Leave this out.")
+            }
+            _ => Ok(self),
+        }
+    }
+
+    /// What stands there until something is typed, for a role of this partition if one is chosen.
+    pub fn example(partition: Option<Partition>) -> SetupValues {
         let bucket: BucketName = "your-bucket".parse().expect("the example is a bucket's name");
         let destination = Destination::new(bucket, Prefix::default());
-        SetupValues { role: RoleToMake::default(), destination, kms_key_arn: None }
+        SetupValues {
+            role: RoleToMake::default(),
+            destination,
+            kms_key_arn: None,
+            bucket_owner: None,
+            partition,
+        }
     }
 
     /// The role to make.
@@ -136,10 +186,24 @@ impl SetupValues {
         self.kms_key_arn.as_ref()
     }
 
-    /// The partition that the ARNs are of; where there is none, the one that roles are of by default.
+    /// The account that the bucket is in, if that is another than the role's.
+    pub fn other_bucket_owner(&self) -> Option<&AccountId> {
+        let role = self.role.arn()?;
+        self.bucket_owner.as_ref().filter(|owner| *owner != role.account_id())
+    }
+
+    /// The partition that the role's ARN is of; without one, that which was chosen, or the key's, or the one that roles
+    /// are of by default.
     pub fn partition(&self, home: Partition) -> Partition {
+        let of_role = self.role.arn().map(RoleArn::partition);
         let of_key = || self.kms_key_arn().map(KmsKeyArn::partition);
-        self.role.arn().map(RoleArn::partition).or_else(of_key).unwrap_or(home)
+        of_role.or(self.partition).or_else(of_key).unwrap_or(home)
+    }
+
+    /// What the policy of a bucket in another account has to say; none where that is the role's own.
+    pub fn bucket_policy(&self) -> Option<Value> {
+        self.other_bucket_owner()?;
+        self.role.arn().map(|role| policy::bucket_policy(&self.destination, role))
     }
 
     /// What the role may do.
@@ -152,17 +216,16 @@ impl SetupValues {
         let refused = |parameter, message: String| ParameterError { parameter, message };
         let role = self.role.arn().and_then(|arn| principals.check(arn).err());
         let role = role.map(|error| refused(Parameter::RoleName, error.to_string()));
-        let key = match self.role.arn() {
-            Some(arn) => {
-                self.encryption().check_partition(arn.partition()).err().map(|error| error.to_string())
-            }
-            None => {
-                let partition = self.partition(principals.home());
-                principals.check_partition(partition).err().map(|error| error.to_string())
-            }
+        let partition = self.partition(principals.home());
+        let served = match self.role.arn() {
+            Some(_) => None,
+            None => principals.check_partition(partition).err(),
         };
-        let key = key.map(|message| refused(Parameter::KmsKeyArn, message));
-        role.into_iter().chain(key).collect()
+        let named_by = if self.partition.is_some() { Parameter::Partition } else { Parameter::KmsKeyArn };
+        let served = served.map(|error| refused(named_by, error.to_string()));
+        let key = self.encryption().check_partition(partition).err();
+        let key = key.map(|error| refused(Parameter::KmsKeyArn, error.to_string()));
+        role.into_iter().chain(served).chain(key).collect()
     }
 
     fn encryption(&self) -> Encryption {
@@ -192,7 +255,7 @@ mod tests {
     fn typed(role_name: &str, bucket: &str, prefix: &str, kms_key_arn: &str) -> TypedSetup {
         let [role_name, bucket, prefix, kms_key_arn] =
             [role_name, bucket, prefix, kms_key_arn].map(str::to_owned);
-        TypedSetup { role_name, bucket, prefix, kms_key_arn }
+        TypedSetup { role_name, bucket, prefix, kms_key_arn, ..TypedSetup::default() }
     }
 
     #[test]
@@ -210,6 +273,48 @@ mod tests {
         assert_eq!(named, [Parameter::RoleName, Parameter::Bucket, Parameter::KmsKeyArn]);
         let errors = SetupValues::parse(&typed("", "acme-audit-logs", "a*", "")).unwrap_err();
         assert_eq!(errors[0].parameter, Parameter::Prefix);
+    }
+
+    #[test]
+    fn a_bucket_of_another_account_has_a_policy_that_names_the_whole_role() {
+        let role = "arn:aws:iam::111122223333:role/team/logs";
+        let of = |role: &str, owner: &str| {
+            let bucket_owner_account = owner.to_owned();
+            SetupValues::parse(&TypedSetup { bucket_owner_account, ..typed(role, "acme-logs", "a", "") })
+        };
+        let policy = of(role, "444455556666").unwrap().bucket_policy().unwrap();
+        let statement = &policy["Statement"][0];
+        assert_eq!(statement["Principal"]["AWS"], role);
+        assert_eq!(statement["Resource"], "arn:aws:s3:::acme-logs/a/*");
+        assert_eq!(statement["Action"], "s3:PutObject");
+        for own in ["", "111122223333"] {
+            assert_eq!(of(role, own).unwrap().bucket_policy(), None, "{own}");
+        }
+        assert_eq!(of("logs", "444455556666").unwrap_err()[0].parameter, Parameter::RoleName);
+        assert_eq!(of(role, "4444").unwrap_err()[0].parameter, Parameter::BucketOwnerAccount);
+    }
+
+    #[test]
+    fn a_name_is_of_the_partition_that_was_chosen() {
+        let served = ["arn:aws:iam::999988887777:role/t", "arn:aws-cn:iam::999988887777:role/t"];
+        let served = Principals::new(served.map(|text| text.parse().unwrap()).to_vec()).unwrap();
+        let of = |role: &str, key: &str, partition: &str| {
+            let partition = partition.to_owned();
+            SetupValues::parse(&TypedSetup { partition, ..typed(role, "acme-logs", "", key) })
+        };
+        let chosen = of("logs", "", "aws-cn").unwrap();
+        assert_eq!(chosen.partition(served.home()), Partition::AwsCn);
+        let resource = &chosen.permissions_policy(served.home())["Statement"][0]["Resource"];
+        assert_eq!(resource, "arn:aws-cn:s3:::acme-logs/*");
+        let refused = |values: SetupValues| {
+            values.refused_by(&served).into_iter().map(|error| error.parameter).collect::<Vec<_>>()
+        };
+        assert!(refused(chosen).is_empty());
+        assert_eq!(refused(of("logs", "", "aws-eusc").unwrap()), [Parameter::Partition], "not served");
+        assert_eq!(refused(of("logs", KEY, "aws").unwrap()), [Parameter::KmsKeyArn], "a key of another");
+        let role = "arn:aws:iam::111122223333:role/logs";
+        assert_eq!(of(role, "", "aws-cn").unwrap_err()[0].parameter, Parameter::Partition);
+        assert_eq!(of("logs", "", "moon").unwrap_err()[0].parameter, Parameter::Partition);
     }
 
     #[test]

@@ -21,6 +21,7 @@ async fn assume_role_is_denied_in_one_way_only() {
     }
     let cases = [
         (trial.assume("arn:aws:iam::1:role/x"), "ValidationError", "is invalid"),
+        (trial.assume("arn:aws-cn:iam::111122223333:role/x"), "ValidationError", "Request ARN is invalid"),
         (trial.assume(ROLE).duration_seconds(60), "ValidationError", "'60' at 'durationSeconds'"),
         (trial.assume(ROLE).role_session_name("a b"), "ValidationError", r"[\w+=,.@-]*"),
         (
@@ -35,6 +36,29 @@ async fn assume_role_is_denied_in_one_way_only() {
         assert_eq!((status, answered.as_str()), (400, code));
         assert!(message.contains(hint), "{message}");
     }
+}
+
+#[tokio::test]
+async fn whose_policy_denied_it_is_told_of_ones_own_and_among_friends() {
+    let folder = tempfile::tempdir().unwrap();
+    let trial = Trial::start(&folder).await;
+    let said = async |request: AssumeRoleFluentBuilder| refusal(request.send().await).2;
+    let of_the_role = "because no role trust policy allows the sts:AssumeRole action";
+    assert!(!said(trial.assume(ROLE)).await.contains("because"), "a stranger's trust policy");
+    let member = |account: &str, policy: Value| OrganizationMember {
+        account: account.to_owned(),
+        organization: "o-one".to_owned(),
+        service_control_policies: vec![document(&policy)],
+        resource_control_policies: Vec::new(),
+    };
+    let all = json!({"Effect": "Allow", "Action": "*", "Resource": "*"});
+    trial.sandbox.put_member(member("111122223333", all.clone())).unwrap();
+    trial.sandbox.put_member(member("999988887777", all)).unwrap();
+    assert!(said(trial.assume(ROLE)).await.ends_with(of_the_role));
+    let deny = json!({"Effect": "Deny", "Action": "sts:AssumeRole", "Resource": "*"});
+    trial.sandbox.put_member(member("999988887777", deny)).unwrap();
+    let of_ours = "with an explicit deny in a service control policy";
+    assert!(said(trial.assume(ROLE).external_id("ext-1")).await.ends_with(of_ours));
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ use serde_json::Value;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
+use super::authentication::bearer;
 use super::body::{BodyError, Encoding};
 use crate::domain::credential::ProducerToken;
 use crate::domain::submission::SubmittedRecord;
@@ -93,13 +94,7 @@ pub(crate) async fn create(
 }
 
 async fn authenticate(web: &Web, headers: &HeaderMap) -> Result<ProducerAccess, WebError> {
-    let bearer = headers
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.split_once(' '))
-        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
-        .map(|(_, token)| token.trim());
-    let token: ProducerToken = bearer.unwrap_or_default().parse().map_err(|_| WebError::Unauthenticated)?;
+    let token: ProducerToken = bearer(headers).parse().map_err(|_| WebError::Unauthenticated)?;
     web.store.producer_access(token.hash()).await?.ok_or(WebError::Unauthenticated)
 }
 

@@ -1,6 +1,8 @@
 //! Console pages: a template's struct beside its handler, one file for each resource.
 
 pub(super) mod account;
+pub(super) mod activity;
+pub(super) mod api_docs;
 pub(super) mod api_keys;
 pub(super) mod audit_logs;
 mod confirmation;
@@ -13,6 +15,7 @@ pub(super) mod plan;
 pub(super) mod project_members;
 pub(super) mod projects;
 mod secret;
+pub(super) mod service_account_secrets;
 pub(super) mod service_accounts;
 pub(super) mod session;
 pub(super) mod theme;

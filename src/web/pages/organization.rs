@@ -16,6 +16,7 @@ use crate::web::error::WebError;
 use crate::web::flash::Sentence;
 use crate::web::form::CheckedForm;
 use crate::web::render::{Place, Shell, html, organization_href};
+use crate::web::timeline::{self, TimelineView};
 use crate::web::wording::{Moment, count, count_with_verb};
 
 const ACTIVITY_ROWS: u32 = 8;
@@ -32,6 +33,8 @@ struct OrganizationShow {
     role: &'static str,
     /// For owners only.
     audit_logs: Option<AuditLogsSummary>,
+    /// For owners, once anything was delivered, or failed.
+    timeline: Option<TimelineView>,
     /// What is left to do, with what is done; empty once all is.
     steps: Vec<NextStep>,
     /// For owners only, newest first.
@@ -143,12 +146,13 @@ pub(crate) struct RenameForm {
 
 pub(crate) async fn show(request: MemberRequest) -> Result<Response, WebError> {
     let MemberRequest { web, member, .. } = &request;
-    let (mut audit_logs, mut activity, mut steps) = (None, None, Vec::new());
+    let (mut audit_logs, mut activity, mut timeline, mut steps) = (None, None, None, Vec::new());
     if member.role.may(Ability::ManageAuditLogs) {
         let integration = web.store.integration(member.organization.id).await?.ok_or(WebError::NotFound)?;
         audit_logs = Some(summary(&integration));
         let newest = web.store.newest_lines(member.organization.id, ACTIVITY_ROWS).await?;
         activity = Some(newest.iter().filter_map(|line| activity_row(&request, line)).collect());
+        timeline = timeline::of(web, member.organization.id).await?;
         steps = next_steps(&request, &integration).await?;
     }
     let page = OrganizationShow {
@@ -158,6 +162,7 @@ pub(crate) async fn show(request: MemberRequest) -> Result<Response, WebError> {
         plan: member.organization.plan.label(),
         role: member.role.label(),
         audit_logs,
+        timeline,
         steps,
         activity,
     };

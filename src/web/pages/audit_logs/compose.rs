@@ -11,6 +11,7 @@ use crate::web::Web;
 use crate::web::access::MemberRequest;
 use crate::web::error::WebError;
 use crate::web::render::{Place, organization_href};
+use crate::web::timeline;
 use crate::web::wording::Moment;
 
 /// The delivery history on the page.
@@ -54,6 +55,10 @@ pub(super) async fn page(
         form: has_form.then(|| input.view(&base_href, integration)),
         preview: has_form.then(|| preview(web, integration, &input)),
         history,
+        timeline: match integration.settings {
+            Some(_) => timeline::of(web, integration.organization.id).await?,
+            None => None,
+        },
         base_href,
     })
 }
@@ -71,7 +76,7 @@ pub(super) async fn history(
     // Trying again helps what has failed and waits for its next turn.
     let helps = member.organization.plan.includes_audit_logs() && integration.failure.is_some();
     Ok(History {
-        deliveries: page.rows.iter().map(|row| parts::delivery(web, row)).collect(),
+        deliveries: page.rows.iter().map(|row| parts::delivery(web, member, row)).collect(),
         live_url: format!("{here}/deliveries{}", query(cursor)),
         newer_href: page.newer.map(link),
         older_href: page.older.map(link),

@@ -1,6 +1,6 @@
 //! The settings form: what it is filled with, and what is wrong with what was typed.
 
-use super::setup::Way;
+use super::setup::Choices;
 use super::view::SettingsForm;
 use crate::domain::access_check::{CheckState, Purpose};
 use crate::domain::encryption::EncryptionKind;
@@ -19,8 +19,8 @@ pub(super) struct FormInput {
     pub(super) errors: Vec<FieldError>,
     /// After a 409.
     pub(super) conflict: bool,
-    /// The tab of the set-up.
-    pub(super) way: Way,
+    /// What is chosen for the set-up.
+    pub(super) setup: Choices,
     /// The set-up was asked for, to be seen at once.
     pub(super) shows_setup: bool,
 }
@@ -50,12 +50,18 @@ impl FormInput {
     }
 
     fn of(typed: TypedSettings) -> FormInput {
-        FormInput { typed, errors: Vec::new(), conflict: false, way: Way::default(), shows_setup: false }
+        FormInput {
+            typed,
+            errors: Vec::new(),
+            conflict: false,
+            setup: Choices::default(),
+            shows_setup: false,
+        }
     }
 
     /// What was sent can't be used; the tab of the set-up stays the one that was chosen.
-    pub(super) fn invalid(typed: TypedSettings, errors: Vec<FieldError>, way: Way) -> FormInput {
-        FormInput { errors, way, ..FormInput::of(typed) }
+    pub(super) fn invalid(typed: TypedSettings, errors: Vec<FieldError>, setup: Choices) -> FormInput {
+        FormInput { errors, setup, ..FormInput::of(typed) }
     }
 
     pub(super) fn conflicting(typed: TypedSettings) -> FormInput {
@@ -68,8 +74,8 @@ impl FormInput {
     }
 
     /// **Show set-up** was pressed, this tab being chosen.
-    pub(super) fn for_setup(typed: TypedSettings, errors: Vec<FieldError>, way: Way) -> FormInput {
-        FormInput { shows_setup: errors.is_empty(), errors, way, ..FormInput::of(typed) }
+    pub(super) fn for_setup(typed: TypedSettings, errors: Vec<FieldError>, setup: Choices) -> FormInput {
+        FormInput { shows_setup: errors.is_empty(), errors, setup, ..FormInput::of(typed) }
     }
 
     fn error(&self, field: SettingsField) -> Option<String> {

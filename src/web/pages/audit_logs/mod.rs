@@ -21,6 +21,7 @@ use crate::domain::access_check::Purpose;
 use crate::domain::event_catalog::DeliveryRequest;
 use crate::domain::id::CheckId;
 use crate::domain::integration::{Revision, Settings, TypedSettings};
+use crate::domain::role_arn::Partition;
 use crate::domain::sequence::Sequence;
 use crate::store::{HistoryCursor, Integration, NewCheck, OpenedCheck, Refused};
 use crate::web::access::{Member, MemberRequest};
@@ -55,9 +56,15 @@ pub(crate) struct SettingsPost {
     /// The tab of the set-up, which stands beside the form.
     #[serde(default)]
     setup_way: setup::Way,
+    /// The partition of AWS that the set-up is for, where several are served.
+    setup_partition: Option<Partition>,
 }
 
 impl SettingsPost {
+    fn setup_choices(&self) -> setup::Choices {
+        setup::Choices { way: self.setup_way, partition: self.setup_partition }
+    }
+
     fn into_typed(self) -> (Revision, TypedSettings) {
         let typed = TypedSettings {
             role_arn: self.role_arn,
@@ -150,7 +157,7 @@ pub(crate) async fn update(
 
 /// Parses the form and asks for the check of it; what can't be done comes back with the typed values kept.
 async fn submit(request: &MemberRequest, post: SettingsPost, purpose: Purpose) -> Result<Response, WebError> {
-    let way = post.setup_way;
+    let choices = post.setup_choices();
     let (revision, typed) = post.into_typed();
     let stored = integration(request).await?;
     let shown = FormInput::as_stored(&stored, request.web.config.default_window).typed;
@@ -160,7 +167,7 @@ async fn submit(request: &MemberRequest, post: SettingsPost, purpose: Purpose) -
     let proposed = match typed.parse_served(default_window, &request.web.config.principals) {
         Ok(settings) => settings,
         Err(errors) => {
-            let input = FormInput::invalid(typed, errors, way);
+            let input = FormInput::invalid(typed, errors, choices);
             return again(request, StatusCode::UNPROCESSABLE_ENTITY, input).await;
         }
     };

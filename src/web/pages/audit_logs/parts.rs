@@ -11,6 +11,7 @@ use crate::domain::integration::{Health, Settings, Situation};
 use crate::domain::window::Window;
 use crate::store::{self, AccessCheck, BatchState, DeliveryStatus, Integration, Landing, SwitchOff};
 use crate::web::Web;
+use crate::web::access::Member;
 use crate::web::render::organization_href;
 use crate::web::visitor::Visitor;
 use crate::web::wording::{Moment, bytes, count, count_with_verb, thousands};
@@ -209,7 +210,7 @@ fn expiry(web: &Web, settings: &Settings, status: &DeliveryStatus, stored_at: Ti
 }
 
 /// One row of the delivery history.
-pub(super) fn delivery(web: &Web, row: &store::DeliveryRow) -> DeliveryRow {
+pub(super) fn delivery(web: &Web, member: &Member, row: &store::DeliveryRow) -> DeliveryRow {
     let now = web.clock.now();
     let failed = row.attempts.last().is_some_and(|attempt| attempt.failure.is_some());
     let (result, result_label) = match row.state {
@@ -238,6 +239,7 @@ pub(super) fn delivery(web: &Web, row: &store::DeliveryRow) -> DeliveryRow {
             .filter(|left_out| *left_out > 0)
             .map(thousands),
         attempts: row.attempts.iter().map(|tried| attempt(web, row, tried)).collect(),
+        records_href: format!("{}/activity/deliveries/{}", organization_href(&member.organization), row.id),
     }
 }
 

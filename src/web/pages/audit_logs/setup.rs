@@ -11,12 +11,14 @@ use super::view::{FilledIn, SetupGuide, SetupWays, WayChoice};
 use super::{SettingsPost, again, integration};
 use crate::domain::encryption::Encryption;
 use crate::domain::integration::{FieldError, SettingsField, Situation, TypedSettings};
+use crate::domain::role_arn::Partition;
 use crate::domain::setup::{NoSetup, Parameter, ParameterError, Setup, SetupFile, SetupValues, TypedSetup};
 use crate::store::Integration;
 use crate::web::Web;
 use crate::web::access::MemberRequest;
 use crate::web::error::WebError;
 use crate::web::form::CheckedForm;
+use crate::web::pages::Choice;
 use crate::web::render::organization_href;
 use crate::web::visitor::POLLING;
 
@@ -40,6 +42,15 @@ impl Way {
     ];
 }
 
+/// What is chosen for the set-up beside the form.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Choices {
+    /// The tab.
+    pub(super) way: Way,
+    /// The partition of a role that is named without an ARN.
+    pub(super) partition: Option<Partition>,
+}
+
 #[derive(Deserialize)]
 pub(crate) struct FileInPath {
     file: String,
@@ -52,20 +63,20 @@ pub(crate) async fn show(
     headers: HeaderMap,
     CheckedForm(post): CheckedForm<SettingsPost>,
 ) -> Result<Response, WebError> {
-    let way = post.setup_way;
+    let choices = post.setup_choices();
     let (revision, typed) = post.into_typed();
     // While somebody types nothing is pressed yet: only the set-up of the answer is looked at.
     if headers.contains_key(POLLING) {
-        return again(&request, StatusCode::OK, FormInput::for_setup(typed, Vec::new(), way)).await;
+        return again(&request, StatusCode::OK, FormInput::for_setup(typed, Vec::new(), choices)).await;
     }
     let stored = integration(&request).await?;
     // The form that comes back names the newest revision: what is typed over an older one must not pass for newer.
     if stored.revision != revision {
         return conflict(&request, &stored, Some(typed)).await;
     }
-    let errors = typed_setup(&request.web, &stored, &typed).err().unwrap_or_default();
+    let errors = typed_setup(&request.web, &stored, &typed, choices.partition).err().unwrap_or_default();
     let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
-    again(&request, status, FormInput::for_setup(typed, errors, way)).await
+    again(&request, status, FormInput::for_setup(typed, errors, choices)).await
 }
 
 /// The set-up of what is typed; none without a principal.
@@ -73,8 +84,9 @@ fn typed_setup(
     web: &Web,
     stored: &Integration,
     typed: &TypedSettings,
+    partition: Option<Partition>,
 ) -> Result<Option<Setup>, Vec<FieldError>> {
-    match filled_in(web, stored, typed_values(typed)?) {
+    match filled_in(web, stored, typed_values(typed, partition)?) {
         Ok(setup) => Ok(Some(setup)),
         Err(NoSetup::PrincipalNotStated) => Ok(None),
         Err(NoSetup::Refused(errors)) => Err(beside_their_fields(errors)),
@@ -85,7 +97,7 @@ fn filled_in(web: &Web, stored: &Integration, values: SetupValues) -> Result<Set
     Setup::new(values, &web.config.principals, stored.organization.external_id.clone())
 }
 
-fn typed_values(typed: &TypedSettings) -> Result<SetupValues, Vec<FieldError>> {
+fn typed_values(typed: &TypedSettings, partition: Option<Partition>) -> Result<SetupValues, Vec<FieldError>> {
     let encryption = typed.encryption();
     let key = encryption.as_ref().ok().and_then(Encryption::kms_key_arn);
     let values = SetupValues::parse(&TypedSetup {
@@ -93,6 +105,8 @@ fn typed_values(typed: &TypedSettings) -> Result<SetupValues, Vec<FieldError>> {
         bucket: typed.bucket.clone(),
         prefix: typed.prefix.clone(),
         kms_key_arn: key.map(ToString::to_string).unwrap_or_default(),
+        bucket_owner_account: typed.bucket_owner_account.clone(),
+        partition: chosen_partition(typed, partition).map(Partition::as_str).unwrap_or_default().to_owned(),
     });
     match (values.map_err(beside_their_fields), encryption) {
         (Ok(values), Ok(_)) => Ok(values),
@@ -102,9 +116,16 @@ fn typed_values(typed: &TypedSettings) -> Result<SetupValues, Vec<FieldError>> {
     }
 }
 
+/// An ARN says for itself which partition it is of.
+fn chosen_partition(typed: &TypedSettings, partition: Option<Partition>) -> Option<Partition> {
+    partition.filter(|_| !typed.role_arn.trim().starts_with("arn:"))
+}
+
 fn beside_their_fields(errors: Vec<ParameterError>) -> Vec<FieldError> {
     let field = |parameter| match parameter {
-        Parameter::RoleName => SettingsField::RoleArn,
+        // The choice of a partition stands in for what a whole ARN would say.
+        Parameter::RoleName | Parameter::Partition => SettingsField::RoleArn,
+        Parameter::BucketOwnerAccount => SettingsField::BucketOwnerAccount,
         Parameter::Bucket => SettingsField::Bucket,
         Parameter::Prefix => SettingsField::Prefix,
         Parameter::KmsKeyArn => SettingsField::KmsKeyArn,
@@ -115,19 +136,37 @@ fn beside_their_fields(errors: Vec<ParameterError>) -> Vec<FieldError> {
 
 /// The guide, filled in with what is typed as soon as that can be used; an example until then.
 pub(super) fn guide(web: &Web, integration: &Integration, input: &FormInput) -> SetupGuide {
-    let typed = typed_setup(web, integration, &input.typed).ok().flatten();
-    let filled_in_with = typed.as_ref().map(|setup| links(integration, &input.typed, setup));
-    let setup = typed.or_else(|| filled_in(web, integration, SetupValues::example()).ok());
+    let Choices { way, partition } = input.setup;
+    let typed = typed_setup(web, integration, &input.typed, partition).ok().flatten();
+    let filled_in_with = typed.as_ref().map(|setup| links(integration, input, setup));
+    let example = || SetupValues::example(partition);
+    let setup = typed.or_else(|| filled_in(web, integration, example()).ok());
     let alone = || {
-        let values = typed_values(&input.typed).unwrap_or_else(|_| SetupValues::example());
+        let values = typed_values(&input.typed, partition).unwrap_or_else(|_| example());
         format!("{:#}", values.permissions_policy(web.config.principals.home()))
     };
     SetupGuide {
         external_id: integration.organization.external_id.to_string(),
         principal_arn: setup.as_ref().map(|setup| setup.principal().to_string()),
         permissions_policy: setup.is_none().then(alone),
-        ways: setup.map(|setup| ways(&setup, filled_in_with, input.way)),
+        partitions: partitions(web, setup.as_ref()),
+        ways: setup.map(|setup| ways(&setup, filled_in_with, way)),
     }
+}
+
+/// There is something to choose only where several are served.
+fn partitions(web: &Web, setup: Option<&Setup>) -> Vec<Choice> {
+    let served = web.config.principals.as_slice();
+    if served.len() < 2 {
+        return Vec::new();
+    }
+    let shown = setup.map_or_else(|| web.config.principals.home(), |setup| setup.principal().partition());
+    let choice = |partition: Partition| Choice {
+        value: partition.as_str().to_owned(),
+        label: partition.as_str().to_owned(),
+        selected: partition == shown,
+    };
+    served.iter().map(|principal| choice(principal.partition())).collect()
 }
 
 fn ways(setup: &Setup, filled_in: Option<FilledIn>, chosen: Way) -> SetupWays {
@@ -142,7 +181,8 @@ fn ways(setup: &Setup, filled_in: Option<FilledIn>, chosen: Way) -> SetupWays {
     }
 }
 
-fn links(integration: &Integration, typed: &TypedSettings, setup: &Setup) -> FilledIn {
+fn links(integration: &Integration, input: &FormInput, setup: &Setup) -> FilledIn {
+    let typed = &input.typed;
     let values = setup.values();
     let destination = values.destination();
     let kms_key_arn = values.kms_key_arn().map(ToString::to_string);
@@ -151,6 +191,11 @@ fn links(integration: &Integration, typed: &TypedSettings, setup: &Setup) -> Fil
         (Parameter::Bucket, destination.bucket().as_str()),
         (Parameter::Prefix, destination.prefix().as_str()),
         (Parameter::KmsKeyArn, kms_key_arn.as_deref().unwrap_or_default()),
+        (Parameter::BucketOwnerAccount, typed.bucket_owner_account.trim()),
+        (
+            Parameter::Partition,
+            chosen_partition(typed, input.setup.partition).map(Partition::as_str).unwrap_or_default(),
+        ),
     ];
     let given = given.into_iter().filter(|(_, value)| !value.is_empty());
     let pairs: Vec<_> = given.map(|(parameter, value)| (parameter.as_str(), value)).collect();
@@ -161,6 +206,7 @@ fn links(integration: &Integration, typed: &TypedSettings, setup: &Setup) -> Fil
         role_name: values.role().name().to_string(),
         target: format!("s3://{}/{}", destination.bucket(), destination.prefix().join("")),
         kms_key_arn,
+        bucket_owner: values.other_bucket_owner().map(ToString::to_string),
         trust_policy_href: href(SetupFile::TrustPolicy),
         permissions_policy_href: href(SetupFile::PermissionsPolicy),
         aws_cli_href: href(SetupFile::AwsCli),

@@ -5,8 +5,9 @@ use askama::Template;
 use crate::domain::failure::Block;
 use crate::domain::setup::{Paste, Step};
 use crate::web::flash::Flash;
-use crate::web::pages::{FieldView, Select};
+use crate::web::pages::{Choice, FieldView, Select};
 use crate::web::render::Shell;
+use crate::web::timeline::TimelineView;
 use crate::web::wording::Moment;
 
 /// Settings > Audit logs, in any situation. A part that is `None` isn't shown.
@@ -51,6 +52,8 @@ pub(super) struct AuditLogsShow {
     pub(super) preview: Option<Preview>,
     /// Once something is set up.
     pub(super) history: Option<History>,
+    /// Shown once anything was delivered, or failed.
+    pub(super) timeline: Option<TimelineView>,
 }
 
 impl AuditLogsShow {
@@ -145,6 +148,8 @@ pub(super) struct SetupGuide {
     pub(super) external_id: String,
     /// None while the operator has not stated it.
     pub(super) principal_arn: Option<String>,
+    /// What a role can be of; none where there is nothing to choose.
+    pub(super) partitions: Vec<Choice>,
     pub(super) ways: Option<SetupWays>,
     /// JSON, indented: all that can be shown without the principal.
     pub(super) permissions_policy: Option<String>,
@@ -168,6 +173,8 @@ pub(super) struct FilledIn {
     /// `s3://bucket/prefix/`.
     pub(super) target: String,
     pub(super) kms_key_arn: Option<String>,
+    /// The bucket's account, where it is not the role's.
+    pub(super) bucket_owner: Option<String>,
     pub(super) trust_policy_href: String,
     pub(super) permissions_policy_href: String,
     pub(super) aws_cli_href: String,
@@ -374,6 +381,8 @@ pub(super) struct DeliveryRow {
     /// How many older ones are not shown, if any.
     pub(super) earlier_attempts: Option<String>,
     pub(super) attempts: Vec<AttemptView>,
+    /// Its records, as a download.
+    pub(super) records_href: String,
 }
 
 /// One try of a delivery.
