@@ -3,7 +3,7 @@
 use serde_json::json;
 use trailpost::domain::access_check::Purpose;
 use trailpost::domain::submission::SubmittedRecord;
-use trailpost::store::{Listing, RecordsFrom, StoredRecord};
+use trailpost::store::{ListedRecord, Listing, RecordsFrom};
 
 use super::{Books, settings, submitted};
 use crate::support::submission;
@@ -15,7 +15,7 @@ on_both_engines! {
     checks_and_deliveries_are_listed_and_found_in_their_organization_alone,
 }
 
-fn sequences(records: &[StoredRecord]) -> Vec<i64> {
+fn sequences(records: &[ListedRecord]) -> Vec<i64> {
     records.iter().map(|record| record.sequence.get()).collect()
 }
 
