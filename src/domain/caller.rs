@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use super::api_key::ApiKeyName;
-use super::id::{ApiKeyId, IdError, ServiceAccountId};
+use super::id::{ApiKeyId, IdError, ServiceAccountId, UserId};
 use super::principal::Principal;
 use super::record::{Actor, Client, PrincipalType};
 use super::service_account::ServiceAccountName;
@@ -82,6 +82,14 @@ impl Caller {
         match principal {
             Ok(principal) => Some(principal),
             Err(IdError) => None,
+        }
+    }
+
+    /// The user who acts, if it is one.
+    pub fn user_id(&self) -> Option<UserId> {
+        match self.principal() {
+            Some(Principal::User(user)) => Some(user),
+            Some(Principal::ApiKey(_) | Principal::ServiceAccount(_)) | None => None,
         }
     }
 

@@ -31,7 +31,7 @@ const UNINDEXED: i64 = 1000;
 
 /// A record as it is stored.
 #[derive(Clone, Debug)]
-pub struct StoredRecord {
+pub struct ActivityRecord {
     /// Its place in the organization.
     pub sequence: Sequence,
     /// When it was stored.
@@ -68,7 +68,7 @@ pub struct NextPage {
 #[derive(Clone, Debug, Default)]
 pub struct ActivityPage {
     /// The records.
-    pub records: Vec<StoredRecord>,
+    pub records: Vec<ActivityRecord>,
     /// Where newer ones are, if any may be.
     pub newer: Option<NextPage>,
     /// Where older ones are, if any may be.
@@ -100,7 +100,7 @@ pub(super) struct Portion {
 /// What was found on the way through a span, in the order of the way.
 #[derive(Debug, Default)]
 pub(super) struct Found {
-    pub(super) records: Vec<StoredRecord>,
+    pub(super) records: Vec<ActivityRecord>,
     /// Up to here all was looked at; none where the whole span was.
     pub(super) reached: Option<i64>,
 }
@@ -176,7 +176,7 @@ impl Store {
         &self,
         organization: OrganizationId,
         at: Sequence,
-    ) -> Result<Option<StoredRecord>, StoreError> {
+    ) -> Result<Option<ActivityRecord>, StoreError> {
         self.read(move |tx| async move { Ok(tx.records_at(organization, &[at.get()]).await?.pop()) }.boxed())
             .await
     }
@@ -237,7 +237,7 @@ impl Transaction {
         place: &Place,
         filter: &ActivityFilter,
         found: Found,
-    ) -> Result<(Vec<StoredRecord>, Option<NextPage>), StoreError> {
+    ) -> Result<(Vec<ActivityRecord>, Option<NextPage>), StoreError> {
         let Found { mut records, reached } = found;
         if records.len() > ACTIVITY_PAGE {
             records.truncate(ACTIVITY_PAGE);
@@ -463,7 +463,7 @@ impl Transaction {
         &mut self,
         organization: OrganizationId,
         sequences: &[i64],
-    ) -> Result<Vec<StoredRecord>, StoreError> {
+    ) -> Result<Vec<ActivityRecord>, StoreError> {
         if sequences.is_empty() {
             return Ok(Vec::new());
         }
@@ -574,12 +574,12 @@ struct RecordRow {
     line: String,
 }
 
-fn read_rows(organization: OrganizationId, rows: Vec<RecordRow>) -> Result<Vec<StoredRecord>, StoreError> {
+fn read_rows(organization: OrganizationId, rows: Vec<RecordRow>) -> Result<Vec<ActivityRecord>, StoreError> {
     rows.into_iter().map(|row| row.read(organization)).collect()
 }
 
 impl RecordRow {
-    fn read(self, organization: OrganizationId) -> Result<StoredRecord, StoreError> {
+    fn read(self, organization: OrganizationId) -> Result<ActivityRecord, StoreError> {
         let line = RecordLine::from_stored(self.line);
         let facts = match RecordFacts::of(&line) {
             Ok(facts) => Some(facts),
@@ -589,7 +589,7 @@ impl RecordRow {
                 None
             }
         };
-        Ok(StoredRecord {
+        Ok(ActivityRecord {
             sequence: sequence("records.sequence", self.sequence)?,
             recorded_at: Timestamp::from_millis(self.recorded_at),
             producer: self.producer,
@@ -599,7 +599,7 @@ impl RecordRow {
     }
 }
 
-impl StoredRecord {
+impl ActivityRecord {
     fn is_admitted_by(&self, filter: &ActivityFilter) -> bool {
         self.facts.as_ref().is_some_and(|facts| filter.admits(facts, self.producer.as_deref()))
     }

@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 
 use futures::FutureExt;
 
-use super::activity::{Direction, Portion, Span, StoredRecord};
+use super::activity::{ActivityRecord, Direction, Portion, Span};
 use super::database::{fetch_all, fetch_optional};
 use super::transaction::Transaction;
 use super::{Store, StoreError};
@@ -71,7 +71,7 @@ impl Store {
     pub async fn continue_export(
         &self,
         export: Export,
-    ) -> Result<(Vec<StoredRecord>, Option<Export>), StoreError> {
+    ) -> Result<(Vec<ActivityRecord>, Option<Export>), StoreError> {
         self.read(move |tx| async move { tx.continue_export(export).await }.boxed()).await
     }
 }
@@ -111,7 +111,7 @@ impl Transaction {
     async fn continue_export(
         &mut self,
         mut export: Export,
-    ) -> Result<(Vec<StoredRecord>, Option<Export>), StoreError> {
+    ) -> Result<(Vec<ActivityRecord>, Option<Export>), StoreError> {
         let Some(span) = export.spans.pop_front() else { return Ok((Vec::new(), None)) };
         let place = self.place(export.organization, &export.filter).await?;
         let found =

@@ -68,7 +68,7 @@ use readiness::Readiness;
 
 pub use access_checks::{AccessCheck, NewCheck, OpenedCheck};
 pub use accounts::{ListedSession, PasswordRefused};
-pub use activity::{ACTIVITY_PAGE, ActivityCursor, ActivityPage, NextPage, StoredRecord};
+pub use activity::{ACTIVITY_PAGE, ActivityCursor, ActivityPage, ActivityRecord, NextPage};
 pub use activity_index::Behind;
 pub use api_keys::{ApiKeyAccess, ListedApiKey};
 pub use check_runs::{CheckVerdict, ClaimedCheck, WriteStage};

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::href;
 use crate::domain::activity::TypedFilter;
 use crate::domain::export::{ExportFormat, ExportScope, ExportedRecord};
-use crate::store::{Export, ExportRefused, Store, StoreError, StoredRecord};
+use crate::store::{ActivityRecord, Export, ExportRefused, Store, StoreError};
 use crate::web::access::MemberRequest;
 use crate::web::error::WebError;
 use crate::web::flash::Sentence;
@@ -102,7 +102,7 @@ fn broken_off(error: &StoreError) {
     tracing::error!(%error, "an export is broken off");
 }
 
-fn written(mut file: String, records: &[StoredRecord], format: ExportFormat) -> String {
+fn written(mut file: String, records: &[ActivityRecord], format: ExportFormat) -> String {
     for record in records {
         format.write(
             &mut file,

@@ -8,7 +8,7 @@ use crate::domain::activity::{FilterError, FilterField, OWN_PRODUCER, RecordFact
 use crate::domain::clock::Timestamp;
 use crate::domain::record::{PrincipalType, RecordLine};
 use crate::domain::visible::{visible, visible_json};
-use crate::store::{ActivityCursor, ActivityPage, NextPage, StoredRecord};
+use crate::store::{ActivityCursor, ActivityPage, ActivityRecord, NextPage};
 use crate::web::pages::{Choice, FieldView, Select};
 use crate::web::render::Shell;
 use crate::web::wording::Moment;
@@ -122,7 +122,7 @@ pub(super) struct RecordRow {
 const SAME_TIME_MILLIS: u64 = 60_000;
 
 impl RecordRow {
-    pub(super) fn new(base_href: &str, record: &StoredRecord, now: Timestamp) -> RecordRow {
+    pub(super) fn new(base_href: &str, record: &ActivityRecord, now: Timestamp) -> RecordRow {
         let unreadable = RecordRow {
             href: format!("{base_href}/records/{}", record.sequence),
             sequence: record.sequence.to_string(),
@@ -224,7 +224,7 @@ impl Pages {
 }
 
 /// What a record says, with its labels.
-pub(super) fn facts(record: &StoredRecord) -> Vec<(&'static str, String)> {
+pub(super) fn facts(record: &ActivityRecord) -> Vec<(&'static str, String)> {
     let mut facts = vec![
         ("Sequence", record.sequence.to_string()),
         ("Stored", record.recorded_at.to_string()),
@@ -236,7 +236,7 @@ pub(super) fn facts(record: &StoredRecord) -> Vec<(&'static str, String)> {
     facts
 }
 
-fn producer(record: &StoredRecord) -> String {
+fn producer(record: &ActivityRecord) -> String {
     record.producer.as_deref().map_or_else(|| "Trailpost itself".to_owned(), visible)
 }
 
@@ -264,7 +264,7 @@ fn said_facts(said: &RecordFacts) -> Vec<(&'static str, String)> {
 }
 
 /// Where more of the same actor, resource and producer is.
-pub(super) fn links(base_href: &str, record: &StoredRecord) -> Vec<(&'static str, String)> {
+pub(super) fn links(base_href: &str, record: &ActivityRecord) -> Vec<(&'static str, String)> {
     let Some(said) = &record.facts else { return Vec::new() };
     let to = |filter: TypedFilter| href_with(base_href, &filter, None);
     let actor = TypedFilter { actor: said.actor.principal_id.clone(), ..TypedFilter::default() };
