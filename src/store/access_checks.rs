@@ -14,6 +14,7 @@ use crate::domain::event_catalog::{self, EventDraft, IntegrationAction};
 use crate::domain::failure::Failure;
 use crate::domain::id::{CheckId, OrganizationId};
 use crate::domain::integration::{Revision, Settings};
+use crate::domain::principal::Principal;
 
 /// What an owner asks for.
 #[derive(Clone, Debug)]
@@ -323,6 +324,10 @@ impl Transaction {
         proposed: &Settings,
     ) -> Result<CheckId, StoreError> {
         let id = CheckId::generate(&self.clock, &self.entropy);
+        let asking_user = match asked.caller.principal() {
+            Some(Principal::User(user)) => Some(user.to_string()),
+            _ => None,
+        };
         execute!(
             self,
             "INSERT INTO access_checks (id, organization_id, purpose, asked_by, asked_by_user, revision, role_arn,
@@ -333,7 +338,7 @@ impl Transaction {
             asked.organization.to_string(),
             asked.purpose.as_str(),
             to_json(asked.caller),
-            asked.caller.user_id().map(|user| user.to_string()),
+            asking_user,
             asked.revision.get(),
             proposed.role_arn.as_str(),
             proposed.bucket.as_str(),

@@ -96,7 +96,7 @@ pub use plans::PlanChange;
 pub use principals::ChangeRefused;
 pub use project_members::ProjectMember;
 pub use projects::ListedProject;
-pub use record_pages::{RecordsFrom, StoredRecord};
+pub use record_pages::{ListedRecord, RecordsFrom};
 pub use records::{IngestError, Ingested, Page, StoredLine};
 pub use retention::Retired;
 pub use schema::Opening;

@@ -31,7 +31,7 @@ pub enum RecordsFrom {
 
 /// A record in its place.
 #[derive(Clone, Debug)]
-pub struct StoredRecord {
+pub struct ListedRecord {
     /// Its place in the organization.
     pub sequence: Sequence,
     /// When it was stored.
@@ -50,11 +50,11 @@ struct RecordRow {
     line: String,
 }
 
-impl TryFrom<RecordRow> for StoredRecord {
+impl TryFrom<RecordRow> for ListedRecord {
     type Error = StoreError;
 
-    fn try_from(row: RecordRow) -> Result<StoredRecord, StoreError> {
-        Ok(StoredRecord {
+    fn try_from(row: RecordRow) -> Result<ListedRecord, StoreError> {
+        Ok(ListedRecord {
             sequence: sequence("records.sequence", row.sequence)?,
             recorded_at: Timestamp::from_millis(row.recorded_at),
             producer: row.producer,
@@ -70,7 +70,7 @@ impl Store {
         organization: OrganizationId,
         from: RecordsFrom,
         limit: u32,
-    ) -> Result<Listed<StoredRecord>, StoreError> {
+    ) -> Result<Listed<ListedRecord>, StoreError> {
         self.read(move |tx| async move { tx.record_page(organization, from, limit).await }.boxed()).await
     }
 
@@ -79,7 +79,7 @@ impl Store {
         &self,
         organization: OrganizationId,
         id: RecordId,
-    ) -> Result<Option<StoredRecord>, StoreError> {
+    ) -> Result<Option<ListedRecord>, StoreError> {
         self.read(move |tx| {
             async move {
                 fetch_optional!(
@@ -90,7 +90,7 @@ impl Store {
                     organization.to_string(),
                     id.to_string()
                 )?
-                .map(StoredRecord::try_from)
+                .map(ListedRecord::try_from)
                 .transpose()
             }
             .boxed()
@@ -105,13 +105,13 @@ impl Transaction {
         organization: OrganizationId,
         from: RecordsFrom,
         limit: u32,
-    ) -> Result<Listed<StoredRecord>, StoreError> {
+    ) -> Result<Listed<ListedRecord>, StoreError> {
         let rows = match from {
             RecordsFrom::Newest => self.records_before(organization, i64::MAX, limit).await?,
             RecordsFrom::Before(sequence) => self.records_before(organization, sequence, limit).await?,
             RecordsFrom::After(sequence) => self.records_after(organization, sequence, limit).await?,
         };
-        let items = rows.into_iter().map(StoredRecord::try_from).collect::<Result<Vec<_>, _>>()?;
+        let items = rows.into_iter().map(ListedRecord::try_from).collect::<Result<Vec<_>, _>>()?;
         let has_more = match items.last() {
             Some(last) => self.has_records_beyond(organization, from, last.sequence).await?,
             None => false,

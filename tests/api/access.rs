@@ -75,7 +75,7 @@ async fn every_role_gets_what_the_table_of_abilities_says() {
             }
         }
     }
-    let (key, _) = api_key(&product, &document, "Rockets").await;
+    let (key, _) = api_key(&product, &document, "Balloons").await;
     for (method, rest, need) in routes() {
         let status = try_out(&key, &method, &with_ids(rest, NOTHING)).await;
         if (status == 403) == need.api_keys {
@@ -112,7 +112,7 @@ async fn nothing_of_one_organization_is_reached_from_another() {
         acme.get("deliveries").await.json["data"][0]["id"].as_str().map(str::to_owned)
     })
     .await;
-    let project = text(&acme.post("projects", &json!({ "name": "Rockets" })).await.json["id"]);
+    let project = text(&acme.post("projects", &json!({ "name": "Balloons" })).await.json["id"]);
     let key = acme.post("api-keys", &json!({ "name": "ci", "project_id": project })).await;
     let invited = acme.post("invitations", &json!({ "email": "a@b.example", "role": "member" })).await;
     let account = acme.newest_service_account().await;
@@ -169,7 +169,7 @@ fn text(value: &Value) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_account_of_a_closed_organization_is_let_in_no_more() {
     let (product, program) = owner().await;
-    let (key, _) = api_key(&product, program.shared_document(), "Rockets").await;
+    let (key, _) = api_key(&product, program.shared_document(), "Balloons").await;
     let owner = user(&product, "owner@acme.example").await;
     let caller = trailpost::domain::caller::Caller::user(&owner, "tests", None);
     let organization = program.organization.parse().unwrap();

@@ -61,6 +61,26 @@ async fn the_document_is_sound() {
     product.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_of_documentation_has_every_operation_and_the_console_leads_there() {
+    let (product, program) = owner().await;
+    let page = product.anonymous().get("/api-docs").await;
+    assert_eq!(page.status, 200);
+    for (path, operations) in program.document().json["paths"].as_object().unwrap() {
+        assert!(page.body.contains(&format!("<code>{path}</code>")), "{path}");
+        for (_, operation) in operations.as_object().unwrap() {
+            let id = operation["operationId"].as_str().unwrap();
+            assert!(page.body.contains(&format!("id=\"{id}\"")), "{id}");
+        }
+    }
+    let user = product.user("owner@acme.example").await;
+    for from in ["api-keys", "service-accounts"] {
+        let page = user.get(&format!("/organizations/{}/{from}", program.organization)).await;
+        assert!(page.body.contains("href=\"/api-docs\""), "{from}");
+    }
+    product.stop().await;
+}
+
 /// Uses every operation, well and wrongly. The program itself holds each answer against the document.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_operation_answers_as_the_document_says() {
@@ -168,10 +188,10 @@ async fn set_up_and_deliver(program: &Program, records: &Value, product: &crate:
 }
 
 async fn work_with_resources(program: &Program) {
-    let project = id(&program.post("projects", &json!({ "name": "Rockets" })).await.json);
+    let project = id(&program.post("projects", &json!({ "name": "Balloons" })).await.json);
     program.get("projects").await;
     program.get(&format!("projects/{project}")).await;
-    program.patch(&format!("projects/{project}"), &json!({ "name": "Boats" })).await;
+    program.patch(&format!("projects/{project}"), &json!({ "name": "Ferries" })).await;
     let key = id(&program.post("api-keys", &json!({ "name": "ci", "project_id": project })).await.json);
     program.get("api-keys").await;
     program.get(&format!("api-keys/{key}")).await;

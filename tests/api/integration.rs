@@ -188,7 +188,7 @@ async fn every_field_that_is_wrong_is_named() {
         (Method::PUT, json!({ "role_arn": ROLE_ARN, "bucket": BUCKET, "pending": "discard" }), &["pending"]),
         (Method::PATCH, json!({ "active": "no" }), &["active"]),
         (Method::PATCH, json!({ "pending": "keep" }), &["pending"]),
-        (Method::PATCH, json!({ "bucket": "acme/one", "prefix": "two", "role_arn": ROLE_ARN }), &["prefix"]),
+        (Method::PATCH, json!({ "bucket": "acme/one", "prefix": "two", "role_arn": ROLE_ARN }), &["bucket"]),
     ];
     for (method, body, expected) in cases {
         let answer = program.write(method.clone(), &body).await;

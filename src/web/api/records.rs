@@ -12,7 +12,7 @@ use super::problem::Problem;
 use crate::domain::clock::Timestamp;
 use crate::domain::id::RecordId;
 use crate::domain::sequence::Sequence;
-use crate::store::{RecordsFrom, StoreError, StoredRecord};
+use crate::store::{ListedRecord, RecordsFrom, StoreError};
 use crate::web::error::WebError;
 
 #[derive(Deserialize)]
@@ -73,7 +73,7 @@ fn from(query: &ListQuery) -> Result<RecordsFrom, Problem> {
     }
 }
 
-fn placed(stored: StoredRecord) -> Result<PlacedRecord, WebError> {
+fn placed(stored: ListedRecord) -> Result<PlacedRecord, WebError> {
     let record = RawValue::from_string(stored.line.as_str().to_owned())
         .map_err(|error| StoreError::Corrupt { column: "records.line", reason: error.to_string() })?;
     Ok(PlacedRecord {

@@ -65,7 +65,7 @@ fn document() -> Value {
 
 /// The schemas by name.
 pub(in crate::web) fn schemas() -> Map<String, Value> {
-    let mut schemas: Map<String, Value> = serde_json::from_str(SCHEMAS).unwrap_or_default();
+    let mut schemas: Map<String, Value> = serde_json::from_str(SCHEMAS).expect("the schemas are JSON");
     schemas.insert("Nothing".to_owned(), json!({ "type": "object", "additionalProperties": false }));
     schemas.insert(
         "IntegrationOrCheck".to_owned(),
@@ -85,7 +85,7 @@ pub(in crate::web) fn schemas() -> Map<String, Value> {
 /// The published schema, whose own definitions move to where they are found from here.
 fn audit_record() -> Value {
     let moved = AUDIT_RECORD.replace("#/$defs/", "#/components/schemas/AuditRecord/$defs/");
-    let mut schema: Value = serde_json::from_str(&moved).unwrap_or_default();
+    let mut schema: Value = serde_json::from_str(&moved).expect("the record’s schema is JSON");
     if let Some(fields) = schema.as_object_mut() {
         fields.shift_remove("$schema");
     }
@@ -174,7 +174,7 @@ fn query_parameter(parameter: &Parameter) -> Value {
 }
 
 fn sent(body: &Body) -> Value {
-    let example: Value = serde_json::from_str(body.example).unwrap_or_default();
+    let example: Value = serde_json::from_str(body.example).expect("an example is JSON");
     let content: Map<String, Value> = body
         .media_types
         .iter()
