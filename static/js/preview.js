@@ -18,12 +18,24 @@ async function show() {
     if (response.status !== 200 || response.redirected) return;
     const page = new DOMParser().parseFromString(await response.text(), "text/html");
     const fresh = page.querySelector("[data-preview]");
-    if (fresh && fresh.innerHTML !== preview.innerHTML) {
-      preview.replaceChildren(...document.importNode(fresh, true).childNodes);
-    }
+    if (fresh) update(document.importNode(fresh, true));
   } catch {
     // The next change asks again.
   }
+}
+
+// While something is wrong the last sample stays, dimmed: the page must not jump under whoever types.
+function update(fresh) {
+  const sample = preview.querySelector(".preview__sample");
+  const freshSample = fresh.querySelector(".preview__sample");
+  preview.toggleAttribute("data-outdated", !freshSample);
+  preview.querySelector(".preview__note").replaceWith(fresh.querySelector(".preview__note"));
+  if (!freshSample || freshSample.isEqualNode(sample)) return;
+  for (const open of preview.querySelectorAll("details[open]")) {
+    freshSample.querySelector(`#${open.id}`).open = true;
+  }
+  if (sample) sample.replaceWith(freshSample);
+  else preview.append(freshSample);
 }
 
 form?.addEventListener("input", () => {

@@ -70,7 +70,9 @@ async fn write(
     if_match.require(stored.revision)?;
     match propose(&stored, &request.web.config)? {
         Wanted::Nothing => Ok(answer(StatusCode::OK, &stored)),
-        Wanted::Check { purpose, proposed } => check(request, &stored, purpose, proposed).await,
+        Wanted::Check { purpose, proposed } => {
+            check(request, &stored, purpose, proposed.map(|settings| *settings)).await
+        }
         Wanted::SwitchOff(pending) => switch_off(request, stored.revision, SwitchOff::Disable, pending).await,
         Wanted::StopWaiting => {
             let (store, organization) = (&request.web.store, request.organization_id());

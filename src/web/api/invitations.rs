@@ -1,5 +1,7 @@
 //! `invitations`: those that are open. The link of one is answered once.
 
+use std::cmp::Reverse;
+
 use axum::Json;
 use axum::extract::Path;
 use axum::response::{IntoResponse, Response};
@@ -33,7 +35,7 @@ impl InvitationInPath {
 pub(crate) async fn list(request: ProgramRequest) -> Result<Response, WebError> {
     let query = ListQuery::read(&request.query, "invitations", &[])?;
     let mut open = request.web.store.open_invitations(request.organization_id()).await?;
-    open.sort_by(|left, right| right.id.cmp(&left.id));
+    open.sort_by_key(|invitation| Reverse(invitation.id));
     if let Some(after) = query.position::<InvitationId>()? {
         open.retain(|invitation| invitation.id < after);
     }

@@ -56,7 +56,7 @@ pub(super) enum Wanted {
     /// It is so already.
     Nothing,
     /// An access check, of the settings in force if none are proposed.
-    Check { purpose: Purpose, proposed: Option<Settings> },
+    Check { purpose: Purpose, proposed: Option<Box<Settings>> },
     /// The switch is turned off.
     SwitchOff(Pending),
     /// The switch stays on after all.
@@ -140,7 +140,7 @@ impl Proposal<'_> {
     }
 
     fn check(self, purpose: Purpose) -> Wanted {
-        Wanted::Check { purpose, proposed: self.proposed }
+        Wanted::Check { purpose, proposed: self.proposed.map(Box::new) }
     }
 
     fn switching_off(self) -> Result<Wanted, Problem> {
