@@ -192,9 +192,11 @@ async fn no_row_of_it_is_left_in_any_table_and_others_keep_theirs(books: Books) 
     books.enable().await;
     books.append(3).await;
     books.seal().await;
-    let claim = books.claim().await.unwrap();
-    let attempt = start(&books, &claim).await.unwrap();
-    finish(&books, &claim, attempt, written()).await;
+    // Beta's turn may be the first.
+    while let Some(claim) = books.claim().await {
+        let attempt = start(&books, &claim).await.unwrap();
+        finish(&books, &claim, attempt, written()).await;
+    }
     books.store.open_check(books.asking(Purpose::Test, None, books.revision().await)).await.unwrap();
     let token = LinkToken::generate(&Entropy::system()).hash();
     let email = "eve@acme.example".parse().unwrap();
