@@ -221,10 +221,8 @@ async fn no_row_of_it_is_left_in_any_table_and_others_keep_theirs(books: Books) 
     let indexed =
         format!("INSERT INTO activity_progress (organization_id, through) VALUES ('{}', 1)", books.acme.id);
     books.database.tamper(&indexed).await;
-    books
-        .database
-        .tamper("INSERT INTO activity_terms (organization, term, sequence) VALUES (77, 1, 1)")
-        .await;
+    let term = "INSERT INTO activity_terms (organization, term, sequence) SELECT number, 1, 1 FROM activity_progress";
+    assert_eq!(books.database.tamper(term).await, 1);
     let of_beta = books.rows_of(&beta.id.to_string()).await;
     let of_acme = books.rows_of(&books.acme.id.to_string()).await;
     let tables: Vec<_> = of_acme.iter().filter_map(|row| row.split(':').next()).collect();
