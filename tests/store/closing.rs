@@ -192,9 +192,11 @@ async fn no_row_of_it_is_left_in_any_table_and_others_keep_theirs(books: Books) 
     books.enable().await;
     books.append(3).await;
     books.seal().await;
-    let claim = books.claim().await.unwrap();
-    let attempt = start(&books, &claim).await.unwrap();
-    finish(&books, &claim, attempt, written()).await;
+    // Beta's turn may be the first.
+    while let Some(claim) = books.claim().await {
+        let attempt = start(&books, &claim).await.unwrap();
+        finish(&books, &claim, attempt, written()).await;
+    }
     books.store.open_check(books.asking(Purpose::Test, None, books.revision().await)).await.unwrap();
     let token = LinkToken::generate(&Entropy::system()).hash();
     let email = "eve@acme.example".parse().unwrap();
@@ -216,17 +218,31 @@ async fn no_row_of_it_is_left_in_any_table_and_others_keep_theirs(books: Books) 
         books.acme.id
     );
     books.database.tamper(&given_up).await;
-    books.index().await;
+    let indexed =
+        format!("INSERT INTO activity_progress (organization_id, through) VALUES ('{}', 1)", books.acme.id);
+    books.database.tamper(&indexed).await;
+    let term = "INSERT INTO activity_terms (organization, term, sequence) SELECT number, 1, 1 FROM activity_progress";
+    assert_eq!(books.database.tamper(term).await, 1);
     let of_beta = books.rows_of(&beta.id.to_string()).await;
     let of_acme = books.rows_of(&books.acme.id.to_string()).await;
     let tables: Vec<_> = of_acme.iter().filter_map(|row| row.split(':').next()).collect();
-    assert_eq!(tables, books.tables_of_organizations().await, "a row in each, or this proves little");
+    let mut all = books.tables_of_organizations().await;
+    // What is stopping is given up as it closes: a row comes after that, as from a process that is slow.
+    all.retain(|table| table != "stops");
+    assert_eq!(tables, all, "a row in each, or this proves little");
 
     books.close().await;
+    let stop = format!(
+        "INSERT INTO stops (organization_id, action, cut, asked_by, asked_at, progress_at)
+         VALUES ('{}', 'disable', 1, '', 1, 1)",
+        books.acme.id
+    );
+    books.database.tamper(&stop).await;
     assert!(books.store.service_account_access(secret.hash()).await.unwrap().is_none());
     assert_eq!(books.database.numbers("SELECT COUNT(*) FROM service_account_secrets").await, [0]);
     books.clock.advance(31 * DAY);
     assert_eq!(books.purge().await, 1);
+    assert_eq!(books.database.numbers("SELECT COUNT(*) FROM activity_terms").await, [0]);
     assert_eq!(books.rows_of(&books.acme.id.to_string()).await, Vec::<String>::new());
     assert_eq!(books.rows_of(&beta.id.to_string()).await, of_beta);
     assert!(books.store.account(ada.id).await.unwrap().is_some(), "accounts are their owners'");
