@@ -223,10 +223,11 @@ impl Aws {
     fn note_our_standing(&self, failure: Option<&Failure>) {
         let mut since = self.refused_since.lock().unwrap_or_else(PoisonError::into_inner);
         match failure.map(|failure| failure.cause) {
-            Some(Cause::OwnIdentityRefused | Cause::OwnPolicyRefuses | Cause::ClockSkewed) => {
+            Some(Cause::OwnIdentityRefused | Cause::ClockSkewed) => {
                 since.get_or_insert_with(|| self.clock.now());
             }
-            Some(cause) if !cause.is_the_roles_refusal() => {}
+            // A policy of ours may leave out one customer's role: that says nothing of the others.
+            Some(cause) if !cause.is_the_roles_refusal() && cause != Cause::OwnPolicyRefuses => {}
             None | Some(_) => *since = None,
         }
     }

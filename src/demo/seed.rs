@@ -82,7 +82,7 @@ const TENANTS: [Tenant; 2] = [
         ],
         projects: &[
             Project {
-                name: "Rockets",
+                name: "Docs search",
                 members: &[
                     ("owner@acme.example", ProjectRole::Owner),
                     ("member@acme.example", ProjectRole::Viewer),
@@ -91,7 +91,7 @@ const TENANTS: [Tenant; 2] = [
             },
             Project { name: "Website", members: &[], api_keys: &[] },
         ],
-        service_accounts: &[("terraform", Role::Manager)],
+        service_accounts: &[("provisioning", Role::Manager)],
     },
     Tenant {
         name: "Initech",

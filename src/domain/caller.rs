@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use super::api_key::ApiKeyName;
-use super::id::{ApiKeyId, IdError, ServiceAccountId, UserId};
+use super::id::{ApiKeyId, ServiceAccountId, UserId};
 use super::principal::Principal;
 use super::record::{Actor, Client, PrincipalType};
 use super::service_account::ServiceAccountName;
@@ -74,15 +74,12 @@ impl Caller {
     /// Whose rights decide: the one whom the record will name. Trailpost itself is nobody whose rights could be asked.
     pub fn principal(&self) -> Option<Principal> {
         let id = &self.actor.principal_id;
-        let principal = match self.actor.principal_type {
+        match self.actor.principal_type {
             PrincipalType::User => id.parse().map(Principal::User),
             PrincipalType::ApiKey => id.parse().map(Principal::ApiKey),
             PrincipalType::ServiceAccount => id.parse().map(Principal::ServiceAccount),
-        };
-        match principal {
-            Ok(principal) => Some(principal),
-            Err(IdError) => None,
         }
+        .ok()
     }
 
     /// The user who acts, if it is one.

@@ -22,9 +22,9 @@ async fn a_project_lives(javascript: JavaScript) {
     let product = Product::start().await;
     let browser = signed_in(&product, javascript).await;
     browser.click_link("Projects").await;
-    browser.see_text("Rockets").await;
+    browser.see_text("Docs search").await;
     browser.click_link("Create project").await;
-    browser.fill("Project name", "Rockets").await;
+    browser.fill("Project name", "Docs search").await;
     browser.click_button("Create project").await;
     browser.see_text("Project name: There is a project with this name already.").await;
     browser.fill("Project name", "Telescope").await;
@@ -84,7 +84,7 @@ async fn a_service_account_lives(javascript: JavaScript) {
     let product = Product::start().await;
     let browser = signed_in(&product, javascript).await;
     browser.click_link("Service accounts").await;
-    browser.see_text("terraform").await;
+    browser.see_text("provisioning").await;
     browser.click_link("Create service account").await;
     browser.fill("Service account name", "Pipeline").await;
     browser.choose("Role", "Manager").await;
@@ -117,11 +117,11 @@ async fn every_page_is_accessible_and_fits_a_narrow_screen() {
     let product = Product::start().await;
     let browser = signed_in(&product, JavaScript::On).await;
     browser.click_link("Projects").await;
-    browser.click_link("Rockets").await;
+    browser.click_link("Docs search").await;
     browser.see_text("Mei Memoto").await;
     let project = browser.path().await;
     browser.click_link("Service accounts").await;
-    browser.click_link("terraform").await;
+    browser.click_link("provisioning").await;
     browser.see_text("In force").await;
     let account = browser.path().await;
     let (organization, _) = project.rsplit_once("/projects").unwrap();

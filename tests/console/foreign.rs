@@ -1,6 +1,6 @@
 //! Another organization's projects, keys and service accounts: not there, and no trace of the attempt there.
 
-use super::{Desk, OTHER_OWNER, OWNER, records};
+use super::{Desk, OTHER_OWNER, OWNER, newest, records};
 use crate::support::product::Product;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -9,7 +9,8 @@ async fn what_belongs_to_another_organization_is_not_there() {
     let acme = Desk::of(&product, OWNER).await;
     let project = acme.project("Telescope").await;
     acme.key(&project, "nightly").await;
-    let key = acme.link(&project, "/delete").await;
+    let made = newest(&product, OWNER).await.1;
+    let key = format!("{project}/api-keys/{}/delete", made["event"]["resource_id"].as_str().unwrap());
     acme.post(&format!("{project}/members/new"), &[("email", OWNER), ("role", "owner")]).await;
     let member = acme.link(&project, "/remove").await;
     let (account, _) = acme.account("Pipeline", "member").await;

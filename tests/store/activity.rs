@@ -35,7 +35,7 @@ const PEOPLE: [&str; 4] = ["olivia", "mateo", "mei", "bela"];
 
 impl Books {
     /// Indexes all that there is.
-    async fn index(&self) {
+    pub async fn index(&self) {
         let mut behind = self.store.behind_in_activity(None).await.unwrap();
         while !behind.is_empty() {
             behind = self.store.index_activity(behind).await.unwrap();
@@ -375,6 +375,8 @@ impl<S: tracing::Subscriber> Layer<S> for Statements {
 async fn a_page_takes_the_same_few_statements_however_many_records_there_are() {
     let counted = Arc::new(AtomicUsize::new(0));
     let subscriber = tracing_subscriber::registry().with(Statements(Arc::clone(&counted)));
+    // While there is but one, tracing asks only the thread that comes to a place first, which may be another test's.
+    let _another = tracing::Dispatch::new(tracing_subscriber::registry());
     let _counting = tracing::subscriber::set_default(subscriber);
     let books = Books::open(Engine::Postgres).await;
     let every = json!({

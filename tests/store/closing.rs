@@ -216,6 +216,7 @@ async fn no_row_of_it_is_left_in_any_table_and_others_keep_theirs(books: Books) 
         books.acme.id
     );
     books.database.tamper(&given_up).await;
+    books.index().await;
     let of_beta = books.rows_of(&beta.id.to_string()).await;
     let of_acme = books.rows_of(&books.acme.id.to_string()).await;
     let tables: Vec<_> = of_acme.iter().filter_map(|row| row.split(':').next()).collect();
