@@ -78,7 +78,7 @@ async fn checks_and_deliveries_are_listed_and_found_in_their_organization_alone(
     }
 
     books.append(3).await;
-    books.seal_now().await;
+    books.seal().await;
     let claim = books.claim().await.unwrap();
     let found = books.store.delivery(books.acme.id, claim.batch.id).await.unwrap().unwrap();
     assert_eq!((found.first, found.last), (claim.batch.first, claim.batch.last));

@@ -44,6 +44,7 @@ pub(crate) async fn show(
     request: ProgramRequest,
     Path(path): Path<CheckInPath>,
 ) -> Result<Response, WebError> {
+    request.take_no_query()?;
     let check = one(&request, path.id()?).await?;
     Ok(Json(representation(&request, &check)).into_response())
 }
