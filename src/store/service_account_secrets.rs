@@ -180,9 +180,11 @@ impl Transaction {
             return self.refuse(&mut locked, caller, event, refusal).await;
         }
         self.forget_secrets(id, overlap).await?;
+        // One whose end is stated already does not live longer for it.
         execute!(
             self,
-            "UPDATE service_account_secrets SET expires_at = $2 WHERE service_account_id = $1",
+            "UPDATE service_account_secrets SET expires_at = $2
+             WHERE service_account_id = $1 AND (expires_at IS NULL OR expires_at > $2)",
             id.to_string(),
             old_until.as_millis()
         )?;

@@ -10,6 +10,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::integration::{Health, Situation};
 use crate::domain::membership::Ability;
 use crate::domain::organization::OrganizationName;
+use crate::domain::visible::visible;
 use crate::store::{CloseRefused, Integration, RenameRefused, StoredLine};
 use crate::web::access::{Member, MemberRequest};
 use crate::web::error::WebError;
@@ -280,9 +281,9 @@ async fn next_steps(request: &MemberRequest, integration: &Integration) -> Resul
 fn activity_row(request: &MemberRequest, line: &StoredLine) -> Option<Activity> {
     match serde_json::from_str::<RecordExcerpt>(line.line.as_str()) {
         Ok(RecordExcerpt { actor, event }) => Some(Activity {
-            who: actor.principal_name,
-            what: format!("{} · {}", event.action, event.resource_type),
-            resource: event.resource_name,
+            who: visible(&actor.principal_name),
+            what: visible(&format!("{} · {}", event.action, event.resource_type)),
+            resource: visible(&event.resource_name),
             failed: event.outcome.result == "failure",
             when: Moment::new(event.time, request.web.clock.now()),
         }),
