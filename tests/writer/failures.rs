@@ -1,10 +1,12 @@
 //! Everything that an access check can find, over the whole product: it comes out at the right stage, as whose turn,
-//! with its cause, AWS's words and what mends it, in the database, on the page and in the record.
+//! with its cause, AWS's words and what mends it, in the database, on the page, in the API and in the record.
 
+use serde_json::json;
 use trailpost::demo::world;
 use trailpost::domain::access_check::{Checklist, Stage};
 use trailpost::domain::caller::Caller;
 use trailpost::domain::failure::{AwsAnswer, Cause, Failure, Trying, Turn};
+use trailpost::domain::membership::Role;
 use trailpost::domain::organization::Plan;
 use trailpost::sandbox::{Fault, FaultKind, FaultTarget, IamUser, OrganizationMember};
 use trailpost::store::{AccessCheck, CheckVerdict};
@@ -15,6 +17,7 @@ use super::settings_page::{
 use crate::support::console::{self, Console};
 use crate::support::http_user::HttpUser;
 use crate::support::product::Product;
+use crate::support::program::{self, Document};
 use crate::support::{BUCKET, ROLE_ARN};
 
 const ROLE: &str = "trailpost-audit-logs";
@@ -334,6 +337,38 @@ impl Case {
             assert!(reason.ends_with(&answer.message), "{name}: {reason}");
             assert!(html.contains(&answer.code), "{name}: {answer:?}");
             assert!(answer.request_id.as_ref().is_some_and(|id| html.contains(id)), "{name}: {answer:?}");
+        }
+        self.see_in_the_api(name, settings, check, failure).await;
+    }
+
+    async fn see_in_the_api(
+        &self,
+        name: &str,
+        settings: &SettingsPage<'_>,
+        check: &AccessCheck,
+        failure: &Failure,
+    ) {
+        let document = Document::of(settings.product).await;
+        let program = program::service_account(settings.product, &document, Role::Owner).await;
+        let told = program.get(&format!("checks/{}", check.id)).await.json["failure"].clone();
+        let turn = match self.turn {
+            OWNERS_TURN => "owner",
+            OPERATORS_TURN => "operator",
+            _ => "nobody",
+        };
+        assert_eq!(told["stage"], json!(self.stage), "{name}");
+        assert_eq!(told["cause"], json!(self.cause), "{name}");
+        assert_eq!(told["turn"], turn, "{name}");
+        let message = failure.aws.as_ref().map(|answer| answer.message.as_str());
+        assert_eq!(told["aws"]["message"].as_str(), message, "{name}");
+        let request_id = failure.aws.as_ref().and_then(|answer| answer.request_id.as_deref());
+        assert_eq!(told["aws"]["request_id"].as_str(), request_id, "{name}");
+        if turn == "owner" {
+            assert!(
+                told["fix"].to_string().contains(self.says),
+                "{name}: “{}” is not in {told:#}",
+                self.says
+            );
         }
     }
 }
