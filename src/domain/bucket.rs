@@ -182,13 +182,13 @@ pub enum Field {
 pub enum DestinationError {
     /// The bucket can't be one.
     #[error(transparent)]
-    Bucket(#[from] BucketNameError),
+    Bucket(BucketNameError),
     /// The folder typed with the bucket can't be one.
     #[error("The part after the bucket’s name is taken as the prefix. {0}")]
     PathInBucket(PrefixError),
     /// The prefix can't be one.
     #[error(transparent)]
-    Prefix(#[from] PrefixError),
+    Prefix(PrefixError),
     /// Two prefixes.
     #[error("Enter the prefix either here or under Prefix, not in both.")]
     PrefixTwice,
@@ -216,8 +216,8 @@ impl Destination {
     /// is the prefix.
     ///
     /// # Errors
-    /// What is wrong, and in which field.
-    pub fn parse(bucket_field: &str, prefix_field: &str) -> Result<Destination, DestinationError> {
+    /// What is wrong: at most one thing in each field.
+    pub fn parse(bucket_field: &str, prefix_field: &str) -> Result<Destination, Vec<DestinationError>> {
         let typed = bucket_field.trim();
         let typed = typed.strip_prefix("s3://").unwrap_or(typed);
         let (bucket, path) = match typed.split_once('/') {
@@ -226,15 +226,22 @@ impl Destination {
             Some((bucket, path)) => (bucket, path),
             None => (typed, ""),
         };
-        let bucket: BucketName = bucket.parse()?;
+        let bucket = bucket.parse().map_err(DestinationError::Bucket);
         let prefix = if path.is_empty() {
-            prefix_field.parse()?
+            prefix_field.parse().map_err(DestinationError::Prefix)
         } else if prefix_field.trim().is_empty() {
-            path.parse().map_err(DestinationError::PathInBucket)?
+            path.parse().map_err(DestinationError::PathInBucket)
         } else {
-            return Err(DestinationError::PrefixTwice);
+            Err(DestinationError::PrefixTwice)
         };
-        Ok(Destination { bucket, prefix })
+        match (bucket, prefix) {
+            (Ok(bucket), Ok(prefix)) => Ok(Destination { bucket, prefix }),
+            (Ok(_), Err(error)) => Err(vec![error]),
+            (Err(bucket), prefix) => {
+                let beside_prefix = prefix.err().filter(|error| error.field() == Field::Prefix);
+                Err([Some(bucket), beside_prefix].into_iter().flatten().collect())
+            }
+        }
     }
 
     /// The bucket.
@@ -287,8 +294,18 @@ mod tests {
             assert_eq!(destination.prefix().join("key"), "a/b/key");
         }
         assert_eq!(Destination::parse("acme-logs/", "x").unwrap().prefix().as_str(), "x");
-        assert_eq!(Destination::parse("acme-logs/a", "b"), Err(DestinationError::PrefixTwice));
+        assert_eq!(Destination::parse("acme-logs/a", "b"), Err(vec![DestinationError::PrefixTwice]));
         assert_eq!(Destination::parse("s3://acme-logs", "").unwrap().prefix().join("key"), "key");
+    }
+
+    #[test]
+    fn both_fields_are_told_what_is_wrong_with_them_at_once() {
+        let bucket = DestinationError::Bucket(BucketNameError::Characters);
+        let prefix = DestinationError::Prefix(PrefixError::LeadingSlash);
+        assert_eq!(Destination::parse("Acme", "/a"), Err(vec![bucket, prefix]));
+        for (typed, prefix) in [("Acme", "a"), ("Acme/a*", ""), ("Acme/a", "b")] {
+            assert_eq!(Destination::parse(typed, prefix), Err(vec![bucket]), "{typed}: one in a field");
+        }
     }
 
     #[test]

@@ -119,13 +119,7 @@ impl TypedSettings {
     pub fn parse(&self, default_window: WindowLength) -> Result<Settings, Vec<FieldError>> {
         let mut errors = Vec::new();
         let role_arn = keep(self.parse_role_arn(), SettingsField::RoleArn, &mut errors);
-        let destination = match Destination::parse(&self.bucket, &self.prefix) {
-            Ok(destination) => Some(destination),
-            Err(error) => {
-                errors.push(destination_error(&error));
-                None
-            }
-        };
+        let destination = self.parse_destination(&mut errors);
         let owner =
             keep(optional(&self.bucket_owner_account), SettingsField::BucketOwnerAccount, &mut errors);
         let encryption = self.parse_encryption(role_arn.as_ref(), &mut errors);
@@ -164,13 +158,7 @@ impl TypedSettings {
         let prefix = match self.bucket.trim() {
             "" => keep(optional(&self.prefix), SettingsField::Prefix, &mut errors)
                 .map(Option::unwrap_or_default),
-            bucket => match Destination::parse(bucket, &self.prefix) {
-                Ok(destination) => Some(destination.prefix().clone()),
-                Err(error) => {
-                    errors.push(destination_error(&error));
-                    None
-                }
-            },
+            _ => self.parse_destination(&mut errors).map(|destination| destination.prefix().clone()),
         };
         let format = keep(optional(&self.format), SettingsField::Format, &mut errors);
         let compression = keep(optional(&self.compression), SettingsField::Compression, &mut errors);
@@ -210,6 +198,13 @@ impl TypedSettings {
             return Err("Enter the ARN of the role that Trailpost should assume.".to_owned());
         }
         RoleArn::parse(&self.role_arn).map_err(|error| error.to_string())
+    }
+
+    /// Two fields, of which each may be wrong.
+    fn parse_destination(&self, errors: &mut Vec<FieldError>) -> Option<Destination> {
+        Destination::parse(&self.bucket, &self.prefix)
+            .map_err(|refused| errors.extend(refused.iter().map(destination_error)))
+            .ok()
     }
 
     /// The encryption alone.
@@ -444,7 +439,7 @@ mod tests {
         let wrong = TypedSettings {
             role_arn: String::new(),
             bucket: "Acme".to_owned(),
-            prefix: String::new(),
+            prefix: "/logs".to_owned(),
             bucket_owner_account: "12".to_owned(),
             encryption: "rot13".to_owned(),
             kms_key_arn: "alias/a".to_owned(),
@@ -459,9 +454,22 @@ mod tests {
             [
                 SettingsField::RoleArn,
                 SettingsField::Bucket,
+                SettingsField::Prefix,
                 SettingsField::BucketOwnerAccount,
                 SettingsField::Encryption,
                 SettingsField::KmsKeyArn,
+                SettingsField::Format,
+                SettingsField::Compression,
+                SettingsField::WindowMinutes,
+            ]
+        );
+        let fields: Vec<_> =
+            wrong.layout(WindowLength::default()).unwrap_err().iter().map(|e| e.field).collect();
+        assert_eq!(
+            fields,
+            [
+                SettingsField::Bucket,
+                SettingsField::Prefix,
                 SettingsField::Format,
                 SettingsField::Compression,
                 SettingsField::WindowMinutes,

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use serde_json::Value;
 
 use super::role::RoleToMake;
-use crate::domain::bucket::{BucketName, Destination, Field, Prefix};
+use crate::domain::bucket::{BucketName, Destination, DestinationError, Field, Prefix};
 use crate::domain::encryption::Encryption;
 use crate::domain::kms_key_arn::KmsKeyArn;
 use crate::domain::policy;
@@ -117,13 +117,7 @@ impl SetupValues {
     pub fn parse(typed: &TypedSetup) -> Result<SetupValues, Vec<ParameterError>> {
         let role = optional(&typed.role_name, Parameter::RoleName);
         let kms_key_arn = optional(&typed.kms_key_arn, Parameter::KmsKeyArn);
-        let destination = Destination::parse(&typed.bucket, &typed.prefix).map_err(|error| ParameterError {
-            parameter: match error.field() {
-                Field::Bucket => Parameter::Bucket,
-                Field::Prefix => Parameter::Prefix,
-            },
-            message: error.to_string(),
-        });
+        let destination = Destination::parse(&typed.bucket, &typed.prefix);
         let owner = optional(&typed.bucket_owner_account, Parameter::BucketOwnerAccount);
         let partition = optional(&typed.partition, Parameter::Partition);
         match (role, destination, kms_key_arn, owner, partition) {
@@ -136,8 +130,9 @@ impl SetupValues {
             }
             .checked(),
             (role, destination, key, owner, partition) => {
-                let errors = [role.err(), destination.err(), key.err(), owner.err(), partition.err()];
-                Err(errors.into_iter().flatten().collect())
+                let destination = destination.err().unwrap_or_default().into_iter().map(destination_error);
+                let others = [key.err(), owner.err(), partition.err()].into_iter().flatten();
+                Err(role.err().into_iter().chain(destination).chain(others).collect())
             }
         }
     }
@@ -233,6 +228,14 @@ impl SetupValues {
     }
 }
 
+fn destination_error(error: DestinationError) -> ParameterError {
+    let parameter = match error.field() {
+        Field::Bucket => Parameter::Bucket,
+        Field::Prefix => Parameter::Prefix,
+    };
+    ParameterError { parameter, message: error.to_string() }
+}
+
 fn optional<T: FromStr>(typed: &str, parameter: Parameter) -> Result<Option<T>, ParameterError>
 where
     T::Err: std::fmt::Display,
@@ -268,9 +271,9 @@ mod tests {
 
     #[test]
     fn every_wrong_value_is_named_at_once() {
-        let errors = SetupValues::parse(&typed("a b", "", "", "alias/a")).unwrap_err();
+        let errors = SetupValues::parse(&typed("a b", "", "a*", "alias/a")).unwrap_err();
         let named: Vec<_> = errors.iter().map(|error| error.parameter).collect();
-        assert_eq!(named, [Parameter::RoleName, Parameter::Bucket, Parameter::KmsKeyArn]);
+        assert_eq!(named, [Parameter::RoleName, Parameter::Bucket, Parameter::Prefix, Parameter::KmsKeyArn]);
         let errors = SetupValues::parse(&typed("", "acme-audit-logs", "a*", "")).unwrap_err();
         assert_eq!(errors[0].parameter, Parameter::Prefix);
     }
