@@ -75,7 +75,7 @@ async fn what_can_not_be_used_is_named_and_the_page_shows_what_is_in_force() {
     let answer = desk.press("preview", &typed).await;
     assert_eq!(answer.status, 200);
     assert!(
-        answer.body.contains("Correct this first: Amazon S3 bucket, Delivery window."),
+        answer.body.contains("Correct this first: Amazon S3 bucket, Prefix, Delivery window."),
         "{}",
         answer.body
     );

@@ -198,7 +198,7 @@ pub const SITUATIONS: &[Situation] = &[
                 name: "organizations",
                 at: Own(""),
                 steps: &[PressAbout("Acme")],
-                shows: &[Link("Acme")],
+                shows: &[Link("Acme Owner")],
                 ..AUDIT_LOGS
             },
             View {
@@ -496,7 +496,6 @@ pub const SITUATIONS: &[Situation] = &[
                     Heading("Records"),
                     Heading("Export"),
                     Link("Download pending records"),
-                    Text("Create index, record"),
                     Link("Older"),
                     Button("Export as NDJSON"),
                     Button("Export as CSV"),
@@ -530,12 +529,7 @@ pub const SITUATIONS: &[Situation] = &[
             View {
                 name: "record",
                 at: Own("/activity/records/2"),
-                shows: &[
-                    Heading("Create audit log integration"),
-                    Heading("Record 2"),
-                    Link("Same actor"),
-                    Button("Copy record"),
-                ],
+                shows: &[Heading("Create user"), Heading("Record 2"), Link("Same actor")],
                 ..AUDIT_LOGS
             },
             View {

@@ -32,7 +32,10 @@ impl Owner {
 
     /// Presses this with these settings, and waits until the page shows this.
     async fn press(&mut self, button: &str, settings: &[(&str, &str)], shows: &str) {
-        let revision = hidden_field(&self.look().await, "revision").unwrap();
+        let (user, page) = (&self.user, &self.page);
+        let revision =
+            eventually("the page has buttons", async || hidden_field(&user.get(page).await.body, "revision"))
+                .await;
         let fields = [settings, &[("revision", revision.as_str()), ("window_minutes", "1")]].concat();
         let answer = self.user.post_form(&self.page, &format!("{}/{button}", self.page), &fields).await;
         assert_eq!(answer.status, 303, "{button}: {}", answer.body);

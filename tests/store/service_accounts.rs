@@ -259,7 +259,7 @@ async fn a_secret_is_ended_by_hand(books: Books) {
     assert!(is_not_there(&end(secrets[0].id).await));
     let new = books.rotate(&account, Overlap::Week).await.unwrap();
     books.clock.advance(Duration::from_secs(2 * 24 * 3600));
-    assert!(books.works(&old).await && books.works(&new).await, "for the overlap that was chosen last");
+    assert!(!books.works(&old).await && books.works(&new).await, "an end that was stated comes no later");
 
     let (other, token) = books.account("Other", Role::Member).await;
     assert!(is_not_there(&end(books.secrets(&other).await[0].id).await), "another account's");
