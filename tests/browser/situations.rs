@@ -198,7 +198,7 @@ pub const SITUATIONS: &[Situation] = &[
                 name: "organizations",
                 at: Own(""),
                 steps: &[PressAbout("Acme")],
-                shows: &[Link("Acme Owner")],
+                shows: &[Text("Organizations")],
                 ..AUDIT_LOGS
             },
             View {
