@@ -24,12 +24,6 @@ struct Owner {
 }
 
 impl Owner {
-    async fn look(&mut self) -> String {
-        let answer = self.user.get(&self.page).await;
-        self.seen += &answer.body;
-        answer.body
-    }
-
     /// Presses this with these settings, and waits until the page shows this.
     async fn press(&mut self, button: &str, settings: &[(&str, &str)], shows: &str) {
         let (user, page) = (&self.user, &self.page);
