@@ -198,7 +198,7 @@ pub const SITUATIONS: &[Situation] = &[
                 name: "organizations",
                 at: Own(""),
                 steps: &[PressAbout("Acme")],
-                shows: &[],
+                shows: &[Link("Acme Owner")],
                 ..AUDIT_LOGS
             },
             View {
@@ -475,6 +475,89 @@ pub const SITUATIONS: &[Situation] = &[
             ],
             ..AUDIT_LOGS
         }],
+    },
+    Situation {
+        name: "activity",
+        comes_about: &[
+            Deed::Enable,
+            Deed::Ingest(60),
+            Deed::Deliver,
+            Deed::Ingest(1),
+            Deed::DenyWrites,
+            Deed::FailToDeliver,
+        ],
+        views: &[
+            View {
+                name: "",
+                at: Own("/activity"),
+                shows: &[
+                    Heading("Activity"),
+                    Heading("Filter"),
+                    Heading("Records"),
+                    Heading("Export"),
+                    Link("Download pending records"),
+                    Text("Create index"),
+                    Link("Older"),
+                    Button("Export as NDJSON"),
+                    Button("Export as CSV"),
+                ],
+                ..AUDIT_LOGS
+            },
+            View {
+                name: "filtered",
+                at: Own("/activity?actor=nobody"),
+                shows: &[
+                    Field("Actor"),
+                    Field("Resource ID"),
+                    Field("Outcome"),
+                    Button("Apply filters"),
+                    Heading("No records match"),
+                    Link("Clear filters"),
+                ],
+                ..AUDIT_LOGS
+            },
+            View {
+                name: "mistyped",
+                at: Own("/activity?from=yesterday&outcome=maybe"),
+                status: Some(422),
+                shows: &[
+                    InvalidField("From (UTC)"),
+                    InvalidField("Outcome"),
+                    Text("Write a date and a time"),
+                ],
+                ..AUDIT_LOGS
+            },
+            View {
+                name: "record",
+                at: Own("/activity/records/2"),
+                shows: &[
+                    Heading("Create user"),
+                    Heading("Record 2"),
+                    Link("Same actor"),
+                    CopyButton("Copy record"),
+                ],
+                ..AUDIT_LOGS
+            },
+            View {
+                name: "of-a-member",
+                seen_by: MEMBER,
+                at: Own("/activity"),
+                status: Some(403),
+                shows: &[Text(OWNER), NoField("Actor")],
+                ..AUDIT_LOGS
+            },
+            View {
+                name: "timeline",
+                at: AuditLogs,
+                shows: &[
+                    Heading("Deliveries over time"),
+                    Heading("Last 24 hours"),
+                    Button("Last 30 days as a table"),
+                    Text("Download records of"),
+                ],
+                ..AUDIT_LOGS
+            },
+        ],
     },
 ];
 

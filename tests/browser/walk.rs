@@ -13,13 +13,11 @@ use crate::support::browser::{Browser, JavaScript};
 use crate::support::screen::Look;
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "red after the console grew; its expectations are to follow"]
 async fn every_situation_has_its_names_and_roles_and_breaks_no_rule_of_accessibility() {
     walk(JavaScript::On).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "red after the console grew; its expectations are to follow"]
 async fn every_situation_has_its_names_and_roles_without_javascript() {
     walk(JavaScript::Off).await;
 }

@@ -68,9 +68,9 @@ impl Browser {
         self.screenshot(&format!("{name}-printed")).await;
     }
 
-    /// How many pixels of the page stand outside the screen's sides.
+    /// How many pixels of the page stand outside the screen's sides. A scrollbar's gutter is not of the page.
     pub async fn sideways(&self) -> i64 {
-        self.ask("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        self.ask("document.documentElement.scrollWidth - Math.round(document.documentElement.getBoundingClientRect().width)")
             .await
             .as_i64()
             .unwrap()
