@@ -86,8 +86,8 @@ impl AccessRow {
 }
 
 impl Store {
-    /// Gives a service account another secret. The one in force goes on working for the overlap; without an overlap
-    /// every other secret stops at the commit. Gives when the old one stops.
+    /// Gives a service account another secret. The one in force goes on working for the overlap, or until an end
+    /// that was stated before; without an overlap every other secret stops at the commit. Gives when the old one stops.
     ///
     /// # Errors
     /// The caller may not, the account's role is above their own, two secrets work already and there is to be an
@@ -170,21 +170,24 @@ impl Transaction {
         (hash, token_start): (TokenHash, String),
     ) -> Decided<Timestamp> {
         let (mut locked, reach, account) = self.hold_service_account(caller, organization, id).await?;
-        let old_until = self.clock.now() + overlap.duration();
-        let event = event_catalog::service_account::rotate(&account, overlap, old_until);
+        let working = self.secrets_that_work(id).await?;
+        // One whose end is stated already does not live longer for this.
+        let stated = working.iter().filter_map(|secret| secret.expires_at);
+        let chosen = self.clock.now() + overlap.duration();
+        let old_until = stated.fold(chosen, Timestamp::min);
+        let ends = (!working.is_empty()).then_some(old_until);
+        let event = event_catalog::service_account::rotate(&account, overlap, ends);
         let mut refusal = refusal(reach, &[account.role]);
-        if refusal.is_none() && overlap != Overlap::None && self.secrets_that_work(id).await?.len() > 1 {
+        if refusal.is_none() && overlap != Overlap::None && working.len() > 1 {
             refusal = Some(Refusal::TwoSecrets);
         }
         if let Some(refusal) = refusal {
             return self.refuse(&mut locked, caller, event, refusal).await;
         }
         self.forget_secrets(id, overlap).await?;
-        // One whose end is stated already does not live longer for it.
         execute!(
             self,
-            "UPDATE service_account_secrets SET expires_at = $2
-             WHERE service_account_id = $1 AND (expires_at IS NULL OR expires_at > $2)",
+            "UPDATE service_account_secrets SET expires_at = $2 WHERE service_account_id = $1",
             id.to_string(),
             old_until.as_millis()
         )?;

@@ -257,7 +257,10 @@ async fn a_secret_is_ended_by_hand(books: Books) {
     );
     assert_eq!(record["parameters"]["ended_secret"], json!(secrets[0].id));
     assert!(is_not_there(&end(secrets[0].id).await));
+    let stated = books.secrets(&account).await[0].expires_at.unwrap();
     let new = books.rotate(&account, Overlap::Week).await.unwrap();
+    let (_, record) = books.newest().await;
+    assert_eq!(record["parameters"]["after"], json!({ "overlap": "7d", "old_secret_until": stated }));
     books.clock.advance(Duration::from_secs(2 * 24 * 3600));
     assert!(!books.works(&old).await && books.works(&new).await, "an end that was stated comes no later");
 

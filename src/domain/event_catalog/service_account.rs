@@ -31,8 +31,8 @@ pub fn change_role(account: &ServiceAccount, after: Role) -> EventDraft {
     event.of_client(account)
 }
 
-/// `rotate · service-account · id`: another secret, and until when the one before goes on working.
-pub fn rotate(account: &ServiceAccount, overlap: Overlap, old_until: Timestamp) -> EventDraft {
+/// `rotate · service-account · id`: another secret, and until when the one before goes on working, if any does.
+pub fn rotate(account: &ServiceAccount, overlap: Overlap, old_until: Option<Timestamp>) -> EventDraft {
     let mut event = about("rotate", account).of_client(account);
     let after = json!({ "overlap": overlap.as_str(), "old_secret_until": old_until });
     event.parameters.extend(changes(&Value::Null, &after));
