@@ -4,6 +4,7 @@
 //! - who acts is looked up again in the transaction that writes, and grants no role above their own;
 //! - an organization keeps an owner, also where two owners demote each other at the same moment: whoever changes
 //!   memberships holds the organization's row;
+//! - whoever is removed or given a lesser role leaves no invitation behind that can still be used;
 //! - a change and its record commit together; one that is refused leaves the record of the attempt.
 
 use futures::FutureExt;
@@ -16,6 +17,7 @@ use crate::domain::caller::Caller;
 use crate::domain::clock::Timestamp;
 use crate::domain::event_catalog::{self, EventDraft};
 use crate::domain::id::{InvitationId, OrganizationId, UserId};
+use crate::domain::invitation::Sender;
 use crate::domain::membership::{Ability, Role};
 use crate::domain::principal::Principal;
 use crate::domain::user::{EmailAddress, User};
@@ -263,6 +265,7 @@ impl Transaction {
         invite: &Invite,
     ) -> Result<Result<Timestamp, MembersRefused>, MembersRefused> {
         let (mut locked, own) = self.hold_for_member(invite.organization, caller).await?;
+        let sender = caller.principal().map(Sender::Principal).ok_or(MembersRefused::NotFound)?;
         let refused = match may_grant(own, &[invite.role]) {
             None if self.is_member(invite.organization, &invite.email).await? => {
                 Some(MembersRefused::AlreadyMember)
@@ -275,7 +278,7 @@ impl Transaction {
                 self.record_refusal(&mut locked, caller, event, &refused).await?;
                 Ok(Err(refused))
             }
-            None => Ok(Ok(self.send_invitation(&mut locked, caller, invite).await?)),
+            None => Ok(Ok(self.send_invitation(&mut locked, caller, sender, invite).await?)),
         }
     }
 
@@ -327,6 +330,7 @@ impl Transaction {
             role.as_str()
         )?;
         self.append_event(&mut locked, caller, event).await?;
+        self.revoke_invitations_left_by(&mut locked, caller, &member.user).await?;
         Ok(Ok(()))
     }
 
@@ -351,7 +355,18 @@ impl Transaction {
             execute!(self, statement, organization.to_string(), user.to_string())?;
         }
         self.append_event(&mut locked, caller, event).await?;
+        self.revoke_invitations_left_by(&mut locked, caller, &member.user).await?;
         Ok(Ok(()))
+    }
+
+    async fn revoke_invitations_left_by(
+        &mut self,
+        locked: &mut LockedOrganization,
+        caller: &Caller,
+        user: &User,
+    ) -> Result<(), StoreError> {
+        let sender = Principal::User(user.id);
+        self.revoke_what_may_not_be_given(locked, caller, sender, user.email.as_str()).await
     }
 
     /// Takes the organization's row for one of its members; gives their role as it is now.

@@ -261,9 +261,18 @@ impl Books {
     }
 
     async fn invite_as(&self, address: &str, role: Role) -> Result<TokenHash, MembersRefused> {
+        self.invite_by(self.caller(), address, role).await
+    }
+
+    pub async fn invite_by(
+        &self,
+        sender: Caller,
+        address: &str,
+        role: Role,
+    ) -> Result<TokenHash, MembersRefused> {
         let token = LinkToken::generate(&Entropy::system()).hash();
         let invite = Invite { organization: self.acme.id, email: address.parse().unwrap(), role, token };
-        self.store.invite_as_member(self.caller(), invite).await?;
+        self.store.invite_as_member(sender, invite).await?;
         Ok(token)
     }
 

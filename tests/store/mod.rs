@@ -33,6 +33,7 @@ mod expiring;
 mod exporting;
 mod history;
 mod integrating;
+mod inviting;
 mod levels;
 mod linking;
 mod members;
