@@ -82,7 +82,7 @@ impl TryFrom<InvitationRow> for Invitation {
     fn try_from(row: InvitationRow) -> Result<Invitation, StoreError> {
         Ok(Invitation {
             organization_id: parse("invitations.organization_id", &row.organization_id)?,
-            organization_name: parse("organizations.name", &row.name)?,
+            organization_name: OrganizationName::stored(&row.name),
             email: parse("invitations.email", &row.email)?,
             role: parse("invitations.role", &row.role)?,
             has_account: row.account.is_some(),

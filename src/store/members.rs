@@ -20,7 +20,7 @@ use crate::domain::id::{InvitationId, OrganizationId, UserId};
 use crate::domain::invitation::Sender;
 use crate::domain::membership::{Ability, Role};
 use crate::domain::principal::Principal;
-use crate::domain::user::{EmailAddress, User};
+use crate::domain::user::{DisplayName, EmailAddress, User};
 
 /// A member of an organization.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,7 +110,7 @@ impl TryFrom<MemberRow> for ListedMember {
             user: User {
                 id: parse("users.id", &row.id)?,
                 email: parse("users.email", &row.email)?,
-                display_name: parse("users.display_name", &row.display_name)?,
+                display_name: DisplayName::stored(&row.display_name),
             },
             role: parse("memberships.role", &row.role)?,
             since: Timestamp::from_millis(row.created_at),

@@ -14,7 +14,7 @@ use crate::domain::id::{OrganizationId, ProjectId, UserId};
 use crate::domain::membership::Ability;
 use crate::domain::project::ProjectRole;
 use crate::domain::refusal::Refusal;
-use crate::domain::user::{EmailAddress, User};
+use crate::domain::user::{DisplayName, EmailAddress, User};
 
 /// A user in a project.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,7 +44,7 @@ impl TryFrom<MemberRow> for ProjectMember {
             user: User {
                 id: parse("users.id", &row.id)?,
                 email: parse("users.email", &row.email)?,
-                display_name: parse("users.display_name", &row.display_name)?,
+                display_name: DisplayName::stored(&row.display_name),
             },
             role: parse("project_members.role", &row.role)?,
             since: Timestamp::from_millis(row.created_at),

@@ -56,7 +56,7 @@ impl TryFrom<AccountRow> for ServiceAccount {
     fn try_from(row: AccountRow) -> Result<ServiceAccount, StoreError> {
         Ok(ServiceAccount {
             id: parse("service_accounts.id", &row.id)?,
-            name: parse("service_accounts.name", &row.name)?,
+            name: ServiceAccountName::stored(&row.name),
             client_id: parse("service_accounts.client_id", &row.client_id)?,
             role: parse("service_accounts.role", &row.role)?,
             created_at: Timestamp::from_millis(row.created_at),

@@ -37,6 +37,7 @@ mod inviting;
 mod levels;
 mod linking;
 mod members;
+mod naming;
 mod opening;
 mod overview;
 mod plans;
