@@ -141,10 +141,6 @@ impl TryFrom<OpenInvitationRow> for OpenInvitation {
     }
 }
 
-/// What a member has in an organization, in the order in which it can go; places in projects go with the membership.
-/// Each statement is given the organization and the user.
-const ROWS_OF_A_MEMBER: [&str; 1] = ["DELETE FROM memberships WHERE organization_id = $1 AND user_id = $2"];
-
 impl Store {
     /// The members of an organization, by e-mail address.
     pub async fn members(&self, organization: OrganizationId) -> Result<Vec<ListedMember>, StoreError> {
@@ -243,7 +239,8 @@ impl Store {
             .await?
     }
 
-    /// Ends a membership, with what the member has in the organization. Everybody may end their own.
+    /// Ends a membership, and first every place in a project that goes with it, each with its record. Everybody may end
+    /// their own.
     ///
     /// # Errors
     /// Who asks may not, the user is no member or the last owner, or the store failed.
@@ -351,10 +348,15 @@ impl Transaction {
             self.record_refusal(&mut locked, caller, event, &refused).await?;
             return Ok(Err(refused));
         }
-        for statement in ROWS_OF_A_MEMBER {
-            execute!(self, statement, organization.to_string(), user.to_string())?;
-        }
-        self.append_event(&mut locked, caller, event).await?;
+        let mut events = self.leave_projects(organization, &member.user).await?;
+        execute!(
+            self,
+            "DELETE FROM memberships WHERE organization_id = $1 AND user_id = $2",
+            organization.to_string(),
+            user.to_string()
+        )?;
+        events.push(event);
+        self.append_events(&mut locked, caller, events).await?;
         self.revoke_invitations_left_by(&mut locked, caller, &member.user).await?;
         Ok(Ok(()))
     }

@@ -32,7 +32,7 @@ pub struct ListedProject {
 }
 
 #[derive(sqlx::FromRow)]
-struct ProjectRow {
+pub(super) struct ProjectRow {
     id: String,
     name: String,
     created_at: i64,
