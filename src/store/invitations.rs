@@ -9,6 +9,7 @@
 use futures::FutureExt;
 
 use super::database::{execute, fetch_optional, parse};
+use super::members::OpenInvitation;
 use super::transaction::{LockedOrganization, Transaction};
 use super::{Store, StoreError, invitation_senders};
 use crate::domain::caller::Caller;
@@ -111,8 +112,8 @@ impl Store {
                     reason: "an organization that was just made is not there".to_owned(),
                 })?;
                 let invite = Invite { organization: made.id, email, role: Role::Owner, token };
-                let expires_at = tx.send_invitation(&mut locked, &caller, Sender::Operator, &invite).await?;
-                Ok((made, expires_at))
+                let sent = tx.send_invitation(&mut locked, &caller, Sender::Operator, &invite).await?;
+                Ok((made, sent.expires_at))
             }
             .boxed()
         })
@@ -206,7 +207,7 @@ impl Transaction {
         if self.is_member(invite.organization, &invite.email).await? {
             return Err(InviteRefused::AlreadyMember);
         }
-        Ok(self.send_invitation(&mut locked, caller, Sender::Operator, invite).await?)
+        Ok(self.send_invitation(&mut locked, caller, Sender::Operator, invite).await?.expires_at)
     }
 
     /// Makes an invitation in place of an older one, and records it. The organization is held to the end: two
@@ -217,13 +218,13 @@ impl Transaction {
         caller: &Caller,
         sender: Sender,
         invite: &Invite,
-    ) -> Result<Timestamp, StoreError> {
+    ) -> Result<OpenInvitation, StoreError> {
         let replaced = self.open_invitation_of(invite.organization, &invite.email).await?;
         self.revoke_invitations_of(invite.organization, &invite.email).await?;
-        let expires_at = self.insert_invitation(sender, invite).await?;
+        let sent = self.insert_invitation(sender, invite).await?;
         let event = event_catalog::create_invitation(&invite.email, invite.role, replaced);
         self.append_event(locked, caller, event).await?;
-        Ok(expires_at)
+        Ok(sent)
     }
 
     async fn revoke_invitations(
@@ -288,7 +289,12 @@ impl Transaction {
         )
     }
 
-    async fn insert_invitation(&mut self, sender: Sender, invite: &Invite) -> Result<Timestamp, StoreError> {
+    async fn insert_invitation(
+        &mut self,
+        sender: Sender,
+        invite: &Invite,
+    ) -> Result<OpenInvitation, StoreError> {
+        let id = InvitationId::generate(&self.clock, &self.entropy);
         let now = self.clock.wall();
         let (sender_kind, sender_id) = invitation_senders::columns(sender);
         let expires_at = now + LINK_LIFETIME;
@@ -297,7 +303,7 @@ impl Transaction {
             "INSERT INTO invitations (id, organization_id, email, role, token_hash, created_at, expires_at,
                                       sender_kind, sender_id)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-            InvitationId::generate(&self.clock, &self.entropy).to_string(),
+            id.to_string(),
             invite.organization.to_string(),
             invite.email.as_str(),
             invite.role.as_str(),
@@ -307,7 +313,8 @@ impl Transaction {
             sender_kind,
             sender_id,
         )?;
-        Ok(expires_at)
+        let Invite { email, role, .. } = invite;
+        Ok(OpenInvitation { id, email: email.clone(), role: *role, created_at: now, expires_at })
     }
 
     async fn invitation(&mut self, token: TokenHash) -> Result<Option<Invitation>, StoreError> {

@@ -9,8 +9,9 @@
 
 use futures::FutureExt;
 
-use super::database::{execute, fetch_all, fetch_one, fetch_optional, parse};
+use super::database::{Sql, execute, fetch_all, fetch_one, fetch_optional, parse};
 use super::invitations::Invite;
+use super::listing::{Listed, Listing};
 use super::transaction::{LockedOrganization, Transaction};
 use super::{Store, StoreError};
 use crate::domain::caller::Caller;
@@ -141,22 +142,54 @@ impl TryFrom<OpenInvitationRow> for OpenInvitation {
     }
 }
 
+/// By e-mail address, byte by byte: a database's own order of letters may change with its operating system's, and a
+/// page would begin where the one before did not end.
+const PAGE_OF_MEMBERS: Sql = Sql {
+    sqlite: "SELECT u.id, u.email, u.display_name, m.role, m.created_at
+             FROM memberships m JOIN users u ON u.id = m.user_id
+             WHERE m.organization_id = $1 AND u.email > COALESCE($2, '') ORDER BY u.email LIMIT $3",
+    postgres: r#"SELECT u.id, u.email, u.display_name, m.role, m.created_at
+               FROM memberships m JOIN users u ON u.id = m.user_id
+               WHERE m.organization_id = $1 AND u.email COLLATE "C" > COALESCE($2, '')
+               ORDER BY u.email COLLATE "C" LIMIT $3"#,
+};
+
 impl Store {
     /// The members of an organization, by e-mail address.
-    pub async fn members(&self, organization: OrganizationId) -> Result<Vec<ListedMember>, StoreError> {
+    pub async fn members(
+        &self,
+        organization: OrganizationId,
+        listing: Listing<EmailAddress>,
+    ) -> Result<Listed<ListedMember>, StoreError> {
         self.read(move |tx| {
             async move {
-                fetch_all!(
+                let rows = fetch_all!(
                     tx,
                     MemberRow,
-                    "SELECT u.id, u.email, u.display_name, m.role, m.created_at
-                     FROM memberships m JOIN users u ON u.id = m.user_id
-                     WHERE m.organization_id = $1 ORDER BY u.email",
+                    PAGE_OF_MEMBERS,
+                    organization.to_string(),
+                    listing.after.as_ref().map(EmailAddress::as_str),
+                    listing.rows()
+                )?;
+                let members = rows.into_iter().map(ListedMember::try_from).collect::<Result<_, _>>()?;
+                Ok(Listed::cut(members, &listing))
+            }
+            .boxed()
+        })
+        .await
+    }
+
+    /// How many members an organization has.
+    pub async fn count_members(&self, organization: OrganizationId) -> Result<u64, StoreError> {
+        self.read(move |tx| {
+            async move {
+                let (members,) = fetch_one!(
+                    tx,
+                    (i64,),
+                    "SELECT COUNT(*) FROM memberships WHERE organization_id = $1",
                     organization.to_string()
-                )?
-                .into_iter()
-                .map(ListedMember::try_from)
-                .collect()
+                )?;
+                Ok(members.unsigned_abs())
             }
             .boxed()
         })
@@ -176,27 +209,39 @@ impl Store {
     pub async fn open_invitations(
         &self,
         organization: OrganizationId,
-    ) -> Result<Vec<OpenInvitation>, StoreError> {
+        listing: Listing<InvitationId>,
+    ) -> Result<Listed<OpenInvitation>, StoreError> {
         self.read(move |tx| {
             async move {
-                fetch_all!(
+                let rows = fetch_all!(
                     tx,
                     OpenInvitationRow,
                     "SELECT id, email, role, created_at, expires_at FROM invitations
                      WHERE organization_id = $1 AND used_at IS NULL AND revoked_at IS NULL
-                     ORDER BY created_at DESC, id DESC",
-                    organization.to_string()
-                )?
-                .into_iter()
-                .map(OpenInvitation::try_from)
-                .collect()
+                       AND id < COALESCE($2, 'z')
+                     ORDER BY id DESC LIMIT $3",
+                    organization.to_string(),
+                    listing.after.map(|id| id.to_string()),
+                    listing.rows()
+                )?;
+                let open = rows.into_iter().map(OpenInvitation::try_from).collect::<Result<_, _>>()?;
+                Ok(Listed::cut(open, &listing))
             }
             .boxed()
         })
         .await
     }
 
-    /// Invites somebody for a member. An older invitation of theirs is revoked. Gives when the new one ends.
+    /// One of them.
+    pub async fn open_invitation(
+        &self,
+        organization: OrganizationId,
+        invitation: InvitationId,
+    ) -> Result<Option<OpenInvitation>, StoreError> {
+        self.read(move |tx| async move { tx.open_invitation(organization, invitation).await }.boxed()).await
+    }
+
+    /// Invites somebody for a member. An older invitation of theirs is revoked.
     ///
     /// # Errors
     /// The member may not, the e-mail address is a member's, or the store failed.
@@ -204,7 +249,7 @@ impl Store {
         &self,
         caller: Caller,
         invite: Invite,
-    ) -> Result<Timestamp, MembersRefused> {
+    ) -> Result<OpenInvitation, MembersRefused> {
         self.write(move |tx| async move { tx.invite_as_member(&caller, &invite).await }.boxed()).await?
     }
 
@@ -260,7 +305,7 @@ impl Transaction {
         &mut self,
         caller: &Caller,
         invite: &Invite,
-    ) -> Result<Result<Timestamp, MembersRefused>, MembersRefused> {
+    ) -> Result<Result<OpenInvitation, MembersRefused>, MembersRefused> {
         let (mut locked, own) = self.hold_for_member(invite.organization, caller).await?;
         let sender = caller.principal().map(Sender::Principal).ok_or(MembersRefused::NotFound)?;
         let refused = match may_grant(own, &[invite.role]) {

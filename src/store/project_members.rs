@@ -2,7 +2,7 @@
 
 use futures::FutureExt;
 
-use super::database::{execute, fetch_all, fetch_optional, parse};
+use super::database::{Sql, execute, fetch_all, fetch_optional, parse};
 use super::listing::{Listed, Listing};
 use super::principals::{ChangeRefused, Decided};
 use super::projects::ProjectRow;
@@ -60,6 +60,19 @@ struct PlaceRow {
     project: ProjectRow,
     role: String,
 }
+
+/// By e-mail address, byte by byte: a database's own order of letters may change with its operating system's, and a
+/// page would begin where the one before did not end.
+const PAGE_OF_MEMBERS: Sql = Sql {
+    sqlite: "SELECT u.id, u.email, u.display_name, m.role, m.created_at
+             FROM project_members m JOIN users u ON u.id = m.user_id
+             WHERE m.organization_id = $1 AND m.project_id = $2 AND u.email > COALESCE($3, '')
+             ORDER BY u.email LIMIT $4",
+    postgres: r#"SELECT u.id, u.email, u.display_name, m.role, m.created_at
+               FROM project_members m JOIN users u ON u.id = m.user_id
+               WHERE m.organization_id = $1 AND m.project_id = $2 AND u.email COLLATE "C" > COALESCE($3, '')
+               ORDER BY u.email COLLATE "C" LIMIT $4"#,
+};
 
 impl Store {
     /// Adds a member of the organization to a project.
@@ -136,10 +149,7 @@ impl Store {
                 let rows = fetch_all!(
                     tx,
                     MemberRow,
-                    "SELECT u.id, u.email, u.display_name, m.role, m.created_at
-                     FROM project_members m JOIN users u ON u.id = m.user_id
-                     WHERE m.organization_id = $1 AND m.project_id = $2 AND u.email > COALESCE($3, '')
-                     ORDER BY u.email LIMIT $4",
+                    PAGE_OF_MEMBERS,
                     organization.to_string(),
                     project.to_string(),
                     listing.after.as_ref().map(EmailAddress::as_str),

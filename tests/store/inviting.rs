@@ -147,7 +147,7 @@ async fn what_was_open_before_senders_were_kept_has_expired(books: Books) {
     assert_eq!(books.database.tamper(forget).await, 2);
     assert!(matches!(books.accept(open).await, Err(AcceptRefused::LinkOver)), "not even without that");
     assert_eq!(books.database.tamper(update).await, 1);
-    let listed = books.store.open_invitations(books.acme.id).await.unwrap();
+    let listed = books.open_invitations().await;
     assert_eq!(listed.len(), 1, "an owner sees it, to make a new link");
     assert!(listed[0].expires_at <= books.clock.wall());
     let again = books.invite_by(books.caller(), SECOND, Role::Member).await.unwrap();
@@ -171,7 +171,7 @@ impl Books {
 
     /// Whose invitations are open, newest first.
     async fn invited(&self) -> Vec<String> {
-        let open = self.store.open_invitations(self.acme.id).await.unwrap();
+        let open = self.open_invitations().await;
         open.iter().map(|invitation| invitation.email.to_string()).collect()
     }
 }
