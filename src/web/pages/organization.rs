@@ -257,12 +257,21 @@ async fn next_steps(request: &MemberRequest, integration: &Integration) -> Resul
     let base = organization_href(&request.member.organization);
     let is_alone = store.count_members(organization).await? < 2;
     let nobody_is_invited = store.open_invitations(organization, Listing::first(1)).await?.items.is_empty();
-    let mut steps = vec![NextStep {
-        done: !is_alone || !nobody_is_invited,
-        title: "Invite somebody",
-        text: "Bring in who works here with you, each with the role that they need.",
-        href: format!("{base}/members"),
-    }];
+    let has_no_project = store.projects(organization, Listing::first(1)).await?.items.is_empty();
+    let mut steps = vec![
+        NextStep {
+            done: !has_no_project,
+            title: "Create the first project",
+            text: "A project has its own API keys, and says who works on it.",
+            href: format!("{base}/projects/new"),
+        },
+        NextStep {
+            done: !is_alone || !nobody_is_invited,
+            title: "Invite somebody",
+            text: "Bring in who works here with you, each with the role that they need.",
+            href: format!("{base}/members"),
+        },
+    ];
     if request.member.organization.plan.includes_audit_logs() {
         steps.insert(
             0,
