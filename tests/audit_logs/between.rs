@@ -45,13 +45,28 @@ async fn of_two_tabs_the_later_one_sees_the_difference_and_may_then_replace_it()
         ("disable", &[("pending", "discard")][..]),
         ("remove", &[("pending", "discard")]),
         ("disable", &[("pending", "deliver_first")]),
-        ("activate", &[]),
         ("check", &[]),
         ("deliver-now", &[]),
     ] {
         let late = other.press_as_of(seen, action, fields).await;
         assert_eq!(late.status, 409, "{action} {fields:?}");
         assert_eq!(desk.integration().await.situation(), Situation::Active, "{action} {fields:?}");
+    }
+    product.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_press_of_the_same_page_finds_that_the_first_one_did_it() {
+    let product = Product::start().await;
+    let desk = Desk::of_acme(&product).await;
+    desk.enable().await;
+    let discard = [("pending", "discard")];
+    for (action, fields) in [("disable", &discard[..]), ("activate", &[]), ("remove", &discard)] {
+        let seen = desk.integration().await.revision;
+        assert_eq!(desk.press_as_of(seen, action, fields).await.status, 303, "{action}");
+        desk.until(action, |found| found.revision != seen).await;
+        assert_eq!(desk.press_as_of(seen, action, fields).await.status, 303, "{action} again");
+        assert!(desk.read().await.contains("That was done already. Nothing was changed."), "{action}");
     }
     product.stop().await;
 }
