@@ -101,6 +101,7 @@ async fn what_is_asked_of_deliveries_is_recorded() {
     .await;
     desk.pressed("deliver-now", &[], (303, &[])).await;
     desk.pressed("try-again", &[], (303, &[])).await;
+    assert!(desk.read().await.contains("No delivery waits to be tried again."));
     desk.pressed("stop-waiting", &[], (303, &[])).await;
 
     desk.deny_writing(&desk.integration().await);

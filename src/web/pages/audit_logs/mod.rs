@@ -259,7 +259,7 @@ pub(crate) async fn try_again(
     let revision = Revision::new(post.revision);
     match request.web.store.try_again(request.caller(), organization, revision).await {
         Ok(true) => request.leave_flash(Sentence::TryingAgain),
-        Ok(false) => request.leave_flash(Sentence::Nothing),
+        Ok(false) => request.leave_flash(Sentence::NothingFailed),
         Err(refused) => {
             let wish = Wish::Delivery(DeliveryRequest::TryAgain);
             return turn_down(&request, wish, refused, None).await;

@@ -104,6 +104,7 @@ pub(super) fn failing(web: &Web, integration: &Integration, status: &DeliverySta
     let settings = integration.settings.as_ref()?;
     Some(Failing {
         failure: failure(web, integration, failed, settings, Trying::Again),
+        is_retrying: integration.health == Health::Retrying,
         since: Moment::new(*since, web.clock.now()),
         held: match integration.stop {
             None => {

@@ -97,6 +97,8 @@ pub(super) struct Conflict {
 /// Delivery fails and the customer can mend it.
 pub(super) struct Failing {
     pub(super) failure: FailureView,
+    /// Nobody has to act.
+    pub(super) is_retrying: bool,
     pub(super) since: Moment,
     /// `132 records are held.`
     pub(super) held: String,
