@@ -141,6 +141,23 @@ async fn a_plan_that_falls_during_a_check_supersedes_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_page_of_an_inactive_integration_is_told_of_another_plan() {
+    let product = Product::start().await;
+    let desk = Desk::of_acme(&product).await;
+    desk.enable().await;
+    assert_eq!(desk.press("disable", &[("pending", "discard")]).await.status, 303);
+    let page = desk.read().await;
+    let status = page.split("data-live-url=\"").map(|rest| rest.split('"').next().unwrap());
+    let status = status.map(|url| url.replace("&#38;", "&").replace("&amp;", "&"));
+    let status = status.into_iter().find(|url| url.contains("/status?")).unwrap();
+    let is_outdated = async || desk.user.get(&status).await.headers.contains_key("x-trailpost-reload");
+    assert!(!is_outdated().await);
+    product.store().set_plan(Caller::trailpost(), desk.id, Plan::Starter).await.unwrap().unwrap();
+    assert!(is_outdated().await);
+    product.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn collection_is_suspended_with_the_plan_and_resumes_with_it() {
     let product = Product::start().await;
     let desk = Desk::of_acme(&product).await;

@@ -195,9 +195,10 @@ pub(super) fn status(web: &Web, integration: &Integration, status: &DeliveryStat
         external_id: integration.organization.external_id.to_string(),
         changed_by: integration.changed.as_ref().map(|(who, at)| (who.clone(), Moment::new(*at, now))),
         live_url: format!(
-            "{}/status?revision={}&health={}&banners={}",
+            "{}/status?revision={}&situation={}&health={}&banners={}",
             base_href(integration),
             integration.revision.get(),
+            integration.situation().as_str(),
             integration.health.as_str(),
             banners(integration)
         ),
