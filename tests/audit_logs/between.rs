@@ -50,6 +50,11 @@ async fn of_two_tabs_the_later_one_sees_the_difference_and_may_then_replace_it()
     ] {
         let late = other.press_as_of(seen, action, fields).await;
         assert_eq!(late.status, 409, "{action} {fields:?}");
+        assert!(
+            late.body.contains("owner@acme.example changed these settings. Nothing was done."),
+            "{action}"
+        );
+        assert!(!late.body.contains("Values that differ"), "{action}: nothing was typed");
         assert_eq!(desk.integration().await.situation(), Situation::Active, "{action} {fields:?}");
     }
     product.stop().await;

@@ -19,6 +19,8 @@ pub(super) struct FormInput {
     pub(super) errors: Vec<FieldError>,
     /// After a 409.
     pub(super) conflict: bool,
+    /// A button was pressed that carries nothing of the form.
+    pub(super) pressed_alone: bool,
     /// What is chosen for the set-up.
     pub(super) setup: Choices,
     /// The set-up was asked for, to be seen at once.
@@ -54,6 +56,7 @@ impl FormInput {
             typed,
             errors: Vec::new(),
             conflict: false,
+            pressed_alone: false,
             setup: Choices::default(),
             shows_setup: false,
         }
@@ -66,6 +69,11 @@ impl FormInput {
 
     pub(super) fn conflicting(typed: TypedSettings) -> FormInput {
         FormInput { conflict: true, ..FormInput::of(typed) }
+    }
+
+    /// A button without fields came too late; the form is what it would be anyway.
+    pub(super) fn pressed_late(self) -> FormInput {
+        FormInput { conflict: true, pressed_alone: true, ..self }
     }
 
     /// For a look at what files will be like.

@@ -90,7 +90,9 @@ pub(super) struct Conflict {
     pub(super) changed_at: Moment,
     /// The form's button, to say what to press.
     pub(super) submit_label: &'static str,
-    /// Label, the saved value, the typed value.
+    /// Something was typed; otherwise a button was pressed that carries nothing.
+    pub(super) is_about_the_form: bool,
+    /// Label, the saved value, the typed value; empty while nothing is saved.
     pub(super) differences: Vec<(&'static str, String, String)>,
 }
 
