@@ -2,10 +2,10 @@
 
 use trailpost::domain::access_check::CheckState;
 use trailpost::domain::caller::Caller;
-use trailpost::domain::integration::Situation;
+use trailpost::domain::integration::{Situation, TypedSettings};
 use trailpost::domain::organization::Plan;
 
-use super::{Desk, OWNER, TARGET, element, revision_of, told};
+use super::{Desk, OWNER, TARGET, advanced_is_open, element, revision_of, told};
 use crate::support::eventually;
 use crate::support::product::Product;
 use crate::support::{BUCKET, ROLE_ARN};
@@ -35,7 +35,23 @@ async fn of_two_tabs_the_later_one_sees_the_difference_and_may_then_replace_it()
     }
     assert!(!conflict.body.contains("<th scope=\"row\">Amazon S3 bucket</th>"), "that is the same");
     assert!(element(&conflict.body, "prefix").contains("value=\"second\""), "what was typed is kept");
+    assert!(advanced_is_open(&conflict.body), "what differs can be seen");
     assert_eq!(desk.integration().await.settings.unwrap().prefix.as_str(), "first");
+    let saved = TypedSettings::from(&desk.integration().await.settings.unwrap());
+    let same_but_the_bucket = [
+        ("role_arn", ROLE_ARN),
+        ("bucket", "other-bucket"),
+        ("prefix", "first"),
+        ("encryption", &saved.encryption),
+        ("format", &saved.format),
+        ("compression", &saved.compression),
+        ("window_minutes", &saved.window_minutes),
+    ];
+    let conflict = other.press_as_of(seen, "update", &same_but_the_bucket).await;
+    assert!(conflict.body.contains("<code>other-bucket</code>"), "{}", conflict.body);
+    assert_eq!(conflict.body.matches("data-label=\"Yours\"").count(), 1, "{}", conflict.body);
+    assert!(!advanced_is_open(&conflict.body), "nothing in it differs");
+    let conflict = other.press_as_of(seen, "update", &second).await;
 
     let shown = revision_of(&conflict.body);
     assert_eq!(other.press_as_of(shown, "update", &second).await.status, 303, "having seen it");

@@ -103,6 +103,7 @@ async fn what_is_asked_of_deliveries_is_recorded() {
     desk.pressed("try-again", &[], (303, &[])).await;
     assert!(desk.read().await.contains("No delivery waits to be tried again."));
     desk.pressed("stop-waiting", &[], (303, &[])).await;
+    assert!(desk.read().await.contains("Nothing is being waited for."));
 
     desk.deny_writing(&desk.integration().await);
     desk.happens().await;

@@ -215,7 +215,7 @@ pub(super) struct SettingsForm {
     pub(super) format: Select,
     pub(super) compression: Select,
     pub(super) window: Select,
-    /// Open when a field in it has an error.
+    /// Open when a field in it has an error, or after a 409 another value than is saved.
     pub(super) advanced_open: bool,
     /// Field id (its name), label, message: after a 422.
     pub(super) summary: Vec<(&'static str, &'static str, String)>,
