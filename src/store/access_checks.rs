@@ -271,6 +271,10 @@ impl Transaction {
             return Ok(OpenedCheck { id: open.check.id, joined: true });
         }
         let integration = self.integration(locked.organization).await?;
+        // A second press finds what the first one did.
+        if new.purpose == Purpose::Activate && integration.active {
+            return Err(Refused::NotPossible);
+        }
         if integration.revision != new.revision {
             return Err(Refused::Stale);
         }

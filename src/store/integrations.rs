@@ -311,12 +311,13 @@ impl Transaction {
     ) -> Result<SwitchedOff, Refused> {
         let mut locked = self.hold_as_manager(organization, caller).await?;
         let integration = self.integration(locked.organization.clone()).await?;
-        if integration.revision != revision {
-            return Err(Refused::Stale);
-        }
+        // What is so already is nobody's change to look at: a second press finds what the first one did.
         let Some(settings) = &integration.settings else { return Err(Refused::NotPossible) };
         if switch_off == SwitchOff::Disable && !integration.active {
             return Err(Refused::NotPossible);
+        }
+        if integration.revision != revision {
+            return Err(Refused::Stale);
         }
         Ok(self.switch_off_now(&mut locked, caller, settings, switch_off).await?)
     }

@@ -25,6 +25,8 @@ pub(super) enum Sentence {
     StoppedWaiting,
     DeliveringNow,
     NothingWaits,
+    NothingFailed,
+    NotStopping,
     TryingAgain,
     CheckCancelled,
     CheckHadEnded,
@@ -73,6 +75,8 @@ const ALL: &[(Sentence, &str, &str, &str)] = &[
     ),
     (Sentence::DeliveringNow, "now", "success", "What waits is being delivered now."),
     (Sentence::NothingWaits, "none", "warning", "Nothing is waiting to be delivered."),
+    (Sentence::NothingFailed, "none-failed", "warning", "No delivery waits to be tried again."),
+    (Sentence::NotStopping, "not-stopping", "warning", "Nothing is being waited for."),
     (Sentence::TryingAgain, "again", "success", "The delivery is being tried again."),
     (
         Sentence::CheckCancelled,

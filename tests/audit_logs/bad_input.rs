@@ -3,7 +3,7 @@
 use reqwest::Method;
 use reqwest::header::CONTENT_TYPE;
 
-use super::{Desk, OWNER, TARGET, element, escaped, records};
+use super::{Desk, OWNER, TARGET, advanced_is_open, element, escaped, records};
 use crate::support::http_user::send;
 use crate::support::product::Product;
 use crate::support::{BUCKET, ROLE_ARN};
@@ -199,6 +199,12 @@ async fn what_is_too_long_or_does_not_go_together_comes_back_too() {
         }
         assert_eq!(desk.state().await, before, "{wrong} {words}");
     }
+    let both = [("role_arn", ROLE_ARN), ("bucket", "Acme"), ("prefix", "/team")];
+    let answer = desk.press("enable", &both).await;
+    assert_eq!(answer.status, 422);
+    assert!(element(&answer.body, "bucket-error").contains("only lower-case letters"), "{}", answer.body);
+    assert!(element(&answer.body, "prefix-error").contains("doesn’t begin with a slash"), "{}", answer.body);
+    assert!(advanced_is_open(&answer.body), "what is wrong in it can be seen");
     let fields =
         [("role_arn", " arn:aws:iam::111122223333:role/team/a/trailpost-audit-logs "), ("bucket", BUCKET)];
     assert_eq!(desk.press("enable", &fields).await.status, 303, "a role may have a path");

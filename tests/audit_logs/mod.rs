@@ -120,6 +120,12 @@ fn element<'a>(page: &'a str, id: &str) -> &'a str {
     rest.split("</div>").next().unwrap()
 }
 
+/// Whether what is under Advanced can be seen.
+fn advanced_is_open(page: &str) -> bool {
+    let (_, rest) = page.split_once("id=\"advanced\"").unwrap_or_else(|| panic!("no Advanced in {page}"));
+    rest.starts_with(" open>")
+}
+
 /// A text as the page has it.
 fn escaped(text: &str) -> String {
     let mut html = String::new();

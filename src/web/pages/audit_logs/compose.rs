@@ -159,7 +159,7 @@ fn switch_sentence(integration: &Integration) -> String {
     }
 }
 
-/// The comparison after a 409. Against nothing saved (somebody removed the integration) it stays empty.
+/// The comparison after a 409. Against nothing saved (somebody removed the integration) it has no rows.
 fn conflict(web: &Web, integration: &Integration, input: &FormInput) -> Option<Conflict> {
     if !input.conflict {
         return None;
@@ -168,16 +168,16 @@ fn conflict(web: &Web, integration: &Integration, input: &FormInput) -> Option<C
         Some((who, at)) => (who.clone(), *at),
         None => ("Somebody".to_owned(), web.clock.now()),
     };
-    let saved = integration.settings.as_ref().map(TypedSettings::from).unwrap_or_default();
-    let differences = labelled(&saved)
-        .into_iter()
-        .zip(labelled(&input.typed))
+    let saved = integration.settings.as_ref().filter(|_| !input.pressed_alone).map(TypedSettings::from);
+    let differences = saved.iter().flat_map(|saved| labelled(saved).into_iter().zip(labelled(&input.typed)));
+    let differences = differences
         .filter(|((_, theirs), (_, yours))| theirs != yours)
         .map(|((label, theirs), (_, yours))| (label, theirs, yours));
     Some(Conflict {
         changed_by,
         changed_at: Moment::new(changed_at, web.clock.now()),
         submit_label: submit_label(integration.settings.is_some()),
+        is_about_the_form: !input.pressed_alone,
         differences: differences.collect(),
     })
 }

@@ -19,6 +19,8 @@ pub(super) struct FormInput {
     pub(super) errors: Vec<FieldError>,
     /// After a 409.
     pub(super) conflict: bool,
+    /// A button was pressed that carries nothing of the form.
+    pub(super) pressed_alone: bool,
     /// What is chosen for the set-up.
     pub(super) setup: Choices,
     /// The set-up was asked for, to be seen at once.
@@ -54,6 +56,7 @@ impl FormInput {
             typed,
             errors: Vec::new(),
             conflict: false,
+            pressed_alone: false,
             setup: Choices::default(),
             shows_setup: false,
         }
@@ -66,6 +69,11 @@ impl FormInput {
 
     pub(super) fn conflicting(typed: TypedSettings) -> FormInput {
         FormInput { conflict: true, ..FormInput::of(typed) }
+    }
+
+    /// A button without fields came too late; the form is what it would be anyway.
+    pub(super) fn pressed_late(self) -> FormInput {
+        FormInput { conflict: true, pressed_alone: true, ..self }
     }
 
     /// For a look at what files will be like.
@@ -105,6 +113,8 @@ impl FormInput {
         let typed = &self.typed;
         let in_advanced =
             |error: &FieldError| !matches!(error.field, SettingsField::RoleArn | SettingsField::Bucket);
+        let differs_in_advanced =
+            self.conflict && !self.pressed_alone && differs_in_advanced(typed, integration);
         SettingsForm {
             action: format!("{base_href}/{}", if configured { "update" } else { "enable" }),
             setup_action: format!("{base_href}/setup"),
@@ -124,7 +134,7 @@ impl FormInput {
             format: self.select(SettingsField::Format, &typed.format, format_options()),
             compression: self.select(SettingsField::Compression, &typed.compression, compression_options()),
             window: self.select(SettingsField::WindowMinutes, &typed.window_minutes, window_options()),
-            advanced_open: self.shows_setup || self.errors.iter().any(in_advanced),
+            advanced_open: self.shows_setup || self.errors.iter().any(in_advanced) || differs_in_advanced,
             summary: self
                 .errors
                 .iter()
@@ -132,6 +142,14 @@ impl FormInput {
                 .collect(),
         }
     }
+}
+
+/// Whether a field under Advanced holds something else than is saved.
+fn differs_in_advanced(typed: &TypedSettings, integration: &Integration) -> bool {
+    let saved = integration.settings.as_ref().map(TypedSettings::from).unwrap_or_default();
+    let seen =
+        TypedSettings { role_arn: saved.role_arn.clone(), bucket: saved.bucket.clone(), ..typed.clone() };
+    seen != saved
 }
 
 pub(super) fn submit_label(configured: bool) -> &'static str {

@@ -18,6 +18,7 @@ const RELOAD: HeaderName = HeaderName::from_static("x-trailpost-reload");
 #[derive(Deserialize)]
 pub(crate) struct SeenByPage {
     revision: Option<String>,
+    situation: Option<String>,
     health: Option<String>,
     banners: Option<String>,
 }
@@ -48,6 +49,7 @@ pub(crate) async fn status(
     };
     let checking = integration.check.as_ref().is_some_and(|check| check.state.is_open());
     let as_seen = seen.revision.is_none_or(|revision| revision == integration.revision.get().to_string())
+        && seen.situation.is_none_or(|situation| situation == integration.situation().as_str())
         && seen.health.is_none_or(|health| health == integration.health.as_str())
         && seen.banners.is_none_or(|banners| banners == parts::banners(&integration));
     let response = html(StatusCode::OK, &StatusFragment { status: card })?;

@@ -20,7 +20,7 @@ use serde::Deserialize;
 use crate::domain::access_check::Purpose;
 use crate::domain::event_catalog::DeliveryRequest;
 use crate::domain::id::CheckId;
-use crate::domain::integration::{Revision, Settings, TypedSettings};
+use crate::domain::integration::{Revision, Settings, Situation, TypedSettings};
 use crate::domain::role_arn::Partition;
 use crate::domain::sequence::Sequence;
 use crate::store::{HistoryCursor, Integration, NewCheck, OpenedCheck, Refused};
@@ -200,7 +200,14 @@ pub(crate) async fn check(
 async fn press(request: &MemberRequest, post: &RevisionPost, purpose: Purpose) -> Result<Response, WebError> {
     match ask(request, purpose, None, Revision::new(post.revision)).await {
         Ok(opened) => Ok(show_checklist(request, opened)),
-        Err(refused) => turn_down(request, Wish::Check(purpose, None), refused, None).await,
+        Err(refused) => {
+            let wish = Wish::Check(purpose, None);
+            let is_on = integration(request).await?.situation() == Situation::Active;
+            if purpose == Purpose::Activate && is_on && matches!(refused, Refused::NotPossible) {
+                return had_been_done(request, wish, &refused).await;
+            }
+            turn_down(request, wish, refused, None).await
+        }
     }
 }
 
@@ -252,7 +259,7 @@ pub(crate) async fn try_again(
     let revision = Revision::new(post.revision);
     match request.web.store.try_again(request.caller(), organization, revision).await {
         Ok(true) => request.leave_flash(Sentence::TryingAgain),
-        Ok(false) => request.leave_flash(Sentence::Nothing),
+        Ok(false) => request.leave_flash(Sentence::NothingFailed),
         Err(refused) => {
             let wish = Wish::Delivery(DeliveryRequest::TryAgain);
             return turn_down(&request, wish, refused, None).await;

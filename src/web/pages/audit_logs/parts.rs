@@ -104,6 +104,7 @@ pub(super) fn failing(web: &Web, integration: &Integration, status: &DeliverySta
     let settings = integration.settings.as_ref()?;
     Some(Failing {
         failure: failure(web, integration, failed, settings, Trying::Again),
+        is_retrying: integration.health == Health::Retrying,
         since: Moment::new(*since, web.clock.now()),
         held: match integration.stop {
             None => {
@@ -194,9 +195,10 @@ pub(super) fn status(web: &Web, integration: &Integration, status: &DeliveryStat
         external_id: integration.organization.external_id.to_string(),
         changed_by: integration.changed.as_ref().map(|(who, at)| (who.clone(), Moment::new(*at, now))),
         live_url: format!(
-            "{}/status?revision={}&health={}&banners={}",
+            "{}/status?revision={}&situation={}&health={}&banners={}",
             base_href(integration),
             integration.revision.get(),
+            integration.situation().as_str(),
             integration.health.as_str(),
             banners(integration)
         ),

@@ -91,7 +91,7 @@ pub(super) async fn had_been_done(
     Ok(back(request))
 }
 
-/// The page as it is now, with what was typed beside it. While it is stopping there is no form to compare with.
+/// The page as it is now, with what was typed beside it, if anything was. While it is stopping there is no form to compare with.
 pub(super) async fn conflict(
     request: &MemberRequest,
     stored: &Integration,
@@ -101,8 +101,8 @@ pub(super) async fn conflict(
         request.leave_flash(Sentence::StoppingNow);
         return Ok(back(request));
     }
-    let as_stored = || FormInput::as_stored(stored, request.web.config.default_window).typed;
-    let input = FormInput::conflicting(typed.unwrap_or_else(as_stored));
+    let as_stored = || FormInput::as_stored(stored, request.web.config.default_window).pressed_late();
+    let input = typed.map_or_else(as_stored, FormInput::conflicting);
     again(request, StatusCode::CONFLICT, input).await
 }
 

@@ -90,13 +90,17 @@ pub(super) struct Conflict {
     pub(super) changed_at: Moment,
     /// The form's button, to say what to press.
     pub(super) submit_label: &'static str,
-    /// Label, the saved value, the typed value.
+    /// Something was typed; otherwise a button was pressed that carries nothing.
+    pub(super) is_about_the_form: bool,
+    /// Label, the saved value, the typed value; empty while nothing is saved.
     pub(super) differences: Vec<(&'static str, String, String)>,
 }
 
 /// Delivery fails and the customer can mend it.
 pub(super) struct Failing {
     pub(super) failure: FailureView,
+    /// Nobody has to act.
+    pub(super) is_retrying: bool,
     pub(super) since: Moment,
     /// `132 records are held.`
     pub(super) held: String,
@@ -211,7 +215,7 @@ pub(super) struct SettingsForm {
     pub(super) format: Select,
     pub(super) compression: Select,
     pub(super) window: Select,
-    /// Open when a field in it has an error.
+    /// Open when a field in it has an error, or after a 409 another value than is saved.
     pub(super) advanced_open: bool,
     /// Field id (its name), label, message: after a 422.
     pub(super) summary: Vec<(&'static str, &'static str, String)>,
