@@ -102,8 +102,80 @@ async fn a_double_click_joins_the_check_that_is_under_way() {
     let check = desk.integration().await.check.unwrap();
     assert!(check.state.is_open());
     assert!(desk.read().await.contains("An access check was under way already: this is the one."));
-    assert_eq!(desk.press("enable", &TARGET).await.status, 303, "also with other values: one at a time");
     assert_eq!(desk.integration().await.check.unwrap().id, check.id);
+    product.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_has_checked_is_not_joined_with_other_values() {
+    let product = Product::start().await;
+    let (desk, other) = (Desk::of_acme(&product).await, Desk::of_acme(&product).await);
+    let slow = [("role_arn", "arn:aws:iam::111122223333:role/trailpost-no-trust"), ("bucket", BUCKET)];
+    assert_eq!(desk.press("enable", &slow).await.status, 303);
+    let check = desk.integration().await.check.unwrap().id;
+    let typed = [&TARGET[..], &[("prefix", "team")]].concat();
+    let answer = other.press("enable", &typed).await;
+    assert_eq!(answer.status, 409);
+    for shown in [
+        "Another access check is under way",
+        "owner@acme.example asked for it",
+        "to enable audit logging",
+        "Being checked",
+        "role/trailpost-no-trust</code>",
+        "<code>team</code>",
+    ] {
+        assert!(answer.body.contains(shown), "{shown}: {}", answer.body);
+    }
+    assert!(!answer.body.contains("Someone else changed"), "{}", answer.body);
+    assert!(element(&answer.body, "prefix").contains("value=\"team\""), "what was typed is kept");
+    assert!(answer.body.contains("data-typed"), "and no fresh page takes its place");
+    assert_eq!(desk.integration().await.check.unwrap().id, check, "which goes on");
+    let record = desk.records().await.pop().unwrap();
+    assert_eq!(told(&record), "create audit-log-integration ABORTED");
+    assert_eq!(record["event"]["outcome"]["reason"], "Another access check was under way");
+    assert_eq!(record["event"]["parameters"]["after"]["prefix"], "team");
+    // What can't be used comes back with what was typed, also now.
+    let wrong = other.press("enable", &[("role_arn", "x"), ("bucket", "kept-bucket")]).await;
+    assert_eq!(wrong.status, 422);
+    assert!(element(&wrong.body, "bucket").contains("value=\"kept-bucket\""), "{}", wrong.body);
+
+    assert_eq!(desk.press(&format!("checks/{check}/cancel"), &[]).await.status, 303);
+    assert_eq!(other.press("enable", &typed).await.status, 303, "its turn has come");
+    desk.until("it passes", |found| found.active).await;
+    let slow = [&slow[..1], &[("bucket", BUCKET)]].concat();
+    assert_eq!(desk.press("update", &slow).await.status, 303);
+    let late = other.press("check", &[]).await;
+    assert_eq!(late.status, 409);
+    assert!(late.body.contains("to update the settings") && !late.body.contains("Yours"), "{}", late.body);
+    product.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_somebody_changes_during_a_check_ends_it_at_once_and_the_page_says_who() {
+    let product = Product::start().await;
+    let desk = Desk::of_acme(&product).await;
+    desk.enable().await;
+    let slow = [("role_arn", "arn:aws:iam::111122223333:role/trailpost-no-trust"), ("bucket", BUCKET)];
+    assert_eq!(desk.press("update", &slow).await.status, 303);
+    let open = desk.integration().await.check.unwrap();
+    let live = format!("{}/checks/{}", desk.page, open.id);
+    let poll = async || {
+        let request = desk.user.request(reqwest::Method::GET, &live).header("x-trailpost-live", "1");
+        crate::support::http_user::send(request).await
+    };
+    assert!(!poll().await.headers.contains_key("x-trailpost-reload"));
+    assert_eq!(desk.press("disable", &[("pending", "discard")]).await.status, 303);
+    assert_eq!(desk.integration().await.check.unwrap().state, CheckState::Superseded);
+    assert!(poll().await.headers.contains_key("x-trailpost-reload"));
+    let page = desk.read().await;
+    let because = "owner@acme.example disabled audit logs during the access check";
+    for shown in
+        ["Superseded", because, "What is in this form is not in force", "Their access check was superseded"]
+    {
+        assert!(page.contains(shown), "{shown}: {page}");
+    }
+    let last: Vec<_> = desk.records().await.iter().rev().take(2).map(told).collect();
+    assert_eq!(last, ["update audit-log-integration ABORTED", "disable audit-log-integration"]);
     product.stop().await;
 }
 

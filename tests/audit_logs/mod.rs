@@ -1,6 +1,7 @@
 //! Settings > Audit logs over plain HTTP: what each button leaves on the record, what bad input comes back as, and what
 //! happens when somebody or something else was faster.
 
+mod afterwards;
 mod bad_input;
 mod between;
 mod denied;
