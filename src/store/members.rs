@@ -4,6 +4,7 @@
 //! - who acts is looked up again in the transaction that writes, and grants no role above their own;
 //! - an organization keeps an owner, also where two owners demote each other at the same moment: whoever changes
 //!   memberships holds the organization's row;
+//! - whoever is removed or given a lesser role leaves no invitation behind that can still be used;
 //! - a change and its record commit together; one that is refused leaves the record of the attempt.
 
 use futures::FutureExt;
@@ -16,9 +17,10 @@ use crate::domain::caller::Caller;
 use crate::domain::clock::Timestamp;
 use crate::domain::event_catalog::{self, EventDraft};
 use crate::domain::id::{InvitationId, OrganizationId, UserId};
+use crate::domain::invitation::Sender;
 use crate::domain::membership::{Ability, Role};
 use crate::domain::principal::Principal;
-use crate::domain::user::{EmailAddress, User};
+use crate::domain::user::{DisplayName, EmailAddress, User};
 
 /// A member of an organization.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,7 +110,7 @@ impl TryFrom<MemberRow> for ListedMember {
             user: User {
                 id: parse("users.id", &row.id)?,
                 email: parse("users.email", &row.email)?,
-                display_name: parse("users.display_name", &row.display_name)?,
+                display_name: DisplayName::stored(&row.display_name),
             },
             role: parse("memberships.role", &row.role)?,
             since: Timestamp::from_millis(row.created_at),
@@ -138,10 +140,6 @@ impl TryFrom<OpenInvitationRow> for OpenInvitation {
         })
     }
 }
-
-/// What a member has in an organization, in the order in which it can go; places in projects go with the membership.
-/// Each statement is given the organization and the user.
-const ROWS_OF_A_MEMBER: [&str; 1] = ["DELETE FROM memberships WHERE organization_id = $1 AND user_id = $2"];
 
 impl Store {
     /// The members of an organization, by e-mail address.
@@ -241,7 +239,8 @@ impl Store {
             .await?
     }
 
-    /// Ends a membership, with what the member has in the organization. Everybody may end their own.
+    /// Ends a membership, and first every place in a project that goes with it, each with its record. Everybody may end
+    /// their own.
     ///
     /// # Errors
     /// Who asks may not, the user is no member or the last owner, or the store failed.
@@ -263,6 +262,7 @@ impl Transaction {
         invite: &Invite,
     ) -> Result<Result<Timestamp, MembersRefused>, MembersRefused> {
         let (mut locked, own) = self.hold_for_member(invite.organization, caller).await?;
+        let sender = caller.principal().map(Sender::Principal).ok_or(MembersRefused::NotFound)?;
         let refused = match may_grant(own, &[invite.role]) {
             None if self.is_member(invite.organization, &invite.email).await? => {
                 Some(MembersRefused::AlreadyMember)
@@ -275,7 +275,7 @@ impl Transaction {
                 self.record_refusal(&mut locked, caller, event, &refused).await?;
                 Ok(Err(refused))
             }
-            None => Ok(Ok(self.send_invitation(&mut locked, caller, invite).await?)),
+            None => Ok(Ok(self.send_invitation(&mut locked, caller, sender, invite).await?)),
         }
     }
 
@@ -327,6 +327,7 @@ impl Transaction {
             role.as_str()
         )?;
         self.append_event(&mut locked, caller, event).await?;
+        self.revoke_invitations_left_by(&mut locked, caller, &member.user).await?;
         Ok(Ok(()))
     }
 
@@ -347,11 +348,27 @@ impl Transaction {
             self.record_refusal(&mut locked, caller, event, &refused).await?;
             return Ok(Err(refused));
         }
-        for statement in ROWS_OF_A_MEMBER {
-            execute!(self, statement, organization.to_string(), user.to_string())?;
-        }
-        self.append_event(&mut locked, caller, event).await?;
+        let mut events = self.leave_projects(organization, &member.user).await?;
+        execute!(
+            self,
+            "DELETE FROM memberships WHERE organization_id = $1 AND user_id = $2",
+            organization.to_string(),
+            user.to_string()
+        )?;
+        events.push(event);
+        self.append_events(&mut locked, caller, events).await?;
+        self.revoke_invitations_left_by(&mut locked, caller, &member.user).await?;
         Ok(Ok(()))
+    }
+
+    async fn revoke_invitations_left_by(
+        &mut self,
+        locked: &mut LockedOrganization,
+        caller: &Caller,
+        user: &User,
+    ) -> Result<(), StoreError> {
+        let sender = Principal::User(user.id);
+        self.revoke_what_may_not_be_given(locked, caller, sender, user.email.as_str()).await
     }
 
     /// Takes the organization's row for one of its members; gives their role as it is now.

@@ -5,16 +5,17 @@ use futures::FutureExt;
 use super::database::{execute, fetch_all, fetch_optional, parse};
 use super::listing::{Listed, Listing};
 use super::principals::{ChangeRefused, Decided};
+use super::projects::ProjectRow;
 use super::transaction::Transaction;
 use super::{Store, StoreError};
 use crate::domain::caller::Caller;
 use crate::domain::clock::Timestamp;
-use crate::domain::event_catalog;
+use crate::domain::event_catalog::{self, EventDraft};
 use crate::domain::id::{OrganizationId, ProjectId, UserId};
 use crate::domain::membership::Ability;
-use crate::domain::project::ProjectRole;
+use crate::domain::project::{Project, ProjectRole};
 use crate::domain::refusal::Refusal;
-use crate::domain::user::{EmailAddress, User};
+use crate::domain::user::{DisplayName, EmailAddress, User};
 
 /// A user in a project.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,12 +45,20 @@ impl TryFrom<MemberRow> for ProjectMember {
             user: User {
                 id: parse("users.id", &row.id)?,
                 email: parse("users.email", &row.email)?,
-                display_name: parse("users.display_name", &row.display_name)?,
+                display_name: DisplayName::stored(&row.display_name),
             },
             role: parse("project_members.role", &row.role)?,
             since: Timestamp::from_millis(row.created_at),
         })
     }
+}
+
+/// A project with what one user is there.
+#[derive(sqlx::FromRow)]
+struct PlaceRow {
+    #[sqlx(flatten)]
+    project: ProjectRow,
+    role: String,
 }
 
 impl Store {
@@ -239,6 +248,36 @@ impl Transaction {
         )?;
         self.append_event(&mut locked, caller, event).await?;
         Ok(Ok(()))
+    }
+
+    /// Takes a user out of every project of an organization whose row is held. Gives what is to be recorded of it: one
+    /// event for each place, so at most as many as the organization has projects.
+    pub(super) async fn leave_projects(
+        &mut self,
+        organization: OrganizationId,
+        user: &User,
+    ) -> Result<Vec<EventDraft>, StoreError> {
+        let places = fetch_all!(
+            self,
+            PlaceRow,
+            "SELECT p.id, p.name, p.created_at, p.created_by, m.role
+             FROM project_members m JOIN projects p ON p.id = m.project_id
+             WHERE m.organization_id = $1 AND m.user_id = $2 ORDER BY p.id",
+            organization.to_string(),
+            user.id.to_string()
+        )?;
+        execute!(
+            self,
+            "DELETE FROM project_members WHERE organization_id = $1 AND user_id = $2",
+            organization.to_string(),
+            user.id.to_string()
+        )?;
+        let events = places.into_iter().map(|place| {
+            let role = parse("project_members.role", &place.role)?;
+            let project = Project::try_from(place.project)?;
+            Ok(event_catalog::project::remove_member(&project, &user.email, role))
+        });
+        events.collect()
     }
 
     async fn project_member(

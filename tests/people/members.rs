@@ -73,6 +73,42 @@ async fn inviting_again_makes_a_new_link_and_revoking_ends_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_demoted_owner_does_not_come_back_by_an_address_that_they_invited() {
+    let product = Product::start().await;
+    let (owner, acme) = (product.user(OWNER).await, acme(&product));
+    let role = format!("{acme}/members/{}/role", user_id(&product, MANAGER).await);
+    assert_eq!(owner.post_form(&role, &role, &[("role", "owner")]).await.status, 303);
+    let mallory = product.user(MANAGER).await;
+    let second = "mallory@home.example";
+    let link = invite(&mallory, &acme, second, Role::Owner).await;
+    let sent_again = invite(&mallory, &acme, second, Role::Owner).await;
+    assert_eq!(product.anonymous().get(&link).await.status, 404);
+    assert_eq!(product.anonymous().get(&sent_again).await.status, 200);
+
+    assert_eq!(owner.post_form(&role, &role, &[("role", "member")]).await.status, 303);
+    let fields = [("name", "Mallory"), ("password", PASSWORD)];
+    let stranger = product.anonymous();
+    let page = stranger.get(&sent_again).await;
+    assert_eq!(page.status, 404);
+    assert!(page.body.contains("can’t be used any more"), "{}", page.body);
+    assert_eq!(stranger.post_form("/sign-in", &sent_again, &fields).await.status, 404);
+    let listed = owner.get(&format!("{acme}/members")).await.body;
+    assert!(!listed.contains(second) && listed.contains("No open invitations"), "{listed}");
+    let record = newest(&product).await;
+    assert_eq!(summary(&record), "delete invitation success");
+    assert_eq!(record["event"]["resource_id"], second);
+    assert_eq!(record["event"]["parameters"]["before"], json!({ "role": "owner" }));
+    assert_eq!(record["event"]["parameters"]["sent_by"], MANAGER);
+    assert_eq!(record["actor"]["principal_name"], OWNER);
+
+    // Another owner may send it again, and that link is theirs.
+    let again = invite(&owner, &acme, second, Role::Member).await;
+    let answer = stranger.post_form(&again, &again, &fields).await;
+    assert_eq!((answer.status, answer.location()), (303, Some(acme.as_str())));
+    product.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_wrong_with_an_invitation_stands_beside_its_field() {
     let product = Product::start().await;
     let (owner, acme) = (product.user(OWNER).await, acme(&product));

@@ -23,6 +23,7 @@ on_both_engines! {
     an_invitation_is_recorded_replaced_and_revoked,
     a_service_account_acts_with_its_role_and_an_api_key_not_at_all,
     another_organization_s_members_and_invitations_are_out_of_reach,
+    whoever_goes_leaves_every_project_with_a_record_each,
 }
 
 const ADA: &str = "ada@acme.example";
@@ -233,6 +234,40 @@ async fn another_organization_s_members_and_invitations_are_out_of_reach(books: 
     assert_eq!(books.lines().await.len(), before);
 }
 
+async fn whoever_goes_leaves_every_project_with_a_record_each(books: Books) {
+    for leaves in [false, true] {
+        let ada = books.join(ADA, Role::Manager).await;
+        let mut places = Vec::new();
+        for (name, role) in [("Docs", ProjectRole::Editor), ("Rockets", ProjectRole::Owner)] {
+            let project = books.project(&format!("{name} {leaves}")).await;
+            for (user, role) in [(&ada, role), (&books.owner, ProjectRole::Viewer)] {
+                let (caller, email) = (books.caller(), user.email.clone());
+                books.store.add_project_member(caller, books.acme.id, project.id, email, role).await.unwrap();
+            }
+            places.push((project, role));
+            // By ids, whose order is that of time.
+            books.clock.advance(std::time::Duration::from_millis(1));
+        }
+        let before = books.lines().await.len();
+        let remover = if leaves { by(&ada) } else { books.caller() };
+        books.store.remove_member(remover, books.acme.id, ada.id).await.unwrap();
+        let lines = books.lines().await;
+        let events: Vec<_> = lines[before..].iter().map(|line| &line["event"]).collect();
+        assert_eq!(events.len(), 3, "{events:#?}");
+        for (event, (project, role)) in events.iter().zip(&places) {
+            assert_eq!([&event["action"], &event["resource_type"]], ["delete", "user"]);
+            assert_eq!(event["resource_id"], json!({ "user": ADA, "project": project.name.as_str() }));
+            assert_eq!(event["parameters"]["before"], json!({ "role": role.as_str() }));
+            assert_eq!(event["parameters"]["project"]["id"], json!(project.id));
+        }
+        assert_eq!(events[2]["resource_id"], ADA, "and then the organization");
+        let left =
+            "SELECT COUNT(*) FROM project_members m JOIN users u ON u.id = m.user_id WHERE u.email LIKE";
+        assert_eq!(books.database.numbers(&format!("{left} 'ada%'")).await, [0]);
+        assert_ne!(books.database.numbers(&format!("{left} 'owner%'")).await, [0], "others stay");
+    }
+}
+
 fn owner(role: Role) -> (String, Role) {
     ("owner@acme.example".to_owned(), role)
 }
@@ -261,9 +296,18 @@ impl Books {
     }
 
     async fn invite_as(&self, address: &str, role: Role) -> Result<TokenHash, MembersRefused> {
+        self.invite_by(self.caller(), address, role).await
+    }
+
+    pub async fn invite_by(
+        &self,
+        sender: Caller,
+        address: &str,
+        role: Role,
+    ) -> Result<TokenHash, MembersRefused> {
         let token = LinkToken::generate(&Entropy::system()).hash();
         let invite = Invite { organization: self.acme.id, email: address.parse().unwrap(), role, token };
-        self.store.invite_as_member(self.caller(), invite).await?;
+        self.store.invite_as_member(sender, invite).await?;
         Ok(token)
     }
 
