@@ -58,6 +58,11 @@ impl Integration {
         }
     }
 
+    /// Lets a write pass that was made for this revision, or for any.
+    pub(super) fn require(&self, seen: Option<Revision>) -> Result<(), Refused> {
+        if seen.is_none_or(|seen| seen == self.revision) { Ok(()) } else { Err(Refused::Stale) }
+    }
+
     /// The situation of the page.
     pub fn situation(&self) -> Situation {
         self.standing().situation()
@@ -311,9 +316,7 @@ impl Transaction {
     ) -> Result<SwitchedOff, Refused> {
         let mut locked = self.hold_as_manager(organization, caller).await?;
         let integration = self.integration(locked.organization.clone()).await?;
-        if integration.revision != revision {
-            return Err(Refused::Stale);
-        }
+        integration.require(Some(revision))?;
         let Some(settings) = &integration.settings else { return Err(Refused::NotPossible) };
         if switch_off == SwitchOff::Disable && !integration.active {
             return Err(Refused::NotPossible);

@@ -39,9 +39,9 @@ const EXPECTED: &[(&str, [u16; 7])] = &[
     ("GET /organizations/{organization_id}/activity/records/{sequence}", [303, 404, 403, 403, 403, 404, 404]),
     ("POST /organizations/{organization_id}/activity/exports", [303, 404, 403, 403, 403, 422, 422]),
     // Nothing is pending: back to the page.
-    ("GET /organizations/{organization_id}/activity/pending", [303, 404, 403, 403, 403, 303, 303]),
+    ("POST /organizations/{organization_id}/activity/pending", [303, 404, 403, 403, 403, 303, 303]),
     (
-        "GET /organizations/{organization_id}/activity/deliveries/{batch_id}",
+        "POST /organizations/{organization_id}/activity/deliveries/{batch_id}",
         [303, 404, 403, 403, 403, 404, 404],
     ),
     ("GET /organizations/{organization_id}/settings/general", [303, 404, 200, 200, 200, 200, 200]),

@@ -7,9 +7,9 @@ use http::{StatusCode, header};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::authentication::ProgramRequest;
+use super::authentication::{ProgramRequest, QueriedRequest};
 use super::failure::failure;
-use super::integration::{refused, stored};
+use super::integration::refused;
 use super::listing::ListQuery;
 use super::object::OptionalObject;
 use super::problem::Problem;
@@ -32,8 +32,8 @@ impl CheckInPath {
 }
 
 /// `GET checks`: newest first.
-pub(crate) async fn list(request: ProgramRequest) -> Result<Response, WebError> {
-    let query = ListQuery::read(&request.query, "checks", &[])?;
+pub(crate) async fn list(QueriedRequest { request, query }: QueriedRequest) -> Result<Response, WebError> {
+    let query = ListQuery::read(&query, "checks", &[])?;
     let listed = request.web.store.access_checks(request.organization_id(), query.listing()?).await?;
     let last = listed.items.last().map(|check| check.id).filter(|_| listed.has_more);
     Ok(query.page(listed.items.iter().map(|check| representation(&request, check)).collect(), last))
@@ -44,7 +44,6 @@ pub(crate) async fn show(
     request: ProgramRequest,
     Path(path): Path<CheckInPath>,
 ) -> Result<Response, WebError> {
-    request.take_no_query()?;
     let check = one(&request, path.id()?).await?;
     Ok(Json(representation(&request, &check)).into_response())
 }
@@ -54,10 +53,8 @@ pub(crate) async fn create(
     request: ProgramRequest,
     OptionalObject(object): OptionalObject,
 ) -> Result<Response, WebError> {
-    request.take_no_query()?;
     object.finish()?;
-    let revision = stored(&request).await?.revision;
-    let opened = open(&request, Purpose::Test, None, revision).await.map_err(refused)?;
+    let opened = open(&request, Purpose::Test, None, None).await.map_err(refused)?;
     accepted(&request, opened.id).await
 }
 
@@ -67,7 +64,6 @@ pub(crate) async fn cancel(
     Path(path): Path<CheckInPath>,
     OptionalObject(object): OptionalObject,
 ) -> Result<Response, WebError> {
-    request.take_no_query()?;
     object.finish()?;
     let id = one(&request, path.id()?).await?.id;
     let store = &request.web.store;
@@ -79,12 +75,12 @@ pub(crate) async fn cancel(
     Ok(Json(representation(&request, &check)).into_response())
 }
 
-/// Asks for a check, or joins the one that is open.
+/// Asks for a check, or joins the one that is open. Without a revision, whatever is in force is checked.
 pub(super) async fn open(
     request: &ProgramRequest,
     purpose: Purpose,
     proposed: Option<Settings>,
-    revision: Revision,
+    revision: Option<Revision>,
 ) -> Result<OpenedCheck, Refused> {
     let new = NewCheck {
         caller: request.caller(),

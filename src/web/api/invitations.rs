@@ -9,7 +9,7 @@ use http::{StatusCode, header};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::authentication::ProgramRequest;
+use super::authentication::{ProgramRequest, QueriedRequest};
 use super::listing::ListQuery;
 use super::members::refused;
 use super::object::Object;
@@ -32,8 +32,8 @@ impl InvitationInPath {
 }
 
 /// `GET invitations`: newest first.
-pub(crate) async fn list(request: ProgramRequest) -> Result<Response, WebError> {
-    let query = ListQuery::read(&request.query, "invitations", &[])?;
+pub(crate) async fn list(QueriedRequest { request, query }: QueriedRequest) -> Result<Response, WebError> {
+    let query = ListQuery::read(&query, "invitations", &[])?;
     let mut open = request.web.store.open_invitations(request.organization_id()).await?;
     open.sort_by_key(|invitation| Reverse(invitation.id));
     if let Some(after) = query.position::<InvitationId>()? {
@@ -45,7 +45,6 @@ pub(crate) async fn list(request: ProgramRequest) -> Result<Response, WebError> 
 
 /// `POST invitations`: an older one of the same person is revoked.
 pub(crate) async fn create(request: ProgramRequest, mut object: Object) -> Result<Response, WebError> {
-    request.take_no_query()?;
     let (email, role) = (object.required::<EmailAddress>("email"), object.required("role"));
     object.finish()?;
     let (Some(email), Some(role)) = (email, role) else {
@@ -68,7 +67,6 @@ pub(crate) async fn show(
     request: ProgramRequest,
     Path(path): Path<InvitationInPath>,
 ) -> Result<Response, WebError> {
-    request.take_no_query()?;
     let id = path.id()?;
     let open = request.web.store.open_invitations(request.organization_id()).await?;
     let found = open.iter().find(|invitation| invitation.id == id).ok_or_else(Problem::not_found)?;
@@ -80,7 +78,6 @@ pub(crate) async fn delete(
     request: ProgramRequest,
     Path(path): Path<InvitationInPath>,
 ) -> Result<Response, WebError> {
-    request.take_no_query()?;
     let organization = request.organization_id();
     let revoked = request.web.store.revoke_invitation(request.caller(), organization, path.id()?).await;
     revoked.map_err(refused)?;
