@@ -456,6 +456,36 @@ fn of_programs() -> Vec<Route> {
             delete(api::projects::delete),
         ),
         read(
+            of_organization!("projects/{project_id}/members"),
+            or_key(SeeOrganization),
+            USER.in_project(),
+            get(api::project_members::list),
+        ),
+        add(
+            of_organization!("projects/{project_id}/members"),
+            or_key(ManageProjects),
+            USER.in_project(),
+            post(api::project_members::create),
+        ),
+        read(
+            of_organization!("projects/{project_id}/members/{user_id}"),
+            or_key(SeeOrganization),
+            USER,
+            get(api::project_members::show),
+        ),
+        change(
+            of_organization!("projects/{project_id}/members/{user_id}"),
+            or_key(ManageProjects),
+            USER,
+            patch(api::project_members::update),
+        ),
+        remove(
+            of_organization!("projects/{project_id}/members/{user_id}"),
+            or_key(ManageProjects),
+            USER,
+            delete(api::project_members::delete),
+        ),
+        read(
             of_organization!("api-keys"),
             or_key(ManageApiKeys),
             API_KEY.in_organization(),

@@ -124,6 +124,49 @@ async fn an_api_key_works_in_its_project_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn people_are_added_to_projects_given_roles_there_and_taken_out() {
+    let (product, program) = owner().await;
+    let (key, project) = api_key(&product, program.shared_document(), "Balloons").await;
+    let (_, other) = api_key(&product, program.shared_document(), "Ferries").await;
+    let members = format!("projects/{project}/members");
+    let add = |email: &str, role: &str| json!({ "email": email, "role": role });
+    let added = program.post(&members, &add("member@acme.example", "viewer")).await;
+    assert_eq!((added.status, &added.json["role"]), (201, &json!("viewer")), "{}", added.json);
+    assert!(added.header("location").unwrap().ends_with(added.json["user_id"].as_str().unwrap()));
+    assert_eq!(newest_event(&program).await, event("create", "user", "member@acme.example"));
+    assert_eq!(program.post(&members, &add("member@acme.example", "owner")).await.status, 409);
+    assert_eq!(program.post(&members, &add("nobody@acme.example", "owner")).await.named(), ["email"]);
+    assert_eq!(program.post(&members, &add("x", "king")).await.named(), ["email", "role"]);
+
+    // A key sees to its own project's people, and to no other's.
+    assert_eq!(key.post(&members, &add("manager@acme.example", "editor")).await.status, 201);
+    assert_eq!(program.newest().await["actor"]["principal_type"], "api_key");
+    assert_eq!(key.get(&format!("projects/{other}/members")).await.status, 404);
+    let first = key.get(&format!("{members}?limit=1")).await.json;
+    assert_eq!(first["data"][0]["email"], "manager@acme.example");
+    let cursor = first["next_cursor"].as_str().unwrap();
+    let second = key.get(&format!("{members}?cursor={cursor}")).await.json;
+    assert_eq!(second["data"][0], program.get(&format!("{members}?limit=2")).await.json["data"][1]);
+
+    let member = user(&product, "member@acme.example").await.id;
+    let rest = format!("{members}/{member}");
+    assert_eq!(program.patch(&rest, &json!({ "role": "owner" })).await.json["role"], "owner");
+    assert_eq!(program.newest().await["event"]["resource_id"]["role"], "owner");
+    assert_eq!(program.patch(&rest, &json!({ "role": null })).await.named(), ["role"]);
+    assert_eq!(program.get(&format!("projects/{other}/members/{member}")).await.status, 404);
+    assert_eq!(program.delete(&rest).await.status, 204);
+    assert_eq!(newest_event(&program).await, event("delete", "user", "member@acme.example"));
+    assert_eq!((program.get(&rest).await.status, program.delete(&rest).await.status), (404, 404));
+
+    let billing = service_account(&product, program.shared_document(), Role::BillingAdmin).await;
+    assert_eq!(billing.get(&members).await.status, 200, "whoever sees the project sees who is in it");
+    assert_eq!(billing.post(&members, &add("member@acme.example", "viewer")).await.status, 403);
+    let denied = program.newest().await["event"].clone();
+    assert_eq!((&denied["action"], &denied["resource_id"]), (&json!("create"), &json!(project)));
+    product.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn members_are_invited_given_roles_and_removed() {
     let (product, program) = owner().await;
     let invited =

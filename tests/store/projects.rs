@@ -214,7 +214,7 @@ async fn another_organizations_project_is_not_there(books: Books) {
 impl Books {
     async fn add(&self, project: &Project, email: &str, role: ProjectRole) -> Result<(), ChangeRefused> {
         let email: EmailAddress = email.parse().unwrap();
-        self.store.add_project_member(self.caller(), self.acme.id, project.id, email, role).await
+        self.store.add_project_member(self.caller(), self.acme.id, project.id, email, role).await.map(drop)
     }
 
     async fn places(&self, project: ProjectId) -> Vec<(String, ProjectRole)> {
