@@ -207,6 +207,13 @@ pub fn delete_invitation(email: &EmailAddress, role: Role) -> EventDraft {
     event
 }
 
+/// The same for one that ends because its sender may not give its role any more. `sender` is how they are called.
+pub fn end_invitation(email: &EmailAddress, role: Role, sender: &str) -> EventDraft {
+    let mut event = delete_invitation(email, role);
+    event.parameters.insert("sent_by".to_owned(), json!(sender));
+    event
+}
+
 /// `update · user · {user, role}`: a new password, by a reset link or on the account page, as each organization of the
 /// account has it.
 pub fn set_password(user: &User, role: Role) -> EventDraft {

@@ -20,6 +20,7 @@ pub mod integration;
 pub mod invitation;
 pub mod kms_key_arn;
 pub mod membership;
+pub mod name;
 pub mod object_key;
 pub mod organization;
 pub mod policy;

@@ -14,7 +14,6 @@ use crate::domain::event_catalog::{self, EventDraft, IntegrationAction};
 use crate::domain::failure::Failure;
 use crate::domain::id::{CheckId, OrganizationId};
 use crate::domain::integration::{Revision, Settings};
-use crate::domain::principal::Principal;
 
 /// What an owner asks for.
 #[derive(Clone, Debug)]
@@ -322,21 +321,16 @@ impl Transaction {
         proposed: &Settings,
     ) -> Result<CheckId, StoreError> {
         let id = CheckId::generate(&self.clock, &self.entropy);
-        let asking_user = match asked.caller.principal() {
-            Some(Principal::User(user)) => Some(user.to_string()),
-            _ => None,
-        };
         execute!(
             self,
-            "INSERT INTO access_checks (id, organization_id, purpose, asked_by, asked_by_user, revision, role_arn,
-                                        bucket, prefix, bucket_owner_account, encryption, kms_key_arn, format,
-                                        compression, window_minutes, state, stages, asked_at, seen_at, daily)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, 'waiting', $16, $17, $18, $19)",
+            "INSERT INTO access_checks (id, organization_id, purpose, asked_by, revision, role_arn, bucket,
+                                        prefix, bucket_owner_account, encryption, kms_key_arn, format, compression,
+                                        window_minutes, state, stages, asked_at, seen_at, daily)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 'waiting', $15, $16, $17, $18)",
             id.to_string(),
             asked.organization.to_string(),
             asked.purpose.as_str(),
             to_json(asked.caller),
-            asking_user,
             asked.revision.get(),
             proposed.role_arn.as_str(),
             proposed.bucket.as_str(),

@@ -24,6 +24,7 @@ mod exports;
 mod gaps;
 mod ingestion;
 mod integrations;
+mod invitation_senders;
 mod invitations;
 mod listing;
 mod members;
