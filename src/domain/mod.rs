@@ -37,6 +37,7 @@ pub mod s3_endpoint;
 pub mod sample_file;
 pub mod sequence;
 pub mod service_account;
+pub mod settings;
 pub mod setup;
 mod shell;
 pub mod strict_json;

@@ -9,15 +9,16 @@ use serde_json::{Value, json};
 
 use super::authentication::{ProgramRequest, QueriedRequest};
 use super::failure::failure;
-use super::integration::refused;
+use super::integration::{refused, stored};
 use super::listing::ListQuery;
 use super::object::OptionalObject;
 use super::problem::Problem;
 use crate::domain::access_check::{Purpose, StageProgress};
+use crate::domain::event_catalog;
 use crate::domain::failure::Failure;
 use crate::domain::id::CheckId;
 use crate::domain::integration::{Revision, Settings};
-use crate::store::{AccessCheck, NewCheck, OpenedCheck, Refused};
+use crate::store::{AccessCheck, Integration, NewCheck, OpenedCheck, Refused};
 use crate::web::error::WebError;
 
 #[derive(Deserialize)]
@@ -48,13 +49,13 @@ pub(crate) async fn show(
     Ok(Json(representation(&request, &check)).into_response())
 }
 
-/// `POST checks`: a check of the settings in force, or the one that is open.
+/// `POST checks`: a check of the settings in force, or the one of them that is open.
 pub(crate) async fn create(
     request: ProgramRequest,
     OptionalObject(object): OptionalObject,
 ) -> Result<Response, WebError> {
     object.finish()?;
-    let opened = open(&request, Purpose::Test, None, None).await.map_err(refused)?;
+    let opened = open(&request, Purpose::Test, None, &stored(&request).await?, None).await?;
     accepted(&request, opened.id).await
 }
 
@@ -75,21 +76,30 @@ pub(crate) async fn cancel(
     Ok(Json(representation(&request, &check)).into_response())
 }
 
-/// Asks for a check, or joins the one that is open. Without a revision, whatever is in force is checked.
+/// Asks for a check, or joins the one that is open and proves the same. Any other that is open goes on record as the
+/// reason why nothing was done. Without a revision that was seen, whatever is in force is checked.
 pub(super) async fn open(
     request: &ProgramRequest,
     purpose: Purpose,
     proposed: Option<Settings>,
-    revision: Option<Revision>,
-) -> Result<OpenedCheck, Refused> {
+    stored: &Integration,
+    seen: Option<Revision>,
+) -> Result<OpenedCheck, WebError> {
+    let in_force = stored.settings.as_ref();
+    let event = event_catalog::access_check(purpose, request.organization_id(), in_force, proposed.as_ref());
     let new = NewCheck {
         caller: request.caller(),
         organization: request.organization_id(),
         purpose,
         proposed,
-        revision,
+        revision: seen,
     };
-    request.web.store.open_check(new).await
+    let opened = request.web.store.open_check(new).await;
+    if let Err(Refused::OtherCheck(_)) = opened {
+        let event = event.failed("Another access check was under way", "ABORTED");
+        request.web.store.record_refused(request.caller(), request.organization_id(), event).await?;
+    }
+    opened.map_err(refused)
 }
 
 /// 202 with the check, and where to look how far it is.
