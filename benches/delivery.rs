@@ -27,7 +27,7 @@ use trailpost::demo::world;
 use trailpost::domain::access_check::{Checklist, Purpose};
 use trailpost::domain::caller::Caller;
 use trailpost::domain::clock::{Clock, Entropy, Timestamp};
-use trailpost::domain::integration::{Revision, TypedSettings};
+use trailpost::domain::integration::TypedSettings;
 use trailpost::domain::membership::Role;
 use trailpost::domain::organization::{Organization, Plan};
 use trailpost::domain::user::User;
@@ -226,7 +226,7 @@ async fn pass_a_check(store: &Store, organization: &Organization, owner: &User) 
         organization: organization.id,
         purpose: Purpose::Enable,
         proposed: Some(typed.parse(WindowLength::default()).unwrap()),
-        revision: Revision::new(0),
+        revision: None,
     };
     store.open_check(new).await.unwrap();
     let claimed = store.claim_check().await.unwrap().unwrap();

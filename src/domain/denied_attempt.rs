@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::clock::Timestamp;
-use super::membership::Ability;
+use super::event_catalog::EventDraft;
 use super::organization::Organization;
 use super::record::{Action, ResourceType};
 
@@ -27,13 +27,15 @@ pub enum TurnedAway {
         /// The account's e-mail address.
         username: String,
     },
+    /// By a rule, in the transaction that would have done it: the event as it is recorded.
+    Refused(EventDraft),
 }
 
 impl TurnedAway {
-    /// The word in the database. Each kind is counted by itself.
+    /// The word in the database. Each kind is counted by itself; what is refused late is denied all the same.
     pub fn kind(&self) -> &'static str {
         match self {
-            TurnedAway::Denied(_) => "denied",
+            TurnedAway::Denied(_) | TurnedAway::Refused(_) => "denied",
             TurnedAway::FailedLogin { .. } => "failed_login",
         }
     }
@@ -58,6 +60,39 @@ pub struct DeniedAttempt {
     pub path: String,
 }
 
+/// What a route does, and to what: the table of routes states it, for the record of whoever may not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deed {
+    /// One of the event catalogue, or `read`.
+    pub action: &'static str,
+    /// To what.
+    pub resource: Resource,
+}
+
+/// What a route is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Resource {
+    /// One of the event catalogue.
+    pub resource_type: &'static str,
+    /// Which one.
+    pub named: Named,
+}
+
+/// What names a resource before anything of it was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Named {
+    /// The organization's id, and its own type: there is one in each.
+    ByType,
+    /// The organization's id and name: a list of its things, or one that is not there yet.
+    ByOrganization,
+    /// The organization's name: it is the organization itself.
+    Itself,
+    /// The organization's plan.
+    ByPlan,
+    /// This parameter of the path.
+    InPath(&'static str),
+}
+
 /// A request, as it was made and as the table of routes has it.
 #[derive(Clone, Copy, Debug)]
 pub struct Requested<'a> {
@@ -69,31 +104,57 @@ pub struct Requested<'a> {
     pub path: &'a str,
 }
 
+impl Resource {
+    /// To look at it, or for it.
+    pub const fn read(self) -> Deed {
+        self.to("read")
+    }
+
+    /// To do this to it.
+    pub const fn to(self, action: &'static str) -> Deed {
+        Deed { action, resource: self }
+    }
+
+    /// One that this parameter of the path names.
+    pub const fn in_path(resource_type: &'static str, parameter: &'static str) -> Resource {
+        Resource { resource_type, named: Named::InPath(parameter) }
+    }
+
+    /// Those of the organization, or a new one.
+    pub const fn in_organization(self) -> Resource {
+        Resource { named: Named::ByOrganization, ..self }
+    }
+
+    /// The same of the project that the path names.
+    pub const fn in_project(self) -> Resource {
+        Resource { named: Named::InPath("project_id"), ..self }
+    }
+}
+
 impl DeniedAttempt {
-    /// What a request for something that needs this ability would have done.
+    /// What a request would have done.
     pub fn of(
         organization: &Organization,
-        ability: Ability,
+        deed: Deed,
         requested: Requested<'_>,
         reason: &str,
     ) -> DeniedAttempt {
-        let resource_type = requested.resource_type(ability);
-        let (resource_id, resource_name) = match resource_type {
-            "audit-log-integration" | "audit-log-records" | "audit-log-export" => {
-                (organization.id.to_string(), resource_type.to_owned())
-            }
-            "organization" => (organization.name.to_string(), organization.name.to_string()),
-            "plan" => (organization.plan.as_str().to_owned(), organization.plan.label().to_owned()),
-            _ => {
-                let id = requested.last_parameter().unwrap_or_default();
-                (id.to_owned(), id.to_owned())
+        let Deed { action, resource: Resource { resource_type, named } } = deed;
+        let (id, name) = match named {
+            Named::ByType => (organization.id.to_string(), resource_type.to_owned()),
+            Named::ByOrganization => (organization.id.to_string(), organization.name.to_string()),
+            Named::Itself => (organization.name.to_string(), organization.name.to_string()),
+            Named::ByPlan => (organization.plan.as_str().to_owned(), organization.plan.label().to_owned()),
+            Named::InPath(parameter) => {
+                let value = requested.parameter(parameter).unwrap_or_default();
+                (value.to_owned(), value.to_owned())
             }
         };
         DeniedAttempt {
-            action: Action::from_static(requested.action()),
+            action: Action::from_static(action),
             resource_type: ResourceType::from_static(resource_type),
-            resource_id,
-            resource_name,
+            resource_id: id,
+            resource_name: name,
             reason: reason.to_owned(),
             method: requested.method.to_owned(),
             path: shortened(requested.path).to_owned(),
@@ -102,59 +163,11 @@ impl DeniedAttempt {
 }
 
 impl Requested<'_> {
-    /// What the request would have done, by the last word of its route. A form on a path that names a collection adds
-    /// to it, and on one that names a thing changes that; what only shows something reads, whatever its method.
-    fn action(&self) -> &'static str {
-        match self.method {
-            "GET" | "HEAD" => return "read",
-            "PUT" | "PATCH" => return "update",
-            "DELETE" => return "delete",
-            _ => {}
-        }
-        if self.route.ends_with('}') {
-            return "update";
-        }
-        match self.words().next_back().unwrap_or_default() {
-            "setup" | "preview" => "read",
-            // The switch of an integration that is there is turned on by `activate`.
-            "enable" | "create" | "new" | "invite" | "projects" | "members" | "invitations"
-            | "service-accounts" | "api-keys" | "exports" => "create",
-            "activate" => "enable",
-            "disable" => "disable",
-            "remove" | "delete" | "revoke" | "leave" => "delete",
-            "rotate" => "rotate",
-            "check" | "checks" => "test",
-            _ => "update",
-        }
-    }
-
-    fn resource_type(&self, ability: Ability) -> &'static str {
-        let names = |word| self.words().any(|part| part == word);
-        match ability {
-            Ability::SeeOrganization | Ability::RenameOrganization | Ability::DeleteOrganization => {
-                "organization"
-            }
-            Ability::SeePlan => "plan",
-            Ability::ManageProjects | Ability::DeleteProject if names("api-keys") => "api-key",
-            Ability::ManageProjects | Ability::DeleteProject if names("members") => "user",
-            Ability::ManageProjects | Ability::DeleteProject => "project",
-            Ability::ManageMembers => "user",
-            Ability::ManageServiceAccounts => "service-account",
-            Ability::ManageAuditLogs if names("exports") => "audit-log-export",
-            Ability::ManageAuditLogs if names("activity") => "audit-log-records",
-            Ability::ManageAuditLogs => "audit-log-integration",
-        }
-    }
-
-    /// The parts of the route that are no parameters.
-    fn words(&self) -> impl DoubleEndedIterator<Item = &str> {
-        self.route.split('/').filter(|part| !part.is_empty() && !part.starts_with('{'))
-    }
-
-    /// The innermost thing that the path names.
-    fn last_parameter(&self) -> Option<&str> {
-        let parts = self.route.split('/').zip(self.path.split('/'));
-        parts.filter(|(part, _)| part.starts_with('{')).last().map(|(_, value)| shortened(value))
+    /// What the path has for a parameter of its route.
+    fn parameter(&self, name: &str) -> Option<&str> {
+        let mut parts = self.route.split('/').zip(self.path.split('/'));
+        let is_it = |part: &str| part.strip_prefix('{').and_then(|part| part.strip_suffix('}')) == Some(name);
+        parts.find(|(part, _)| is_it(part)).map(|(_, value)| shortened(value))
     }
 }
 
@@ -178,8 +191,10 @@ pub struct LeftOutAttempts {
 mod tests {
     use super::*;
     use crate::domain::clock::{Clock, Entropy};
+    use crate::domain::event_catalog;
     use crate::domain::id::OrganizationId;
     use crate::domain::organization::{ExternalId, Plan};
+    use crate::domain::refusal::Refusal;
 
     fn acme() -> Organization {
         let (clock, entropy) = (Clock::system(), Entropy::seeded(1));
@@ -191,134 +206,44 @@ mod tests {
         }
     }
 
-    fn attempt(ability: Ability, method: &str, route: &str) -> [String; 3] {
-        let acme = acme();
-        let path = route.replace("{organization_id}", &acme.id.to_string()).replace("{id}", "7");
-        let denied = DeniedAttempt::of(&acme, ability, Requested { method, route, path: &path }, "no");
-        assert_eq!((denied.path, denied.method.as_str()), (path, method));
-        let id = denied.resource_id.replace(&acme.id.to_string(), "{organization_id}");
-        [denied.action.to_string(), denied.resource_type.to_string(), id]
-    }
-
     #[test]
-    fn an_attempt_is_named_by_what_it_would_have_done() {
-        use Ability::{
-            DeleteOrganization, DeleteProject, ManageAuditLogs, ManageMembers, ManageProjects,
-            ManageServiceAccounts, RenameOrganization, SeePlan,
-        };
-        for (ability, method, rest, expected) in [
-            (
-                ManageAuditLogs,
-                "GET",
-                "settings/audit-logs",
-                ["read", "audit-log-integration", "{organization_id}"],
-            ),
-            (ManageAuditLogs, "GET", "activity", ["read", "audit-log-records", "{organization_id}"]),
-            (
-                ManageAuditLogs,
-                "POST",
-                "activity/exports",
-                ["create", "audit-log-export", "{organization_id}"],
-            ),
-            (
-                ManageAuditLogs,
-                "HEAD",
-                "settings/audit-logs/disable",
-                ["read", "audit-log-integration", "{organization_id}"],
-            ),
-            (
-                ManageAuditLogs,
-                "POST",
-                "settings/audit-logs/enable",
-                ["create", "audit-log-integration", "{organization_id}"],
-            ),
-            (
-                ManageAuditLogs,
-                "POST",
-                "settings/audit-logs/update",
-                ["update", "audit-log-integration", "{organization_id}"],
-            ),
-            (
-                ManageAuditLogs,
-                "POST",
-                "settings/audit-logs/activate",
-                ["enable", "audit-log-integration", "{organization_id}"],
-            ),
-            (
-                ManageAuditLogs,
-                "POST",
-                "settings/audit-logs/disable",
-                ["disable", "audit-log-integration", "{organization_id}"],
-            ),
-            (
-                ManageAuditLogs,
-                "POST",
-                "settings/audit-logs/remove",
-                ["delete", "audit-log-integration", "{organization_id}"],
-            ),
-            (
-                ManageAuditLogs,
-                "POST",
-                "settings/audit-logs/check",
-                ["test", "audit-log-integration", "{organization_id}"],
-            ),
-            (
-                ManageAuditLogs,
-                "POST",
-                "settings/audit-logs/deliver-now",
-                ["update", "audit-log-integration", "{organization_id}"],
-            ),
-            (
-                ManageAuditLogs,
-                "POST",
-                "settings/audit-logs/setup",
-                ["read", "audit-log-integration", "{organization_id}"],
-            ),
-            (
-                ManageAuditLogs,
-                "POST",
-                "settings/audit-logs/checks/{id}/cancel",
-                ["update", "audit-log-integration", "{organization_id}"],
-            ),
-            (RenameOrganization, "POST", "settings/general", ["update", "organization", "Acme"]),
-            (DeleteOrganization, "POST", "settings/general/delete", ["delete", "organization", "Acme"]),
-            (SeePlan, "GET", "settings/plan", ["read", "plan", "enterprise"]),
-            (ManageProjects, "POST", "projects", ["create", "project", "{organization_id}"]),
-            (ManageProjects, "POST", "projects/{id}/settings", ["update", "project", "7"]),
-            (ManageProjects, "POST", "projects/{id}/api-keys", ["create", "api-key", "7"]),
-            (ManageProjects, "POST", "projects/{id}/members", ["create", "user", "7"]),
-            (ManageProjects, "POST", "projects/new", ["create", "project", "{organization_id}"]),
-            (ManageProjects, "POST", "projects/{id}", ["update", "project", "7"]),
-            (ManageProjects, "POST", "projects/{id}/api-keys/new", ["create", "api-key", "7"]),
-            (ManageProjects, "POST", "projects/1/members/{id}", ["update", "user", "7"]),
-            (ManageServiceAccounts, "POST", "service-accounts/{id}", ["update", "service-account", "7"]),
-            (DeleteProject, "POST", "projects/{id}/delete", ["delete", "project", "7"]),
-            (ManageMembers, "POST", "members/{id}/remove", ["delete", "user", "7"]),
-            (ManageMembers, "POST", "members/invite", ["create", "user", "{organization_id}"]),
-            (ManageMembers, "POST", "members/invitations/{id}/revoke", ["delete", "user", "7"]),
-            (ManageMembers, "POST", "members/{id}/role", ["update", "user", "7"]),
-            (
-                ManageServiceAccounts,
-                "POST",
-                "service-accounts/{id}/rotate",
-                ["rotate", "service-account", "7"],
-            ),
+    fn an_attempt_names_what_its_route_is_about() {
+        const USER: Resource = Resource::in_path("user", "user_id");
+        let acme = acme();
+        let organization = acme.id.to_string();
+        let only = Resource { resource_type: "audit-log-records", named: Named::ByType };
+        let itself = Resource { resource_type: "organization", named: Named::Itself };
+        let plan = Resource { resource_type: "plan", named: Named::ByPlan };
+        for (deed, expected) in [
+            (USER.to("delete"), ["delete", "user", "7", "7"]),
+            (USER.in_project().to("create"), ["create", "user", "5", "5"]),
+            (USER.in_organization().read(), ["read", "user", &organization, "Acme"]),
+            (only.read(), ["read", "audit-log-records", &organization, "audit-log-records"]),
+            (itself.to("update"), ["update", "organization", "Acme", "Acme"]),
+            (plan.read(), ["read", "plan", "enterprise", "Enterprise"]),
         ] {
-            let route = format!("/organizations/{{organization_id}}/{rest}");
-            assert_eq!(attempt(ability, method, &route), expected, "{method} {route}");
+            let route = "/organizations/{organization_id}/projects/{project_id}/members/{user_id}/remove";
+            let path = format!("/organizations/{organization}/projects/5/members/7/remove");
+            let requested = Requested { method: "POST", route, path: &path };
+            let denied = DeniedAttempt::of(&acme, deed, requested, "no");
+            let (action, resource_type) = (denied.action.as_str(), denied.resource_type.as_str());
+            assert_eq!([action, resource_type, &denied.resource_id, &denied.resource_name], expected);
+            assert_eq!((denied.method.as_str(), &denied.path), ("POST", &path));
         }
     }
 
     #[test]
     fn what_was_counted_says_of_itself_what_it_was() {
         let requested = Requested { method: "GET", route: "/{id}", path: &format!("/{}", "x".repeat(5000)) };
-        let denied = DeniedAttempt::of(&acme(), Ability::ManageMembers, requested, "no");
+        let denied = DeniedAttempt::of(&acme(), Resource::in_path("user", "id").read(), requested, "no");
         assert_eq!((denied.path.len(), denied.resource_id.len()), (1024, 1024));
-        for attempt in
-            [TurnedAway::Denied(denied), TurnedAway::FailedLogin { username: "a@b.example".to_owned() }]
-        {
+        let refused = event_catalog::rename_organization(&acme().name, &"Beta".parse().unwrap());
+        for attempt in [
+            TurnedAway::Denied(denied),
+            TurnedAway::FailedLogin { username: "a@b.example".to_owned() },
+            TurnedAway::Refused(refused.refused(Refusal::NameTaken)),
+        ] {
             let json = serde_json::to_string(&attempt).unwrap();
-            assert!(json.contains(attempt.kind()), "{json}");
             assert_eq!(serde_json::from_str::<TurnedAway>(&json).unwrap(), attempt);
         }
     }

@@ -4,6 +4,7 @@
 pub mod project;
 pub mod service_account;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::access_check::Purpose;
@@ -22,7 +23,7 @@ use super::sequence::Sequence;
 use super::user::{DisplayName, EmailAddress, User};
 
 /// An event before the store gives it its organization, id and time.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventDraft {
     action: Action,
     resource_type: ResourceType,
@@ -87,12 +88,44 @@ impl EventDraft {
     }
 }
 
+/// Every event of ours, by action and resource type.
+pub const EVENTS: &[(&str, &str)] = &[
+    ("update", "organization"),
+    ("delete", "organization"),
+    ("create", "user"),
+    ("update", "user"),
+    ("delete", "user"),
+    ("login", "user"),
+    ("logout", "user"),
+    ("create", "invitation"),
+    ("delete", "invitation"),
+    ("create", "project"),
+    ("update", "project"),
+    ("delete", "project"),
+    ("create", "api-key"),
+    ("delete", "api-key"),
+    ("create", "service-account"),
+    ("update", "service-account"),
+    ("rotate", "service-account"),
+    ("delete", "service-account"),
+    ("update", "plan"),
+    ("create", "audit-log-integration"),
+    ("update", "audit-log-integration"),
+    ("enable", "audit-log-integration"),
+    ("disable", "audit-log-integration"),
+    ("delete", "audit-log-integration"),
+    ("test", "audit-log-integration"),
+    ("expire", "audit-log-records"),
+    ("create", "audit-log-export"),
+];
+
 fn draft(
     action: &'static str,
     resource_type: &'static str,
     resource_id: Value,
     resource_name: impl Into<String>,
 ) -> EventDraft {
+    debug_assert!(EVENTS.contains(&(action, resource_type)), "{action} · {resource_type} is not in EVENTS");
     EventDraft {
         action: Action::from_static(action),
         resource_type: ResourceType::from_static(resource_type),
@@ -120,6 +153,7 @@ pub fn turned_away(attempt: &TurnedAway) -> EventDraft {
         TurnedAway::Denied(attempt) => denied(attempt),
         TurnedAway::FailedLogin { username } => draft("login", "user", json!(username), username)
             .failed("The password was wrong", "UNAUTHENTICATED"),
+        TurnedAway::Refused(event) => event.clone(),
     }
 }
 

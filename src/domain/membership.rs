@@ -22,8 +22,10 @@ pub enum Ability {
     SeeOrganization,
     /// See the plan.
     SeePlan,
-    /// Create and rename projects, and see to their members and API keys.
+    /// Create and rename projects, and see to their members.
     ManageProjects,
+    /// Make and delete the API keys of projects.
+    ManageApiKeys,
     /// Delete a project with all that is in it.
     DeleteProject,
     /// Invite members, change their roles, remove them.
@@ -40,10 +42,11 @@ pub enum Ability {
 
 impl Ability {
     /// All abilities.
-    pub const ALL: [Ability; 9] = [
+    pub const ALL: [Ability; 10] = [
         Ability::SeeOrganization,
         Ability::SeePlan,
         Ability::ManageProjects,
+        Ability::ManageApiKeys,
         Ability::DeleteProject,
         Ability::ManageMembers,
         Ability::ManageServiceAccounts,
@@ -82,7 +85,7 @@ impl Role {
         match ability {
             Ability::SeeOrganization => true,
             Ability::SeePlan => matches!(self, Role::Owner | Role::BillingAdmin),
-            Ability::ManageProjects => matches!(self, Role::Owner | Role::Manager),
+            Ability::ManageProjects | Ability::ManageApiKeys => matches!(self, Role::Owner | Role::Manager),
             Ability::DeleteProject
             | Ability::ManageMembers
             | Ability::ManageServiceAccounts
@@ -131,6 +134,7 @@ mod tests {
             (Ability::SeeOrganization, [true, true, true, true]),
             (Ability::SeePlan, [true, false, false, true]),
             (Ability::ManageProjects, [true, true, false, false]),
+            (Ability::ManageApiKeys, [true, true, false, false]),
             (Ability::DeleteProject, [true, false, false, false]),
             (Ability::ManageMembers, [true, false, false, false]),
             (Ability::ManageServiceAccounts, [true, false, false, false]),

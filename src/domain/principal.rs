@@ -25,7 +25,8 @@ pub enum Reach {
 
 impl Reach {
     /// Whether this may be done; `project` is the one that it is done to or in, if it is there already. An API key
-    /// works in its project as a manager does, and can't delete it.
+    /// works in its project as a manager does; it can neither delete it nor make or delete keys, so that one that was
+    /// stolen is over with its deletion.
     pub fn may(self, ability: Ability, project: Option<ProjectId>) -> bool {
         match self {
             Reach::Organization(role) => role.may(ability),

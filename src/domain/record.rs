@@ -74,8 +74,8 @@ word!(
 );
 
 /// What failed, as a code: `[A-Z][A-Z_]{0,63}`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(transparent)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String")]
 pub struct ErrorCode(String);
 
 impl ErrorCode {
@@ -90,6 +90,14 @@ impl ErrorCode {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be 1 to 64 capital letters and underscores, such as PERMISSION_DENIED")]
 pub struct ErrorCodeError;
+
+impl TryFrom<String> for ErrorCode {
+    type Error = ErrorCodeError;
+
+    fn try_from(code: String) -> Result<ErrorCode, ErrorCodeError> {
+        code.parse()
+    }
+}
 
 impl std::str::FromStr for ErrorCode {
     type Err = ErrorCodeError;
@@ -171,7 +179,7 @@ pub struct Client {
 }
 
 /// How it went.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "result", rename_all = "snake_case")]
 pub enum Outcome {
     /// It was done.

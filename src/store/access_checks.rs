@@ -26,8 +26,8 @@ pub struct NewCheck {
     pub purpose: Purpose,
     /// The settings to prove; those in force if none are given.
     pub proposed: Option<Settings>,
-    /// The revision that the page showed.
-    pub revision: Revision,
+    /// The revision that whoever asks has seen; none if it may be any.
+    pub revision: Option<Revision>,
 }
 
 /// The check that a request leads to.
@@ -303,9 +303,7 @@ impl Transaction {
         if new.purpose == Purpose::Activate && integration.active {
             return Err(Refused::NotPossible);
         }
-        if integration.revision != new.revision {
-            return Err(Refused::Stale);
-        }
+        integration.require(new.revision)?;
         if integration.stop.is_some() || !is_possible(new.purpose, &integration) {
             return Err(Refused::NotPossible);
         }
@@ -315,7 +313,7 @@ impl Transaction {
             daily: false,
             organization: new.organization,
             purpose: new.purpose,
-            revision: new.revision,
+            revision: integration.revision,
         };
         let id = self.insert_check(asked, &proposed).await?;
         self.connection.ring_elsewhere().await?;

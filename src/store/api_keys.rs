@@ -289,7 +289,7 @@ impl Transaction {
     ) -> Decided<ApiKey> {
         let (mut locked, reach) = self.hold_for(caller, organization).await?;
         let project = self.project(organization, project).await?.ok_or(ChangeRefused::NotFound)?;
-        let refusal = if !reach.may(Ability::ManageProjects, Some(project.id)) {
+        let refusal = if !reach.may(Ability::ManageApiKeys, Some(project.id)) {
             Some(Refusal::NotAllowed)
         } else if self.is_key_named(project.id, &name).await? {
             Some(Refusal::NameTaken)
@@ -349,7 +349,7 @@ impl Transaction {
         let key = self.api_key(organization, id).await?.ok_or(ChangeRefused::NotFound)?;
         let project = self.project(organization, key.project).await?.ok_or(ChangeRefused::NotFound)?;
         let event = event_catalog::project::delete_api_key(&project, &key);
-        if !reach.may(Ability::ManageProjects, Some(project.id)) {
+        if !reach.may(Ability::ManageApiKeys, Some(project.id)) {
             return self.refuse(&mut locked, caller, event, Refusal::NotAllowed).await;
         }
         execute!(self, "DELETE FROM api_keys WHERE id = $1", id.to_string())?;

@@ -14,7 +14,7 @@ use crate::domain::integration::Revision;
 impl Store {
     /// Has what is pending delivered now, the record of this included: what has not been sealed is sealed without
     /// waiting for its window's end, and a failing delivery is tried at once. Gives `false`, and records nothing, if
-    /// nothing is pending.
+    /// nothing is pending. `revision` is the one that the caller has seen; none if it may be any.
     ///
     /// # Errors
     /// The caller may not, the revision is old, or it is being stopped.
@@ -22,7 +22,7 @@ impl Store {
         &self,
         caller: Caller,
         organization: OrganizationId,
-        revision: Revision,
+        revision: Option<Revision>,
     ) -> Result<bool, Refused> {
         let asked = self
             .write(move |tx| async move { tx.deliver_now(&caller, organization, revision).await }.boxed())
@@ -54,16 +54,14 @@ impl Transaction {
         &mut self,
         caller: &Caller,
         organization: OrganizationId,
-        revision: Revision,
+        revision: Option<Revision>,
     ) -> Result<bool, Refused> {
         let mut locked = self.hold_as_manager(organization, caller).await?;
         if self.pending(organization).await?.is_none() {
             return Ok(false);
         }
         let integration = self.integration(locked.organization.clone()).await?;
-        if integration.revision != revision {
-            return Err(Refused::Stale);
-        }
+        integration.require(revision)?;
         // What is stopping is delivered now, up to the cut.
         if integration.stop.is_some() {
             return Err(Refused::NotPossible);
@@ -92,9 +90,7 @@ impl Transaction {
         if integration.failure.is_none() {
             return Ok(false);
         }
-        if integration.revision != revision {
-            return Err(Refused::Stale);
-        }
+        integration.require(Some(revision))?;
         let event = event_catalog::delivery_request(DeliveryRequest::TryAgain, organization);
         self.append_event(&mut locked, caller, event).await?;
         self.deliver_at_once(organization).await?;

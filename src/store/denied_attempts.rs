@@ -153,7 +153,7 @@ impl Store {
 
 impl Transaction {
     /// Records an attempt, or counts it where the minute has had its records.
-    async fn record_turned_away(
+    pub(super) async fn record_turned_away(
         &mut self,
         locked: &mut LockedOrganization,
         caller: &Caller,

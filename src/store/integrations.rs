@@ -61,6 +61,11 @@ impl Integration {
         }
     }
 
+    /// Lets a write pass that was made for this revision, or for any.
+    pub(super) fn require(&self, seen: Option<Revision>) -> Result<(), Refused> {
+        if seen.is_none_or(|seen| seen == self.revision) { Ok(()) } else { Err(Refused::Stale) }
+    }
+
     /// The situation of the page.
     pub fn situation(&self) -> Situation {
         self.standing().situation()
@@ -341,9 +346,7 @@ impl Transaction {
         if switch_off == SwitchOff::Disable && !integration.active {
             return Err(Refused::NotPossible);
         }
-        if integration.revision != revision {
-            return Err(Refused::Stale);
-        }
+        integration.require(Some(revision))?;
         Ok(self.switch_off_now(&mut locked, caller, settings, switch_off).await?)
     }
 

@@ -5,6 +5,7 @@ use super::StoreError;
 use super::database::{fetch_optional, parse};
 use super::transaction::{LockedOrganization, Transaction};
 use crate::domain::caller::Caller;
+use crate::domain::denied_attempt::TurnedAway;
 use crate::domain::event_catalog::EventDraft;
 use crate::domain::id::OrganizationId;
 use crate::domain::principal::{Principal, Reach};
@@ -66,7 +67,7 @@ impl Transaction {
         }
     }
 
-    /// Records an attempt that a rule refused.
+    /// Records an attempt that a rule refused, within the limit of what is denied.
     pub(super) async fn refuse<T>(
         &mut self,
         locked: &mut LockedOrganization,
@@ -74,7 +75,8 @@ impl Transaction {
         attempt: EventDraft,
         refusal: Refusal,
     ) -> Decided<T> {
-        self.append_event(locked, caller, attempt.refused(refusal)).await?;
+        let (attempt, now) = (TurnedAway::Refused(attempt.refused(refusal)), locked.taken_at);
+        self.record_turned_away(locked, caller, &attempt, now).await?;
         Ok(Err(refusal))
     }
 }

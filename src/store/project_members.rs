@@ -75,7 +75,7 @@ const PAGE_OF_MEMBERS: Sql = Sql {
 };
 
 impl Store {
-    /// Adds a member of the organization to a project.
+    /// Adds a member of the organization to a project. Gives who that is.
     ///
     /// # Errors
     /// The caller may not, there is no such project, the user is in it or not in the organization, or the store
@@ -87,7 +87,7 @@ impl Store {
         project: ProjectId,
         email: EmailAddress,
         role: ProjectRole,
-    ) -> Result<(), ChangeRefused> {
+    ) -> Result<UserId, ChangeRefused> {
         let added = self
             .write(move |tx| {
                 async move { tx.add_project_member(&caller, organization, project, email, role).await }
@@ -182,7 +182,7 @@ impl Transaction {
         id: ProjectId,
         email: EmailAddress,
         role: ProjectRole,
-    ) -> Decided<()> {
+    ) -> Decided<UserId> {
         let (mut locked, reach) = self.hold_for(caller, organization).await?;
         let project = self.project(organization, id).await?.ok_or(ChangeRefused::NotFound)?;
         let event = event_catalog::project::add_member(&project, &email, role);
@@ -204,7 +204,7 @@ impl Transaction {
             return self.refuse(&mut locked, caller, event, Refusal::AlreadyMember).await;
         }
         self.append_event(&mut locked, caller, event).await?;
-        Ok(Ok(()))
+        Ok(Ok(user))
     }
 
     async fn change_project_member(

@@ -190,9 +190,7 @@ impl Transaction {
         if integration.stop.as_ref().is_some_and(|stop| stop.switch_off == switch_off) {
             return Ok(());
         }
-        if integration.revision != revision {
-            return Err(Refused::Stale);
-        }
+        integration.require(Some(revision))?;
         if !integration.active || integration.stop.is_some() {
             return Err(Refused::NotPossible);
         }
@@ -233,9 +231,7 @@ impl Transaction {
         let mut locked = self.hold_as_manager(organization, caller).await?;
         let Some(row) = self.stop_row(organization).await? else { return Ok(false) };
         // Another stop than the one that the page showed is not this page's to end.
-        if self.integration(locked.organization.clone()).await?.revision != revision {
-            return Err(Refused::Stale);
-        }
+        self.integration(locked.organization.clone()).await?.require(Some(revision))?;
         let reason = format!("{} stopped waiting", caller.actor.principal_name);
         self.give_up(&mut locked, caller, &row, reason).await?;
         Ok(true)

@@ -15,13 +15,13 @@ use super::render::{Place, Shell};
 use super::visitor::Visitor;
 use super::{Web, api};
 use crate::domain::caller::Caller;
-use crate::domain::denied_attempt::{DeniedAttempt, Requested};
+use crate::domain::denied_attempt::{Deed, DeniedAttempt, Requested};
 use crate::domain::id::OrganizationId;
 use crate::domain::membership::{Ability, Role};
 use crate::domain::organization::Organization;
 use crate::domain::user::User;
 
-/// Who may use a route.
+/// Who may use a route, and what a member or a program would do by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
     /// Anyone.
@@ -30,13 +30,13 @@ pub enum Access {
     SignedIn,
     /// Members of the organization in the path whose role has the ability. Others who are members get 403,
     /// everyone else 404.
-    Member(Ability),
-    /// As `Member`, and the organization's plan includes audit logs.
-    AuditLogsWrite,
+    Member(Ability, Deed),
+    /// Those who may manage audit logs, and the organization's plan includes them.
+    AuditLogsWrite(Deed),
     /// The bearer of a producer token; the handler reads it.
     Producer,
     /// The bearer of an API key or of a service account's secret, in the organization that it is of; elsewhere 404.
-    Program(Need),
+    Program(Need, Deed),
 }
 
 /// What a route asks of a program.
@@ -79,12 +79,15 @@ struct OrganizationInPath {
 /// Lets a request through to its handler, or answers in its place.
 pub(super) async fn enforce(web: Web, gate: Gate, mut request: Request, next: Next) -> Response {
     let access = gate.access;
-    let ability = match access {
+    let as_member = match access {
         Access::Public | Access::Producer => return next.run(request).await,
-        Access::Program(need) => return api::authentication::enforce(web, gate, need, request, next).await,
+        Access::Program(need, deed) => {
+            let attempted = Attempted::of(gate, deed, &request);
+            return api::authentication::enforce(web, attempted, need, request, next).await;
+        }
         Access::SignedIn => None,
-        Access::Member(ability) => Some(ability),
-        Access::AuditLogsWrite => Some(Ability::ManageAuditLogs),
+        Access::Member(ability, deed) => Some((ability, deed)),
+        Access::AuditLogsWrite(deed) => Some((Ability::ManageAuditLogs, deed)),
     };
     let Some(visitor) = request.extensions().get::<Visitor>().cloned() else {
         return WebError::MissingExtension("Visitor").into_response();
@@ -92,14 +95,14 @@ pub(super) async fn enforce(web: Web, gate: Gate, mut request: Request, next: Ne
     let Some(user) = visitor.user.clone() else {
         return Redirect::to(&sign_in_href(&web, &request)).into_response();
     };
-    let Some(ability) = ability else {
+    let Some((ability, deed)) = as_member else {
         return next.run(request).await;
     };
     let member = match member(&web, &mut request, user, &visitor).await {
         Ok(member) => member,
         Err(error) => return error.into_response(),
     };
-    let attempted = Attempted::of(gate, ability, &request);
+    let attempted = Attempted::of(gate, deed, &request);
     let response = match refusal(&web, &member, access, ability).await {
         Some(error) => error.into_response(),
         None => {
@@ -117,16 +120,16 @@ pub(super) async fn enforce(web: Web, gate: Gate, mut request: Request, next: Ne
 /// What a request would do, if it were let.
 #[derive(Clone, Debug)]
 pub(super) struct Attempted {
-    ability: Ability,
+    deed: Deed,
     method: Method,
     route: &'static str,
     path: String,
 }
 
 impl Attempted {
-    pub(super) fn of(gate: Gate, ability: Ability, request: &Request) -> Attempted {
+    fn of(gate: Gate, deed: Deed, request: &Request) -> Attempted {
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-        Attempted { ability, method, route: gate.path, path }
+        Attempted { deed, method, route: gate.path, path }
     }
 }
 
@@ -139,9 +142,9 @@ pub(super) async fn put_denial_on_record(
     response: Response,
 ) -> Response {
     let Some(Denied(reason)) = response.extensions().get::<Denied>().copied() else { return response };
-    let Attempted { ability, method, route, path } = attempted;
+    let Attempted { deed, method, route, path } = attempted;
     let requested = Requested { method: method.as_str(), route, path: &path };
-    let attempt = DeniedAttempt::of(organization, ability, requested, reason);
+    let attempt = DeniedAttempt::of(organization, deed, requested, reason);
     match web.store.record_denied(caller, organization.id, attempt).await {
         Ok(()) => response,
         Err(error) => WebError::from(error).into_response(),
@@ -167,7 +170,7 @@ async fn member(web: &Web, request: &mut Request, user: User, visitor: &Visitor)
 async fn refusal(web: &Web, member: &Member, access: Access, ability: Ability) -> Option<WebError> {
     if !member.role.may(ability) {
         let owners = match ability {
-            Ability::ManageProjects => return Some(WebError::ForbiddenProjects),
+            Ability::ManageProjects | Ability::ManageApiKeys => return Some(WebError::ForbiddenProjects),
             Ability::ManageAuditLogs => web.store.owners(member.organization.id).await,
             _ => Ok(Vec::new()),
         };
@@ -176,7 +179,8 @@ async fn refusal(web: &Web, member: &Member, access: Access, ability: Ability) -
             Err(error) => error.into(),
         });
     }
-    let too_low = access == Access::AuditLogsWrite && !member.organization.plan.includes_audit_logs();
+    let too_low =
+        matches!(access, Access::AuditLogsWrite(_)) && !member.organization.plan.includes_audit_logs();
     too_low.then_some(WebError::PlanTooLow)
 }
 

@@ -52,6 +52,8 @@ pub(super) enum WebError {
     PlanTooLow,
     #[error("the form can’t be read")]
     BadForm,
+    #[error("the address can’t be read")]
+    BadAddress,
     #[error("the body is not of a form’s type")]
     NotAForm,
     /// A value in an address that a file is to be filled in with.
@@ -141,6 +143,7 @@ impl WebError {
                 StatusCode::UNPROCESSABLE_ENTITY
             }
             WebError::Problem(problem) => problem.status,
+            WebError::BadAddress => StatusCode::BAD_REQUEST,
             WebError::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             WebError::Unauthenticated => StatusCode::UNAUTHORIZED,
             WebError::Conflict { .. } | WebError::PrincipalNotStated => StatusCode::CONFLICT,
@@ -219,6 +222,11 @@ impl WebError {
                 "This form can’t be read",
                 "A field is missing, is there twice, or is not text. Nothing was changed.",
                 "Go back, reload the page, and send the form again.",
+            ),
+            WebError::BadAddress => (
+                "This address can’t be read",
+                "A part of it is there twice, or is not text. Nothing was changed.",
+                "Check the address, or start from the overview.",
             ),
             WebError::NotAForm => (
                 "This form can’t be read",
@@ -422,6 +430,8 @@ fn bare(status: StatusCode) -> Faceless {
         StatusCode::NOT_FOUND => WebError::NotFound,
         StatusCode::METHOD_NOT_ALLOWED => WebError::WrongMethod,
         StatusCode::FORBIDDEN => WebError::ForeignForm,
+        // Forms are read by `web::form`; this is from one of axum's own extractors.
+        StatusCode::BAD_REQUEST => WebError::BadAddress,
         StatusCode::PAYLOAD_TOO_LARGE => WebError::TooLarge,
         StatusCode::SERVICE_UNAVAILABLE => WebError::Overdue,
         status if status.is_client_error() => WebError::BadForm,

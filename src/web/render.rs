@@ -156,7 +156,7 @@ const SIGNPOSTS: &[Signpost] = &[
         path: "/api-keys",
         icon: "key",
         group: None,
-        ability: Ability::ManageProjects,
+        ability: Ability::ManageApiKeys,
     },
     Signpost {
         place: Place::Members,

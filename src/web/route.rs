@@ -8,6 +8,7 @@ use http::Method;
 
 use super::access::{Gate, enforce};
 use super::{Web, api, health, pages};
+use crate::domain::denied_attempt::{Named, Resource};
 use crate::domain::membership::Ability;
 
 pub use super::access::{Access, Need};
@@ -37,22 +38,27 @@ pub struct Route {
 
 /// Every route.
 pub fn table() -> Vec<Route> {
+    use Ability::{
+        DeleteOrganization, DeleteProject, ManageApiKeys, ManageAuditLogs, ManageMembers, ManageProjects,
+        ManageServiceAccounts, RenameOrganization, SeeOrganization, SeePlan,
+    };
     use Access::{AuditLogsWrite, Member, Producer, Public, SignedIn};
     use Face::{Page, Problem};
     let read = |path, access, face, handler| Route { method: Method::GET, path, access, face, handler };
     let write = |path, access, face, handler| Route { method: Method::POST, path, access, face, handler };
-    let owner = Member(Ability::ManageAuditLogs);
-    let in_projects = Member(Ability::ManageProjects);
-    let of_accounts = Member(Ability::ManageServiceAccounts);
-    let members = Member(Ability::ManageMembers);
+    let shows = |path, ability, resource: Resource, handler| {
+        read(path, Member(ability, resource.read()), Page, handler)
+    };
+    let does = |path, ability, deed, handler| write(path, Member(ability, deed), Page, handler);
+    let sets_up = |path, action, handler| write(path, AuditLogsWrite(INTEGRATION.to(action)), Page, handler);
     vec![
         read("/", SignedIn, Page, get(pages::session::home)),
         read("/sign-in", Public, Page, get(pages::session::new)),
         write("/sign-in", Public, Page, post(pages::session::create)),
         write("/sign-out", SignedIn, Page, post(pages::session::delete)),
         // Whoever has the link may use it; who that has to be, the page says.
-        read(INVITATION, Public, Page, get(pages::invitation::show)),
-        write(INVITATION, Public, Page, post(pages::invitation::accept)),
+        read(INVITATION_LINK, Public, Page, get(pages::invitation::show)),
+        write(INVITATION_LINK, Public, Page, post(pages::invitation::accept)),
         read(PASSWORD_RESET, Public, Page, get(pages::password_reset::edit)),
         write(PASSWORD_RESET, Public, Page, post(pages::password_reset::update)),
         write("/theme", Public, Page, post(pages::theme::update)),
@@ -60,235 +66,288 @@ pub fn table() -> Vec<Route> {
         write("/account/name", SignedIn, Page, post(pages::account::rename)),
         write("/account/password", SignedIn, Page, post(pages::account::change_password)),
         write("/account/sessions/end", SignedIn, Page, post(pages::account::end_sessions)),
-        read(
+        shows(
             "/organizations/{organization_id}",
-            Member(Ability::SeeOrganization),
-            Page,
+            SeeOrganization,
+            ORGANIZATION,
             get(pages::organization::show),
         ),
-        read(ACTIVITY, owner, Page, get(pages::activity::show)),
-        read(under_activity!("/records/{sequence}"), owner, Page, get(pages::activity::record)),
-        write(under_activity!("/exports"), owner, Page, post(pages::activity::export::create)),
-        // A download that is recorded: it changes nothing else.
-        read(under_activity!("/pending"), owner, Page, get(pages::activity::export::pending)),
-        read(under_activity!("/deliveries/{batch_id}"), owner, Page, get(pages::activity::export::delivery)),
-        read(
-            "/organizations/{organization_id}/settings/general",
-            Member(Ability::SeeOrganization),
-            Page,
-            get(pages::organization::edit),
+        shows(ACTIVITY, ManageAuditLogs, RECORDS, get(pages::activity::show)),
+        shows(under_activity!("/records/{sequence}"), ManageAuditLogs, RECORDS, get(pages::activity::record)),
+        does(
+            under_activity!("/exports"),
+            ManageAuditLogs,
+            EXPORT.to("create"),
+            post(pages::activity::export::create),
         ),
-        write(
-            "/organizations/{organization_id}/settings/general",
-            Member(Ability::RenameOrganization),
-            Page,
-            post(pages::organization::update),
+        // Downloads are recorded: a link that a page was made to load, or that is looked at ahead, must not do that.
+        does(
+            under_activity!("/pending"),
+            ManageAuditLogs,
+            EXPORT.to("create"),
+            post(pages::activity::export::pending),
         ),
-        read(
-            "/organizations/{organization_id}/settings/general/delete",
-            Member(Ability::DeleteOrganization),
-            Page,
+        does(
+            under_activity!("/deliveries/{batch_id}"),
+            ManageAuditLogs,
+            EXPORT.to("create"),
+            post(pages::activity::export::delivery),
+        ),
+        shows(GENERAL, SeeOrganization, ORGANIZATION, get(pages::organization::edit)),
+        does(GENERAL, RenameOrganization, ORGANIZATION.to("update"), post(pages::organization::update)),
+        shows(
+            DELETE_ORGANIZATION,
+            DeleteOrganization,
+            ORGANIZATION,
             get(pages::organization::confirm_delete),
         ),
-        write(
-            "/organizations/{organization_id}/settings/general/delete",
-            Member(Ability::DeleteOrganization),
-            Page,
+        does(
+            DELETE_ORGANIZATION,
+            DeleteOrganization,
+            ORGANIZATION.to("delete"),
             post(pages::organization::delete),
         ),
-        read(LEAVE, Member(Ability::SeeOrganization), Page, get(pages::members::confirm_leave)),
-        write(LEAVE, Member(Ability::SeeOrganization), Page, post(pages::members::leave)),
-        read(under_members!(""), members, Page, get(pages::members::index)),
-        write(under_members!("/invite"), members, Page, post(pages::members::invite)),
-        write(
+        shows(LEAVE, SeeOrganization, ORGANIZATION, get(pages::members::confirm_leave)),
+        does(LEAVE, SeeOrganization, USER.in_organization().to("delete"), post(pages::members::leave)),
+        shows(under_members!(""), ManageMembers, USER.in_organization(), get(pages::members::index)),
+        does(
+            under_members!("/invite"),
+            ManageMembers,
+            INVITATION.in_organization().to("create"),
+            post(pages::members::invite),
+        ),
+        does(
             under_members!("/invitations/{invitation_id}/revoke"),
-            members,
-            Page,
+            ManageMembers,
+            INVITATION.to("delete"),
             post(pages::members::revoke),
         ),
-        read(under_members!("/{user_id}/role"), members, Page, get(pages::members::edit_role)),
-        write(under_members!("/{user_id}/role"), members, Page, post(pages::members::change_role)),
-        read(under_members!("/{user_id}/remove"), members, Page, get(pages::members::confirm_remove)),
-        write(under_members!("/{user_id}/remove"), members, Page, post(pages::members::remove)),
-        read(
-            "/organizations/{organization_id}/settings/plan",
-            Member(Ability::SeePlan),
-            Page,
-            get(pages::plan::show),
+        shows(under_members!("/{user_id}/role"), ManageMembers, USER, get(pages::members::edit_role)),
+        does(
+            under_members!("/{user_id}/role"),
+            ManageMembers,
+            USER.to("update"),
+            post(pages::members::change_role),
         ),
-        read(PROJECTS, Member(Ability::SeeOrganization), Page, get(pages::projects::index)),
-        read(under_projects!("/new"), in_projects, Page, get(pages::projects::new)),
-        write(under_projects!("/new"), in_projects, Page, post(pages::projects::create)),
-        read(
+        shows(under_members!("/{user_id}/remove"), ManageMembers, USER, get(pages::members::confirm_remove)),
+        does(
+            under_members!("/{user_id}/remove"),
+            ManageMembers,
+            USER.to("delete"),
+            post(pages::members::remove),
+        ),
+        shows("/organizations/{organization_id}/settings/plan", SeePlan, PLAN, get(pages::plan::show)),
+        shows(PROJECTS, SeeOrganization, PROJECT.in_organization(), get(pages::projects::index)),
+        shows(under_projects!("/new"), ManageProjects, PROJECT.in_organization(), get(pages::projects::new)),
+        does(
+            under_projects!("/new"),
+            ManageProjects,
+            PROJECT.in_organization().to("create"),
+            post(pages::projects::create),
+        ),
+        shows(under_projects!("/{project_id}"), SeeOrganization, PROJECT, get(pages::projects::show)),
+        does(
             under_projects!("/{project_id}"),
-            Member(Ability::SeeOrganization),
-            Page,
-            get(pages::projects::show),
+            ManageProjects,
+            PROJECT.to("update"),
+            post(pages::projects::rename),
         ),
-        write(under_projects!("/{project_id}"), in_projects, Page, post(pages::projects::rename)),
-        read(
+        shows(
             under_projects!("/{project_id}/delete"),
-            Member(Ability::DeleteProject),
-            Page,
+            DeleteProject,
+            PROJECT,
             get(pages::projects::confirm_delete),
         ),
-        write(
+        does(
             under_projects!("/{project_id}/delete"),
-            Member(Ability::DeleteProject),
-            Page,
+            DeleteProject,
+            PROJECT.to("delete"),
             post(pages::projects::delete),
         ),
-        read(
+        shows(
             under_projects!("/{project_id}/members/new"),
-            in_projects,
-            Page,
+            ManageProjects,
+            USER.in_project(),
             get(pages::project_members::new),
         ),
-        write(
+        does(
             under_projects!("/{project_id}/members/new"),
-            in_projects,
-            Page,
+            ManageProjects,
+            USER.in_project().to("create"),
             post(pages::project_members::create),
         ),
-        write(
+        does(
             under_projects!("/{project_id}/members/{user_id}"),
-            in_projects,
-            Page,
+            ManageProjects,
+            USER.to("update"),
             post(pages::project_members::change_role),
         ),
-        read(
+        shows(
             under_projects!("/{project_id}/members/{user_id}/remove"),
-            in_projects,
-            Page,
+            ManageProjects,
+            USER,
             get(pages::project_members::confirm_remove),
         ),
-        write(
+        does(
             under_projects!("/{project_id}/members/{user_id}/remove"),
-            in_projects,
-            Page,
+            ManageProjects,
+            USER.to("delete"),
             post(pages::project_members::remove),
         ),
-        read(under_projects!("/{project_id}/api-keys/new"), in_projects, Page, get(pages::api_keys::new)),
-        write(
+        shows(
             under_projects!("/{project_id}/api-keys/new"),
-            in_projects,
-            Page,
+            ManageApiKeys,
+            API_KEY.in_project(),
+            get(pages::api_keys::new),
+        ),
+        does(
+            under_projects!("/{project_id}/api-keys/new"),
+            ManageApiKeys,
+            API_KEY.in_project().to("create"),
             post(pages::api_keys::create),
         ),
-        read(
+        shows(
             under_projects!("/{project_id}/api-keys/{api_key_id}/delete"),
-            in_projects,
-            Page,
+            ManageApiKeys,
+            API_KEY,
             get(pages::api_keys::confirm_delete),
         ),
-        write(
+        does(
             under_projects!("/{project_id}/api-keys/{api_key_id}/delete"),
-            in_projects,
-            Page,
+            ManageApiKeys,
+            API_KEY.to("delete"),
             post(pages::api_keys::delete),
         ),
-        read("/organizations/{organization_id}/api-keys", in_projects, Page, get(pages::api_keys::index)),
-        read(SERVICE_ACCOUNTS, of_accounts, Page, get(pages::service_accounts::index)),
-        read(under_service_accounts!("/new"), of_accounts, Page, get(pages::service_accounts::new)),
-        write(under_service_accounts!("/new"), of_accounts, Page, post(pages::service_accounts::create)),
-        read(
+        shows(
+            "/organizations/{organization_id}/api-keys",
+            ManageApiKeys,
+            API_KEY.in_organization(),
+            get(pages::api_keys::index),
+        ),
+        shows(
+            SERVICE_ACCOUNTS,
+            ManageServiceAccounts,
+            SERVICE_ACCOUNT.in_organization(),
+            get(pages::service_accounts::index),
+        ),
+        shows(
+            under_service_accounts!("/new"),
+            ManageServiceAccounts,
+            SERVICE_ACCOUNT.in_organization(),
+            get(pages::service_accounts::new),
+        ),
+        does(
+            under_service_accounts!("/new"),
+            ManageServiceAccounts,
+            SERVICE_ACCOUNT.in_organization().to("create"),
+            post(pages::service_accounts::create),
+        ),
+        shows(
             under_service_accounts!("/{service_account_id}"),
-            of_accounts,
-            Page,
+            ManageServiceAccounts,
+            SERVICE_ACCOUNT,
             get(pages::service_accounts::show),
         ),
-        write(
+        does(
             under_service_accounts!("/{service_account_id}"),
-            of_accounts,
-            Page,
+            ManageServiceAccounts,
+            SERVICE_ACCOUNT.to("update"),
             post(pages::service_accounts::change_role),
         ),
-        read(
+        shows(
             under_service_accounts!("/{service_account_id}/rotate"),
-            of_accounts,
-            Page,
+            ManageServiceAccounts,
+            SERVICE_ACCOUNT,
             get(pages::service_account_secrets::confirm_rotate),
         ),
-        write(
+        does(
             under_service_accounts!("/{service_account_id}/rotate"),
-            of_accounts,
-            Page,
+            ManageServiceAccounts,
+            SERVICE_ACCOUNT.to("rotate"),
             post(pages::service_account_secrets::rotate),
         ),
-        read(
+        shows(
             under_service_accounts!("/{service_account_id}/secrets/{secret_id}/end"),
-            of_accounts,
-            Page,
+            ManageServiceAccounts,
+            SERVICE_ACCOUNT,
             get(pages::service_account_secrets::confirm_end),
         ),
-        write(
+        does(
             under_service_accounts!("/{service_account_id}/secrets/{secret_id}/end"),
-            of_accounts,
-            Page,
+            ManageServiceAccounts,
+            SERVICE_ACCOUNT.to("update"),
             post(pages::service_account_secrets::end),
         ),
-        read(
+        shows(
             under_service_accounts!("/{service_account_id}/delete"),
-            of_accounts,
-            Page,
+            ManageServiceAccounts,
+            SERVICE_ACCOUNT,
             get(pages::service_accounts::confirm_delete),
         ),
-        write(
+        does(
             under_service_accounts!("/{service_account_id}/delete"),
-            of_accounts,
-            Page,
+            ManageServiceAccounts,
+            SERVICE_ACCOUNT.to("delete"),
             post(pages::service_accounts::delete),
         ),
-        read(AUDIT_LOGS, owner, Page, get(pages::audit_logs::show)),
-        write(under_audit_logs!("/enable"), AuditLogsWrite, Page, post(pages::audit_logs::enable)),
-        write(under_audit_logs!("/update"), AuditLogsWrite, Page, post(pages::audit_logs::update)),
-        write(under_audit_logs!("/activate"), AuditLogsWrite, Page, post(pages::audit_logs::activate)),
-        read(
+        shows(AUDIT_LOGS, ManageAuditLogs, INTEGRATION, get(pages::audit_logs::show)),
+        sets_up(under_audit_logs!("/enable"), "create", post(pages::audit_logs::enable)),
+        sets_up(under_audit_logs!("/update"), "update", post(pages::audit_logs::update)),
+        sets_up(under_audit_logs!("/activate"), "enable", post(pages::audit_logs::activate)),
+        shows(
             under_audit_logs!("/disable"),
-            owner,
-            Page,
+            ManageAuditLogs,
+            INTEGRATION,
             get(pages::audit_logs::switching_off::confirm_disable),
         ),
-        write(
-            under_audit_logs!("/disable"),
-            AuditLogsWrite,
-            Page,
-            post(pages::audit_logs::switching_off::disable),
-        ),
-        read(
+        sets_up(under_audit_logs!("/disable"), "disable", post(pages::audit_logs::switching_off::disable)),
+        shows(
             under_audit_logs!("/remove"),
-            owner,
-            Page,
+            ManageAuditLogs,
+            INTEGRATION,
             get(pages::audit_logs::switching_off::confirm_remove),
         ),
-        write(
-            under_audit_logs!("/remove"),
-            AuditLogsWrite,
-            Page,
-            post(pages::audit_logs::switching_off::remove),
-        ),
-        write(
+        sets_up(under_audit_logs!("/remove"), "delete", post(pages::audit_logs::switching_off::remove)),
+        sets_up(
             under_audit_logs!("/stop-waiting"),
-            AuditLogsWrite,
-            Page,
+            "update",
             post(pages::audit_logs::switching_off::stop_waiting),
         ),
-        write(under_audit_logs!("/deliver-now"), AuditLogsWrite, Page, post(pages::audit_logs::deliver_now)),
-        write(under_audit_logs!("/try-again"), AuditLogsWrite, Page, post(pages::audit_logs::try_again)),
-        write(under_audit_logs!("/check"), AuditLogsWrite, Page, post(pages::audit_logs::check)),
-        read(under_audit_logs!("/checks/{check_id}"), owner, Page, get(pages::audit_logs::live::check)),
-        write(
+        sets_up(under_audit_logs!("/deliver-now"), "update", post(pages::audit_logs::deliver_now)),
+        sets_up(under_audit_logs!("/try-again"), "update", post(pages::audit_logs::try_again)),
+        sets_up(under_audit_logs!("/check"), "test", post(pages::audit_logs::check)),
+        shows(
+            under_audit_logs!("/checks/{check_id}"),
+            ManageAuditLogs,
+            INTEGRATION,
+            get(pages::audit_logs::live::check),
+        ),
+        sets_up(
             under_audit_logs!("/checks/{check_id}/cancel"),
-            AuditLogsWrite,
-            Page,
+            "update",
             post(pages::audit_logs::cancel_check),
         ),
-        write(under_audit_logs!("/setup"), AuditLogsWrite, Page, post(pages::audit_logs::setup::show)),
-        write(under_audit_logs!("/preview"), AuditLogsWrite, Page, post(pages::audit_logs::preview::show)),
+        sets_up(under_audit_logs!("/setup"), "read", post(pages::audit_logs::setup::show)),
+        sets_up(under_audit_logs!("/preview"), "read", post(pages::audit_logs::preview::show)),
         // A suspended organization may look up its own; that others need Enterprise, the handler says.
-        read(under_audit_logs!("/setup/{file}"), owner, Page, get(pages::audit_logs::setup::file)),
-        read(under_audit_logs!("/status"), owner, Page, get(pages::audit_logs::live::status)),
-        read(under_audit_logs!("/deliveries"), owner, Page, get(pages::audit_logs::live::deliveries)),
+        shows(
+            under_audit_logs!("/setup/{file}"),
+            ManageAuditLogs,
+            INTEGRATION,
+            get(pages::audit_logs::setup::file),
+        ),
+        shows(
+            under_audit_logs!("/status"),
+            ManageAuditLogs,
+            INTEGRATION,
+            get(pages::audit_logs::live::status),
+        ),
+        shows(
+            under_audit_logs!("/deliveries"),
+            ManageAuditLogs,
+            INTEGRATION,
+            get(pages::audit_logs::live::deliveries),
+        ),
         read("/api-docs", Public, Page, get(pages::api_docs::show)),
         write("/v1/events", Producer, Problem, post(api::events::create)),
         read("/schemas/audit-record.v1.json", Public, Problem, get(api::schemas::audit_record)),
@@ -304,101 +363,239 @@ pub fn table() -> Vec<Route> {
 /// The routes of API keys and service accounts.
 fn of_programs() -> Vec<Route> {
     use Ability::{
-        DeleteProject, ManageAuditLogs, ManageMembers, ManageProjects, ManageServiceAccounts, SeeOrganization,
+        DeleteProject, ManageApiKeys, ManageAuditLogs, ManageMembers, ManageProjects, ManageServiceAccounts,
+        SeeOrganization,
     };
     let role = |ability| Need { ability, audit_logs: false, api_keys: false };
     let audit_logs = Need { audit_logs: true, ..role(ManageAuditLogs) };
     let or_key = |ability| Need { api_keys: true, ..role(ability) };
-    let route = |method, path, need, handler| {
-        let access = Access::Program(need);
+    let route = |method, path, need, deed, handler| {
+        let access = Access::Program(need, deed);
         Route { method, path, access, face: Face::Problem, handler }
     };
-    let read = |path, need, handler| route(Method::GET, path, need, handler);
-    let add = |path, need, handler| route(Method::POST, path, need, handler);
-    let change = |path, need, handler| route(Method::PATCH, path, need, handler);
-    let remove = |path, need, handler| route(Method::DELETE, path, need, handler);
+    let read = |path, need, of: Resource, handler| route(Method::GET, path, need, of.read(), handler);
+    let add = |path, need, to: Resource, handler| route(Method::POST, path, need, to.to("create"), handler);
+    let have = |path, need, deed, handler| route(Method::POST, path, need, deed, handler);
+    let change =
+        |path, need, what: Resource, handler| route(Method::PATCH, path, need, what.to("update"), handler);
+    let remove =
+        |path, need, what: Resource, handler| route(Method::DELETE, path, need, what.to("delete"), handler);
     vec![
-        read(of_organization!("audit-log-integration"), role(ManageAuditLogs), get(api::integration::show)),
+        read(INTEGRATION_PATH, role(ManageAuditLogs), INTEGRATION, get(api::integration::show)),
         route(
             Method::PUT,
-            of_organization!("audit-log-integration"),
+            INTEGRATION_PATH,
             audit_logs,
+            INTEGRATION.to("update"),
             put(api::integration::replace),
         ),
-        change(of_organization!("audit-log-integration"), audit_logs, patch(api::integration::update)),
-        remove(of_organization!("audit-log-integration"), audit_logs, delete(api::integration::delete)),
-        read(of_organization!("checks"), role(ManageAuditLogs), get(api::checks::list)),
-        add(of_organization!("checks"), audit_logs, post(api::checks::create)),
-        read(of_organization!("checks/{check_id}"), role(ManageAuditLogs), get(api::checks::show)),
-        add(of_organization!("checks/{check_id}/cancel"), audit_logs, post(api::checks::cancel)),
-        read(of_organization!("deliveries"), role(ManageAuditLogs), get(api::deliveries::list)),
-        add(of_organization!("deliveries"), audit_logs, post(api::deliveries::create)),
-        read(of_organization!("deliveries/{delivery_id}"), role(ManageAuditLogs), get(api::deliveries::show)),
-        read(of_organization!("records"), role(ManageAuditLogs), get(api::records::list)),
-        read(of_organization!("records/{record_id}"), role(ManageAuditLogs), get(api::records::show)),
-        read(of_organization!("projects"), or_key(SeeOrganization), get(api::projects::list)),
-        add(of_organization!("projects"), role(ManageProjects), post(api::projects::create)),
-        read(of_organization!("projects/{project_id}"), or_key(SeeOrganization), get(api::projects::show)),
+        change(INTEGRATION_PATH, audit_logs, INTEGRATION, patch(api::integration::update)),
+        remove(INTEGRATION_PATH, audit_logs, INTEGRATION, delete(api::integration::delete)),
+        read(of_organization!("checks"), role(ManageAuditLogs), INTEGRATION, get(api::checks::list)),
+        have(of_organization!("checks"), audit_logs, INTEGRATION.to("test"), post(api::checks::create)),
+        read(
+            of_organization!("checks/{check_id}"),
+            role(ManageAuditLogs),
+            INTEGRATION,
+            get(api::checks::show),
+        ),
+        have(
+            of_organization!("checks/{check_id}/cancel"),
+            audit_logs,
+            INTEGRATION.to("update"),
+            post(api::checks::cancel),
+        ),
+        read(of_organization!("deliveries"), role(ManageAuditLogs), INTEGRATION, get(api::deliveries::list)),
+        have(
+            of_organization!("deliveries"),
+            audit_logs,
+            INTEGRATION.to("update"),
+            post(api::deliveries::create),
+        ),
+        read(
+            of_organization!("deliveries/{delivery_id}"),
+            role(ManageAuditLogs),
+            INTEGRATION,
+            get(api::deliveries::show),
+        ),
+        read(of_organization!("records"), role(ManageAuditLogs), RECORDS, get(api::records::list)),
+        read(
+            of_organization!("records/{record_id}"),
+            role(ManageAuditLogs),
+            RECORDS,
+            get(api::records::show),
+        ),
+        read(
+            of_organization!("projects"),
+            or_key(SeeOrganization),
+            PROJECT.in_organization(),
+            get(api::projects::list),
+        ),
+        add(
+            of_organization!("projects"),
+            role(ManageProjects),
+            PROJECT.in_organization(),
+            post(api::projects::create),
+        ),
+        read(
+            of_organization!("projects/{project_id}"),
+            or_key(SeeOrganization),
+            PROJECT,
+            get(api::projects::show),
+        ),
         change(
             of_organization!("projects/{project_id}"),
             or_key(ManageProjects),
+            PROJECT,
             patch(api::projects::update),
         ),
-        remove(of_organization!("projects/{project_id}"), role(DeleteProject), delete(api::projects::delete)),
-        read(of_organization!("api-keys"), or_key(ManageProjects), get(api::api_keys::list)),
-        add(of_organization!("api-keys"), or_key(ManageProjects), post(api::api_keys::create)),
-        read(of_organization!("api-keys/{api_key_id}"), or_key(ManageProjects), get(api::api_keys::show)),
+        remove(
+            of_organization!("projects/{project_id}"),
+            role(DeleteProject),
+            PROJECT,
+            delete(api::projects::delete),
+        ),
+        read(
+            of_organization!("projects/{project_id}/members"),
+            or_key(SeeOrganization),
+            USER.in_project(),
+            get(api::project_members::list),
+        ),
+        add(
+            of_organization!("projects/{project_id}/members"),
+            or_key(ManageProjects),
+            USER.in_project(),
+            post(api::project_members::create),
+        ),
+        read(
+            of_organization!("projects/{project_id}/members/{user_id}"),
+            or_key(SeeOrganization),
+            USER,
+            get(api::project_members::show),
+        ),
+        change(
+            of_organization!("projects/{project_id}/members/{user_id}"),
+            or_key(ManageProjects),
+            USER,
+            patch(api::project_members::update),
+        ),
+        remove(
+            of_organization!("projects/{project_id}/members/{user_id}"),
+            or_key(ManageProjects),
+            USER,
+            delete(api::project_members::delete),
+        ),
+        read(
+            of_organization!("api-keys"),
+            or_key(ManageApiKeys),
+            API_KEY.in_organization(),
+            get(api::api_keys::list),
+        ),
+        add(
+            of_organization!("api-keys"),
+            role(ManageApiKeys),
+            API_KEY.in_organization(),
+            post(api::api_keys::create),
+        ),
+        read(
+            of_organization!("api-keys/{api_key_id}"),
+            or_key(ManageApiKeys),
+            API_KEY,
+            get(api::api_keys::show),
+        ),
         remove(
             of_organization!("api-keys/{api_key_id}"),
-            or_key(ManageProjects),
+            role(ManageApiKeys),
+            API_KEY,
             delete(api::api_keys::delete),
         ),
-        read(of_organization!("members"), role(ManageMembers), get(api::members::list)),
-        read(of_organization!("members/{user_id}"), role(ManageMembers), get(api::members::show)),
-        change(of_organization!("members/{user_id}"), role(ManageMembers), patch(api::members::update)),
-        remove(of_organization!("members/{user_id}"), role(ManageMembers), delete(api::members::delete)),
-        read(of_organization!("invitations"), role(ManageMembers), get(api::invitations::list)),
-        add(of_organization!("invitations"), role(ManageMembers), post(api::invitations::create)),
+        read(
+            of_organization!("members"),
+            role(ManageMembers),
+            USER.in_organization(),
+            get(api::members::list),
+        ),
+        read(of_organization!("members/{user_id}"), role(ManageMembers), USER, get(api::members::show)),
+        change(of_organization!("members/{user_id}"), role(ManageMembers), USER, patch(api::members::update)),
+        remove(
+            of_organization!("members/{user_id}"),
+            role(ManageMembers),
+            USER,
+            delete(api::members::delete),
+        ),
+        read(
+            of_organization!("invitations"),
+            role(ManageMembers),
+            INVITATION.in_organization(),
+            get(api::invitations::list),
+        ),
+        add(
+            of_organization!("invitations"),
+            role(ManageMembers),
+            INVITATION.in_organization(),
+            post(api::invitations::create),
+        ),
         read(
             of_organization!("invitations/{invitation_id}"),
             role(ManageMembers),
+            INVITATION,
             get(api::invitations::show),
         ),
         remove(
             of_organization!("invitations/{invitation_id}"),
             role(ManageMembers),
+            INVITATION,
             delete(api::invitations::delete),
         ),
         read(
             of_organization!("service-accounts"),
             role(ManageServiceAccounts),
+            SERVICE_ACCOUNT.in_organization(),
             get(api::service_accounts::list),
         ),
         add(
             of_organization!("service-accounts"),
             role(ManageServiceAccounts),
+            SERVICE_ACCOUNT.in_organization(),
             post(api::service_accounts::create),
         ),
-        read(ACCOUNT, role(ManageServiceAccounts), get(api::service_accounts::show)),
-        change(ACCOUNT, role(ManageServiceAccounts), patch(api::service_accounts::update)),
-        remove(ACCOUNT, role(ManageServiceAccounts), delete(api::service_accounts::delete)),
-        add(
+        read(ACCOUNT, role(ManageServiceAccounts), SERVICE_ACCOUNT, get(api::service_accounts::show)),
+        change(ACCOUNT, role(ManageServiceAccounts), SERVICE_ACCOUNT, patch(api::service_accounts::update)),
+        remove(ACCOUNT, role(ManageServiceAccounts), SERVICE_ACCOUNT, delete(api::service_accounts::delete)),
+        have(
             of_organization!("service-accounts/{service_account_id}/rotate"),
             role(ManageServiceAccounts),
+            SERVICE_ACCOUNT.to("rotate"),
             post(api::service_accounts::rotate),
         ),
-        remove(
+        route(
+            Method::DELETE,
             of_organization!("service-accounts/{service_account_id}/secrets/{secret_id}"),
             role(ManageServiceAccounts),
+            SERVICE_ACCOUNT.to("update"),
             delete(api::service_accounts::delete_secret),
         ),
     ]
 }
 
+/// What routes are about.
+const INTEGRATION: Resource = Resource { resource_type: "audit-log-integration", named: Named::ByType };
+const RECORDS: Resource = Resource { resource_type: "audit-log-records", named: Named::ByType };
+const EXPORT: Resource = Resource { resource_type: "audit-log-export", named: Named::ByType };
+const ORGANIZATION: Resource = Resource { resource_type: "organization", named: Named::Itself };
+const PLAN: Resource = Resource { resource_type: "plan", named: Named::ByPlan };
+const USER: Resource = Resource::in_path("user", "user_id");
+const INVITATION: Resource = Resource::in_path("invitation", "invitation_id");
+const PROJECT: Resource = Resource::in_path("project", "project_id");
+const API_KEY: Resource = Resource::in_path("api-key", "api_key_id");
+const SERVICE_ACCOUNT: Resource = Resource::in_path("service-account", "service_account_id");
+
 /// Logs leave the token out (`web::headers`).
-const INVITATION: &str = "/invitations/{token}";
+const INVITATION_LINK: &str = "/invitations/{token}";
 const PASSWORD_RESET: &str = "/password-resets/{token}";
 const AUDIT_LOGS: &str = "/organizations/{organization_id}/settings/audit-logs";
+const GENERAL: &str = "/organizations/{organization_id}/settings/general";
+const DELETE_ORGANIZATION: &str = "/organizations/{organization_id}/settings/general/delete";
 const PROJECTS: &str = "/organizations/{organization_id}/projects";
 const SERVICE_ACCOUNTS: &str = "/organizations/{organization_id}/service-accounts";
 
@@ -420,6 +617,7 @@ use under_service_accounts;
 
 const LEAVE: &str = "/organizations/{organization_id}/leave";
 
+const INTEGRATION_PATH: &str = of_organization!("audit-log-integration");
 const ACCOUNT: &str = of_organization!("service-accounts/{service_account_id}");
 
 /// A path of an organization's resources.
@@ -462,4 +660,43 @@ pub(super) fn router(face: Face, web: &Web) -> Router<Web> {
         let gate = from_fn(move |request: Request, next: Next| enforce(web.clone(), gate, request, next));
         router.route(route.path, route.handler.layer(gate))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::denied_attempt::Deed;
+    use crate::domain::event_catalog::EVENTS;
+
+    /// What a route does, if somebody can be denied it.
+    fn deed(access: Access) -> Option<Deed> {
+        match access {
+            Access::Public | Access::SignedIn | Access::Producer => None,
+            Access::Member(_, deed) | Access::AuditLogsWrite(deed) | Access::Program(_, deed) => Some(deed),
+        }
+    }
+
+    #[test]
+    fn what_a_route_does_is_in_the_catalogue_of_events_and_its_resource_in_its_path() {
+        for route in table() {
+            let (path, inside) = (route.path, route.path.contains("{organization_id}"));
+            let Some(Deed { action, resource }) = deed(route.access) else {
+                assert!(!inside, "{path} says nothing of what it does");
+                continue;
+            };
+            let Resource { resource_type, named } = resource;
+            let known = match action {
+                "read" => EVENTS.iter().any(|(_, known)| *known == resource_type),
+                _ => EVENTS.contains(&(action, resource_type)),
+            };
+            assert!(known, "{} {path}: {action} · {resource_type}", route.method);
+            assert!(action == "read" || route.method != Method::GET, "{path}: {action}");
+            if let Named::InPath(parameter) = named {
+                assert!(
+                    path.split('/').any(|part| part == format!("{{{parameter}}}")),
+                    "{path}: {parameter}"
+                );
+            }
+        }
+    }
 }

@@ -39,9 +39,9 @@ const EXPECTED: &[(&str, [u16; 7])] = &[
     ("GET /organizations/{organization_id}/activity/records/{sequence}", [303, 404, 403, 403, 403, 404, 404]),
     ("POST /organizations/{organization_id}/activity/exports", [303, 404, 403, 403, 403, 422, 422]),
     // Nothing is pending: back to the page.
-    ("GET /organizations/{organization_id}/activity/pending", [303, 404, 403, 403, 403, 303, 303]),
+    ("POST /organizations/{organization_id}/activity/pending", [303, 404, 403, 403, 403, 303, 303]),
     (
-        "GET /organizations/{organization_id}/activity/deliveries/{batch_id}",
+        "POST /organizations/{organization_id}/activity/deliveries/{batch_id}",
         [303, 404, 403, 403, 403, 404, 404],
     ),
     ("GET /organizations/{organization_id}/settings/general", [303, 404, 200, 200, 200, 200, 200]),
@@ -165,6 +165,11 @@ const EXPECTED: &[(&str, [u16; 7])] = &[
     ("GET /v1/organizations/{organization_id}/projects/{project_id}", NO_SECRET),
     ("PATCH /v1/organizations/{organization_id}/projects/{project_id}", NO_SECRET),
     ("DELETE /v1/organizations/{organization_id}/projects/{project_id}", NO_SECRET),
+    ("GET /v1/organizations/{organization_id}/projects/{project_id}/members", NO_SECRET),
+    ("POST /v1/organizations/{organization_id}/projects/{project_id}/members", NO_SECRET),
+    ("GET /v1/organizations/{organization_id}/projects/{project_id}/members/{user_id}", NO_SECRET),
+    ("PATCH /v1/organizations/{organization_id}/projects/{project_id}/members/{user_id}", NO_SECRET),
+    ("DELETE /v1/organizations/{organization_id}/projects/{project_id}/members/{user_id}", NO_SECRET),
     ("GET /v1/organizations/{organization_id}/api-keys", NO_SECRET),
     ("POST /v1/organizations/{organization_id}/api-keys", NO_SECRET),
     ("GET /v1/organizations/{organization_id}/api-keys/{api_key_id}", NO_SECRET),

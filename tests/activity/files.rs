@@ -1,9 +1,10 @@
 //! Files of records: exports, what is pending, what one delivery holds.
 
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{OWNER, Scene, shown};
-use crate::support::http_user::{Answer, enable};
+use crate::support::http_user::{Answer, enable, send};
 use crate::support::{eventually, submission};
 
 fn disposition(answer: &Answer) -> &str {
@@ -78,19 +79,39 @@ async fn what_can_not_be_read_exports_nothing() {
     scene.product.stop().await;
 }
 
+/// A link on another site, a preview of one or a page loaded ahead must leave no record.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_downloaded_but_by_the_page_s_own_button() {
+    let scene = Scene::open().await;
+    enable(&scene.owner, &scene.organization).await;
+    scene.send_many(1, "docs").await;
+    let pending = format!("{}/pending", scene.path);
+    let batch = format!("{}/deliveries/0199f3c2-0000-7000-8000-000000000000", scene.path);
+    for path in [&pending, &batch] {
+        for method in [Method::GET, Method::HEAD] {
+            assert_eq!(send(scene.owner.request(method, path)).await.status, 405, "{path}");
+        }
+        let form = scene.owner.request(Method::POST, path).form(&[("csrf_token", "x")]);
+        assert_eq!(send(form).await.status, 403, "{path}");
+    }
+    assert!(shown(&scene.page("?resource_type=audit-log-export").await).is_empty());
+    scene.product.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn pending_records_and_those_of_a_file_can_be_downloaded() {
     let scene = Scene::open().await;
     let pending = format!("{}/pending", scene.path);
     assert!(!scene.page("").await.contains("Download pending records"));
-    let none = scene.owner.get(&pending).await;
+    let download = async |path: &str| scene.owner.post_form(&scene.path, path, &[]).await;
+    let none = download(&pending).await;
     assert_eq!((none.status, none.location()), (303, Some(scene.path.as_str())));
     assert!(scene.page("").await.contains("Nothing is waiting to be delivered."));
 
     enable(&scene.owner, &scene.organization).await;
     scene.send_many(4, "docs").await;
-    assert!(scene.page("").await.contains(">Download pending records</a>"));
-    let answer = scene.owner.get(&pending).await;
+    assert!(scene.page("").await.contains(">Download pending records</button>"));
+    let answer = download(&pending).await;
     assert!(disposition(&answer).contains("pending-records-"), "{}", disposition(&answer));
     let docs = |records: &[Value]| {
         records.iter().filter(|record| record["event"]["resource_name"] == "docs").count()
@@ -105,13 +126,19 @@ async fn pending_records_and_those_of_a_file_can_be_downloaded() {
         html.contains("badge--success").then(|| format!("{}/deliveries/{}", scene.path, &rest[..36]))
     })
     .await;
-    let answer = scene.owner.get(&href).await;
+    let answer = download(&href).await;
     assert_eq!(docs(&lines(&answer)), 4);
     let stranger = scene.product.user("owner@initech.example").await;
     let own = scene.product.account("owner@initech.example").organization_id;
     let foreign = href.replace(&scene.organization, &own);
-    assert_eq!(stranger.get(&foreign).await.status, 404, "a file of another organization's");
-    assert_eq!(scene.product.user("manager@acme.example").await.get(&href).await.status, 403);
+    let own_page = format!("/organizations/{own}/activity");
+    let answer = stranger.post_form(&own_page, &foreign, &[]).await;
+    assert_eq!(answer.status, 404, "a file of another organization's");
+    let manager = scene.product.user("manager@acme.example").await;
+    assert_eq!(manager.post_form("/account", &href, &[]).await.status, 403);
+    let denied = scene.newest("audit-log-export").await;
+    assert_eq!(denied["event"]["outcome"]["error_code"], "PERMISSION_DENIED");
+    assert_eq!(denied["event"]["action"], "create");
     assert_eq!(scene.product.account(OWNER).organization_id, scene.organization);
 
     // What was delivered is drawn, with words and numbers beside it.

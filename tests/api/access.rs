@@ -14,7 +14,7 @@ use crate::support::program::{Document, Program, api_key, service_account, servi
 /// The routes of programs: method, path behind the organization, and what they need.
 fn routes() -> Vec<(Method, &'static str, Need)> {
     let of_programs = route::table().into_iter().filter_map(|route| match route.access {
-        Access::Program(need) => {
+        Access::Program(need, _) => {
             let rest = route.path.strip_prefix("/v1/organizations/{organization_id}/").unwrap();
             Some((route.method, rest, need))
         }
@@ -159,6 +159,81 @@ async fn nothing_of_one_organization_is_reached_from_another() {
     assert_eq!(acme.records().await.len(), before, "no trace in the other organization");
     // The change of the plan alone.
     assert_eq!(initech.records().await.len(), own_before + 1, "and none in one's own");
+    product.stop().await;
+}
+
+/// Whatever an operation is for, a parameter that nobody reads is told.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_parameter_that_an_operation_does_not_have_is_named() {
+    let (product, program) = owner().await;
+    for (method, rest, _) in routes() {
+        let path = format!("{}?x=1", with_ids(rest, NOTHING));
+        let body = matches!(method, Method::POST | Method::PUT | Method::PATCH).then(|| json!({}));
+        let answer = program.ask(method.clone(), &path, &[("if-match", "*")], body.as_ref()).await;
+        assert_eq!(answer.named(), ["x"], "{method} {rest}");
+    }
+    product.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_denied_attempt_names_what_it_was_about() {
+    let (product, program) = owner().await;
+    let member = service_account(&product, program.shared_document(), Role::Member).await;
+    let in_a_browser = product.user("member@acme.example").await;
+    let acme = program.organization.as_str();
+    let console = format!("/organizations/{acme}");
+    let id = |number: u32| format!("0199f3c2-0000-7000-8000-{number:012}");
+    let (one, two) = (id(1), id(2));
+    let api = |rest: &str| format!("/v1{console}/{rest}");
+    let page = |rest: &str| format!("{console}/{rest}");
+    for (method, path, expected) in [
+        (Method::GET, api("records"), ["read", "audit-log-records", acme]),
+        (Method::GET, api(&format!("records/{one}")), ["read", "audit-log-records", acme]),
+        (Method::GET, api("invitations"), ["read", "invitation", acme]),
+        (Method::POST, api("invitations"), ["create", "invitation", acme]),
+        (Method::DELETE, api(&format!("invitations/{one}")), ["delete", "invitation", &one]),
+        (Method::PATCH, api(&format!("members/{one}")), ["update", "user", &one]),
+        (Method::POST, api("api-keys"), ["create", "api-key", acme]),
+        (Method::PATCH, api(&format!("projects/{one}")), ["update", "project", &one]),
+        (Method::POST, api("checks"), ["test", "audit-log-integration", acme]),
+        (Method::GET, api(&format!("deliveries/{one}")), ["read", "audit-log-integration", acme]),
+        (Method::POST, api(&format!("service-accounts/{one}/rotate")), ["rotate", "service-account", &one]),
+        (
+            Method::DELETE,
+            api(&format!("service-accounts/{one}/secrets/{two}")),
+            ["update", "service-account", &one],
+        ),
+        (Method::POST, page(&format!("members/invitations/{one}/revoke")), ["delete", "invitation", &one]),
+        (Method::POST, page("members/invite"), ["create", "invitation", acme]),
+        (
+            Method::POST,
+            page(&format!("service-accounts/{one}/secrets/{two}/end")),
+            ["update", "service-account", &one],
+        ),
+        (Method::POST, page(&format!("projects/{one}/members/{two}/remove")), ["delete", "user", &two]),
+        (Method::POST, page(&format!("projects/{one}/api-keys/new")), ["create", "api-key", &one]),
+        (Method::GET, page("activity/records/7"), ["read", "audit-log-records", acme]),
+        (Method::POST, page("activity/pending"), ["create", "audit-log-export", acme]),
+        (
+            Method::HEAD,
+            page("settings/audit-logs/setup/terraform.tf"),
+            ["read", "audit-log-integration", acme],
+        ),
+        (Method::POST, page("settings/audit-logs/try-again"), ["update", "audit-log-integration", acme]),
+        (Method::POST, page("settings/general/delete"), ["delete", "organization", "Acme"]),
+    ] {
+        let answer = if path.starts_with("/v1/") {
+            let request = product.anonymous().request(method.clone(), &path);
+            send(request.header("authorization", member.bearer()).json(&json!({}))).await
+        } else {
+            send(in_a_browser.request(method.clone(), &path)).await
+        };
+        assert_eq!(answer.status, 403, "{method} {path}: {}", answer.body);
+        let event = program.newest().await["event"].clone();
+        let named = ["action", "resource_type", "resource_id"].map(|key| event[key].as_str().unwrap());
+        assert_eq!(named, expected, "{method} {path}");
+        assert_eq!(event["parameters"]["path"], path.as_str());
+    }
     product.stop().await;
 }
 

@@ -118,6 +118,30 @@ async fn a_write_names_the_revision_that_it_saw() {
     product.stop().await;
 }
 
+/// Ten at once, again and again: whoever takes any revision never hears of another's change, and none undoes it.
+#[tokio::test(flavor = "multi_thread")]
+async fn writes_that_name_no_revision_never_fail_because_of_another() {
+    let (product, program) = owner().await;
+    enable(&program).await;
+    let switch = async |on: bool| {
+        let body = if on {
+            json!({ "active": true })
+        } else {
+            json!({ "active": false, "pending": "deliver_first" })
+        };
+        program.ask(Method::PATCH, "audit-log-integration", &[("if-match", "*")], Some(&body)).await.status
+    };
+    let nothing = json!({});
+    for _ in 0..8 {
+        let switched = futures::future::join_all((0..8).map(|number| switch(number % 2 == 0)));
+        let (switched, delivered, checked) =
+            tokio::join!(switched, program.post("deliveries", &nothing), program.post("checks", &nothing),);
+        let all = [switched, vec![delivered.status, checked.status]].concat();
+        assert!(!all.contains(&412), "{all:?}");
+    }
+    product.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_same_put_again_joins_the_check_and_another_waits_its_turn() {
     let (product, program) = owner().await;

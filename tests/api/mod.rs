@@ -3,6 +3,7 @@
 mod access;
 mod document;
 mod integration;
+mod readme;
 mod resources;
 
 use std::io::Write;

@@ -1,5 +1,6 @@
 //! Projects, API keys, members, invitations, service accounts and records, as a program works with them.
 
+use reqwest::Method;
 use serde_json::json;
 use trailpost::domain::membership::Role;
 
@@ -71,33 +72,47 @@ async fn an_api_key_works_in_its_project_alone() {
         (&record["actor"]["principal_id"], &record["client"]["userAgent"]),
         (&made.json["id"], &json!(AGENT))
     );
-    let second = key.post("api-keys", &json!({ "name": "second", "project_id": project })).await;
-    assert_eq!(second.status, 201);
-    assert_eq!(key.get("api-keys").await.json["data"].as_array().unwrap().len(), 2);
+    assert_eq!(key.get("api-keys").await.json["data"].as_array().unwrap().len(), 1);
+    assert_eq!(key.get(&rest).await.json["name"], "ci");
     let all = program.get("api-keys?limit=100").await.json["data"].clone();
     let projects: Vec<_> = all.as_array().unwrap().iter().map(|key| &key["project_id"]).collect();
     assert!(projects.contains(&&project) && projects.contains(&&json!(other_project)));
     let of_one = program.get(&format!("api-keys?project_id={other_project}")).await;
     assert_eq!(of_one.json["data"].as_array().unwrap().len(), 1);
 
-    // Another project's things, and the organization's, are not a key's.
+    // Of another project a key does not even learn whether it is there, and it leaves no trace.
     let other_key =
         program.get(&format!("api-keys?project_id={other_project}")).await.json["data"][0]["id"].clone();
-    for denied in [
-        key.get(&format!("projects/{other_project}")).await,
-        key.patch(&format!("projects/{other_project}"), &json!({ "name": "x" })).await,
-        key.get(&format!("api-keys/{}", other_key.as_str().unwrap())).await,
-        key.delete(&format!("api-keys/{}", other_key.as_str().unwrap())).await,
+    let other_key = format!("api-keys/{}", other_key.as_str().unwrap());
+    let before = program.records().await.len();
+    for there in [other_project.as_str(), "0199f3c2-0000-7000-8000-000000000000"] {
+        for hidden in [
+            key.get(&format!("projects/{there}")).await,
+            key.patch(&format!("projects/{there}"), &json!({ "name": "x" })).await,
+            key.get(&format!("api-keys?project_id={there}")).await,
+            key.get(&other_key).await,
+        ] {
+            assert_eq!(hidden.status, 404, "{}", hidden.json);
+        }
+    }
+    assert_eq!(program.records().await.len(), before);
+
+    // Whoever got hold of a key can't make another that outlives it; the organization's things are not a key's.
+    let attempts = [
+        key.post("api-keys", &json!({ "name": "second", "project_id": project })).await,
         key.post("api-keys", &json!({ "name": "x", "project_id": other_project })).await,
-        key.get(&format!("api-keys?project_id={other_project}")).await,
+        key.delete(&rest).await,
+        key.delete(&other_key).await,
         key.post("projects", &json!({ "name": "x" })).await,
         key.delete(&own).await,
         key.get("members").await,
         key.get("records").await,
         key.get("audit-log-integration").await,
-    ] {
+    ];
+    for denied in &attempts {
         assert_eq!(denied.status, 403, "{}", denied.json);
     }
+    assert_eq!(program.records().await.len(), before + attempts.len());
     let denied = program.newest().await;
     assert_eq!(denied["event"]["outcome"]["error_code"], "PERMISSION_DENIED");
     assert_eq!(denied["actor"]["principal_type"], "api_key");
@@ -105,6 +120,49 @@ async fn an_api_key_works_in_its_project_alone() {
     assert_eq!(program.delete(&rest).await.status, 204);
     assert_eq!(key.get("projects").await.status, 401, "it stopped working");
     assert_eq!(other.get("projects").await.status, 200);
+    product.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn people_are_added_to_projects_given_roles_there_and_taken_out() {
+    let (product, program) = owner().await;
+    let (key, project) = api_key(&product, program.shared_document(), "Balloons").await;
+    let (_, other) = api_key(&product, program.shared_document(), "Ferries").await;
+    let members = format!("projects/{project}/members");
+    let add = |email: &str, role: &str| json!({ "email": email, "role": role });
+    let added = program.post(&members, &add("member@acme.example", "viewer")).await;
+    assert_eq!((added.status, &added.json["role"]), (201, &json!("viewer")), "{}", added.json);
+    assert!(added.header("location").unwrap().ends_with(added.json["user_id"].as_str().unwrap()));
+    assert_eq!(newest_event(&program).await, event("create", "user", "member@acme.example"));
+    assert_eq!(program.post(&members, &add("member@acme.example", "owner")).await.status, 409);
+    assert_eq!(program.post(&members, &add("nobody@acme.example", "owner")).await.named(), ["email"]);
+    assert_eq!(program.post(&members, &add("x", "king")).await.named(), ["email", "role"]);
+
+    // A key sees to its own project's people, and to no other's.
+    assert_eq!(key.post(&members, &add("manager@acme.example", "editor")).await.status, 201);
+    assert_eq!(program.newest().await["actor"]["principal_type"], "api_key");
+    assert_eq!(key.get(&format!("projects/{other}/members")).await.status, 404);
+    let first = key.get(&format!("{members}?limit=1")).await.json;
+    assert_eq!(first["data"][0]["email"], "manager@acme.example");
+    let cursor = first["next_cursor"].as_str().unwrap();
+    let second = key.get(&format!("{members}?cursor={cursor}")).await.json;
+    assert_eq!(second["data"][0], program.get(&format!("{members}?limit=2")).await.json["data"][1]);
+
+    let member = user(&product, "member@acme.example").await.id;
+    let rest = format!("{members}/{member}");
+    assert_eq!(program.patch(&rest, &json!({ "role": "owner" })).await.json["role"], "owner");
+    assert_eq!(program.newest().await["event"]["resource_id"]["role"], "owner");
+    assert_eq!(program.patch(&rest, &json!({ "role": null })).await.named(), ["role"]);
+    assert_eq!(program.get(&format!("projects/{other}/members/{member}")).await.status, 404);
+    assert_eq!(program.delete(&rest).await.status, 204);
+    assert_eq!(newest_event(&program).await, event("delete", "user", "member@acme.example"));
+    assert_eq!((program.get(&rest).await.status, program.delete(&rest).await.status), (404, 404));
+
+    let billing = service_account(&product, program.shared_document(), Role::BillingAdmin).await;
+    assert_eq!(billing.get(&members).await.status, 200, "whoever sees the project sees who is in it");
+    assert_eq!(billing.post(&members, &add("member@acme.example", "viewer")).await.status, 403);
+    let denied = program.newest().await["event"].clone();
+    assert_eq!((&denied["action"], &denied["resource_id"]), (&json!("create"), &json!(project)));
     product.stop().await;
 }
 
@@ -223,6 +281,39 @@ async fn records_are_read_back_and_followed() {
     assert_eq!(after.json["data"][0]["record"]["event"]["resource_name"], "new");
     let id = after.json["data"][0]["record"]["id"].as_str().unwrap();
     assert_eq!(program.get(&format!("records/{id}")).await.json, after.json["data"][0]);
+    product.stop().await;
+}
+
+/// Nothing that a program says is passed over: what can't be used is named.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_list_or_a_change_can_not_use_is_named() {
+    let (product, program) = owner().await;
+    for after in ["-5", "x", "1.5", "99999999999999999999"] {
+        assert_eq!(program.get(&format!("records?after={after}")).await.named(), ["after"], "{after}");
+    }
+    assert_eq!(program.get("records?after=0").await.status, 200);
+
+    let (key, project) = api_key(&product, program.shared_document(), "Balloons").await;
+    assert_eq!(key.get("projects?cursor=zz").await.named(), ["cursor"]);
+    assert_eq!(key.get(&format!("projects?cursor={}", hex::encode("projects:x"))).await.named(), ["cursor"]);
+    let beyond = format!("projects?cursor={}", hex::encode(format!("projects:{project}")));
+    assert_eq!(key.get(&beyond).await.json["data"], json!([]), "its one project is behind it");
+
+    let member = user(&product, "member@acme.example").await.id;
+    let account = format!("service-accounts/{}", program.newest_service_account().await);
+    for (rest, field) in [
+        (format!("projects/{project}"), "name"),
+        (format!("members/{member}"), "role"),
+        (account.clone(), "role"),
+    ] {
+        assert_eq!(program.patch(&rest, &json!({ field: null })).await.named(), [field], "{rest}");
+    }
+    let overlap = program.post(&format!("{account}/rotate"), &json!({ "overlap": null })).await;
+    assert_eq!(overlap.named(), ["overlap"]);
+    let switch = json!({ "active": null, "pending": null });
+    let switch =
+        program.ask(Method::PATCH, "audit-log-integration", &[("if-match", "*")], Some(&switch)).await;
+    assert_eq!(switch.named(), ["active", "pending"]);
     product.stop().await;
 }
 

@@ -215,6 +215,12 @@ pub const SITUATIONS: &[Situation] = &[
                 ..AUDIT_LOGS
             },
             View {
+                name: "api-docs",
+                at: Open("/api-docs"),
+                shows: &[Heading("API documentation"), Link("OpenAPI 3.1 document"), Text("Deliver now")],
+                ..AUDIT_LOGS
+            },
+            View {
                 name: "sign-in",
                 at: Open("/sign-in"),
                 shows: &[Heading("Sign in"), Field("Email"), Field("Password"), Button("Sign in")],
@@ -591,7 +597,7 @@ pub const SITUATIONS: &[Situation] = &[
                     Heading("Filter"),
                     Heading("Records"),
                     Heading("Export"),
-                    Link("Download pending records"),
+                    Button("Download pending records"),
                     Text("Create index"),
                     Link("Older"),
                     Button("Export as NDJSON"),

@@ -119,7 +119,7 @@ impl Product {
     pub async fn ask(&self, id: OrganizationId, purpose: Purpose, proposed: Option<Settings>) -> Outcome<()> {
         let revision = self.integration(id).await?.revision;
         let caller = self.caller();
-        let new = NewCheck { caller, organization: id, purpose, proposed, revision };
+        let new = NewCheck { caller, organization: id, purpose, proposed, revision: Some(revision) };
         answered(self.store.open_check(new).await.map(drop))
     }
 
@@ -163,7 +163,7 @@ impl Product {
 
     pub async fn deliver_now(&self, id: OrganizationId) -> Outcome<bool> {
         let revision = self.integration(id).await?.revision;
-        answered(self.store.deliver_now(self.caller(), id, revision).await)
+        answered(self.store.deliver_now(self.caller(), id, Some(revision)).await)
     }
 
     pub async fn try_again(&self, id: OrganizationId) -> Outcome<bool> {

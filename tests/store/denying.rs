@@ -6,12 +6,14 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use trailpost::domain::caller::Caller;
 use trailpost::domain::days::Days;
-use trailpost::domain::denied_attempt::{DeniedAttempt, Requested};
-use trailpost::domain::membership::{Ability, Role};
+use trailpost::domain::denied_attempt::{DeniedAttempt, Named, Requested, Resource};
+use trailpost::domain::membership::Role;
 use trailpost::domain::organization::{Organization, Plan};
+use trailpost::domain::refusal::Refusal;
 use trailpost::store::{FailedLogin, Opening, Store};
 
 use super::Books;
+use super::projects::rule;
 use crate::support::database::{Engine, TestDatabase};
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -20,6 +22,7 @@ on_both_engines! {
     twenty_in_a_minute_have_a_record_each_and_one_more_counts_the_rest,
     a_minute_begins_with_its_first_attempt_and_ends_at_the_next_one_too,
     each_principal_and_each_kind_is_counted_by_itself,
+    what_a_rule_refuses_is_counted_with_what_is_denied,
     a_clock_that_runs_back_ends_the_minute,
     a_wrong_password_is_recorded_in_every_organization_of_the_account,
     of_a_hundred_at_once_none_is_forgotten,
@@ -29,7 +32,8 @@ on_both_engines! {
 fn attempt(organization: &Organization, path: &str) -> DeniedAttempt {
     let route = "/organizations/{organization_id}/settings/audit-logs/disable";
     let requested = Requested { method: "POST", route, path };
-    DeniedAttempt::of(organization, Ability::ManageAuditLogs, requested, "The role does not allow this")
+    let integration = Resource { resource_type: "audit-log-integration", named: Named::ByType };
+    DeniedAttempt::of(organization, integration.to("disable"), requested, "The role does not allow this")
 }
 
 impl Books {
@@ -156,6 +160,30 @@ async fn each_principal_and_each_kind_is_counted_by_itself(books: Books) {
     books.clock.advance(MINUTE);
     books.settle().await;
     assert_eq!(attempts(&books.lines().await), 51);
+}
+
+async fn what_a_rule_refuses_is_counted_with_what_is_denied(books: Books) {
+    books.project("Rockets").await;
+    let taken = || books.store.create_project(books.caller(), books.acme.id, "ROCKETS".parse().unwrap());
+    for _ in 0..5 {
+        books.deny("/").await;
+    }
+    for _ in 0..27 {
+        assert_eq!(rule(taken().await), Refusal::NameTaken);
+    }
+    assert_eq!(books.lines().await.len(), 1 + 20);
+    books.clock.advance(MINUTE);
+    books.settle().await;
+    let lines = books.lines().await;
+    assert_eq!(attempts(&lines), 1 + 5 + 27);
+    let (last, rest) = (&lines[20]["event"], &lines[21]["event"]);
+    for same in ["action", "resource_type", "resource_id", "resource_name"] {
+        assert_eq!(last[same], rest[same]);
+    }
+    assert_eq!(rest["outcome"]["error_code"], "ALREADY_EXISTS");
+    assert_eq!(rest["parameters"]["more_attempts"]["count"], 12);
+    assert_eq!(lines[21]["actor"]["principal_name"], "owner@acme.example");
+    books.nothing_is_left().await;
 }
 
 async fn a_clock_that_runs_back_ends_the_minute(books: Books) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use trailpost::domain::access_check::{CheckState, Checklist, Purpose, Stage};
 use trailpost::domain::failure::{Cause, Failure};
 use trailpost::domain::integration::{Health, Situation};
-use trailpost::store::{CheckVerdict, Refused};
+use trailpost::store::{CheckVerdict, NewCheck, Refused};
 
 use super::{Books, settings};
 
@@ -17,6 +17,7 @@ on_both_engines! {
     a_cancelled_check_can_not_pass_any_more,
     a_check_whose_writer_died_is_taken_over_and_the_first_writer_is_fenced_out,
     a_stale_revision_is_refused,
+    whoever_has_seen_none_gets_what_is_in_force,
     switching_off_names_what_it_discards_and_delivers_nothing_of_it,
     switching_on_again_collects_from_there,
     removing_forgets_the_settings_and_keeps_counting_revisions,
@@ -140,6 +141,21 @@ async fn a_stale_revision_is_refused(books: Books) {
     let off = books.store.disable(books.caller(), books.acme.id, stale).await;
     assert!(matches!(off, Err(Refused::Stale)));
     assert_eq!(books.integration().await.situation(), Situation::Active);
+}
+
+async fn whoever_has_seen_none_gets_what_is_in_force(books: Books) {
+    books.enable().await;
+    books.append(1).await;
+    let unseen = NewCheck { revision: None, ..books.asking(Purpose::Test, None, books.revision().await) };
+    // Somebody else's change comes in between.
+    let stale = books.revision().await;
+    assert_eq!(books.pass(Purpose::Update, Some(settings("other-bucket"))).await, CheckState::Passed);
+    let (store, caller, acme) = (&books.store, books.caller(), books.acme.id);
+    assert!(matches!(store.deliver_now(caller.clone(), acme, Some(stale)).await, Err(Refused::Stale)));
+    assert!(store.deliver_now(caller, acme, None).await.unwrap());
+    let check = store.open_check(unseen).await.unwrap();
+    let check = store.access_check(acme, check.id).await.unwrap().unwrap();
+    assert_eq!((check.proposed.bucket.as_str(), check.revision), ("other-bucket", books.revision().await));
 }
 
 async fn switching_off_names_what_it_discards_and_delivers_nothing_of_it(books: Books) {

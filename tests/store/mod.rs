@@ -125,7 +125,8 @@ impl Books {
     }
 
     pub fn asking(&self, purpose: Purpose, proposed: Option<Settings>, revision: Revision) -> NewCheck {
-        NewCheck { caller: self.caller(), organization: self.acme.id, purpose, proposed, revision }
+        let (caller, organization) = (self.caller(), self.acme.id);
+        NewCheck { caller, organization, purpose, proposed, revision: Some(revision) }
     }
 
     /// Asks for a check and lets it pass, as a writer would.
@@ -180,7 +181,7 @@ impl Books {
 
     pub async fn deliver_now_of(&self, organization: OrganizationId) -> Result<bool, Refused> {
         let revision = self.store.integration(organization).await.unwrap().unwrap().revision;
-        self.store.deliver_now(self.caller(), organization, revision).await
+        self.store.deliver_now(self.caller(), organization, Some(revision)).await
     }
 
     /// Claims whatever is due.

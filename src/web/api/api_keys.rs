@@ -7,7 +7,7 @@ use http::{StatusCode, header};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::authentication::ProgramRequest;
+use super::authentication::{ProgramRequest, QueriedRequest};
 use super::listing::ListQuery;
 use super::object::Object;
 use super::problem::{Problem, change_refused};
@@ -29,8 +29,8 @@ impl KeyInPath {
 }
 
 /// `GET api-keys`: project by project; with `project_id`, those of one.
-pub(crate) async fn list(request: ProgramRequest) -> Result<Response, WebError> {
-    let query = ListQuery::read(&request.query, "api-keys", &["project_id"])?;
+pub(crate) async fn list(QueriedRequest { request, query }: QueriedRequest) -> Result<Response, WebError> {
+    let query = ListQuery::read(&query, "api-keys", &["project_id"])?;
     let asked: Option<ProjectId> = query.filter("project_id")?;
     if let Some(project) = asked {
         super::projects::one(&request, project).await?;
@@ -75,13 +75,11 @@ fn position(query: &ListQuery) -> Result<Option<(ProjectId, ApiKeyId)>, Problem>
 
 /// `POST api-keys`
 pub(crate) async fn create(request: ProgramRequest, mut object: Object) -> Result<Response, WebError> {
-    request.take_no_query()?;
     let (name, project) = (object.required("name"), object.required::<ProjectId>("project_id"));
     object.finish()?;
     let (Some(name), Some(project)) = (name, project) else {
         return Err(Problem::field("name", "is missing").into());
     };
-    request.require_project(project)?;
     let (store, organization) = (&request.web.store, request.organization_id());
     if store.project(organization, project).await?.is_none() {
         return Err(Problem::field("project_id", "is not a project of this organization").into());
@@ -97,7 +95,6 @@ pub(crate) async fn create(request: ProgramRequest, mut object: Object) -> Resul
 
 /// `GET api-keys/{api_key_id}`
 pub(crate) async fn show(request: ProgramRequest, Path(path): Path<KeyInPath>) -> Result<Response, WebError> {
-    request.take_no_query()?;
     Ok(Json(representation(&one(&request, path.id()?).await?)).into_response())
 }
 
@@ -106,7 +103,6 @@ pub(crate) async fn delete(
     request: ProgramRequest,
     Path(path): Path<KeyInPath>,
 ) -> Result<Response, WebError> {
-    request.take_no_query()?;
     let key = one(&request, path.id()?).await?;
     let organization = request.organization_id();
     let deleted = request.web.store.delete_api_key(request.caller(), organization, key.id).await;

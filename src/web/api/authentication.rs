@@ -19,7 +19,7 @@ use crate::domain::id::{OrganizationId, ProjectId};
 use crate::domain::organization::Organization;
 use crate::domain::principal::Reach;
 use crate::web::Web;
-use crate::web::access::{Attempted, Gate, Need, put_denial_on_record};
+use crate::web::access::{Attempted, Need, put_denial_on_record};
 use crate::web::error::WebError;
 use crate::web::headers::RequestId;
 use crate::web::visitor::{client_address, user_agent};
@@ -40,7 +40,7 @@ struct OrganizationInPath {
 /// Lets a program's request through to its handler, or answers in its place.
 pub(in crate::web) async fn enforce(
     web: Web,
-    gate: Gate,
+    attempted: Attempted,
     need: Need,
     mut request: Request,
     next: Next,
@@ -49,7 +49,6 @@ pub(in crate::web) async fn enforce(
         Ok(program) => program,
         Err(error) => return error.into_response(),
     };
-    let attempted = Attempted::of(gate, need.ability, &request);
     let response = match refusal(&program, need) {
         Some(error) => error.into_response(),
         None => {
@@ -134,12 +133,18 @@ fn refusal(program: &Program, need: Need) -> Option<WebError> {
     too_low.then_some(WebError::PlanTooLow)
 }
 
-/// What the handler of a program's request is given.
+/// What the handler of a program's request is given. Its address has no query: one that nobody reads is refused.
 #[derive(Debug)]
 pub(in crate::web) struct ProgramRequest {
     pub(super) web: Web,
     program: Program,
-    /// The query string as it came.
+}
+
+/// The same where the handler reads the query.
+#[derive(Debug)]
+pub(in crate::web) struct QueriedRequest {
+    pub(super) request: ProgramRequest,
+    /// As it came.
     pub(super) query: String,
 }
 
@@ -169,21 +174,17 @@ impl ProgramRequest {
     /// Lets a request that reaches into a project pass if that is reached.
     ///
     /// # Errors
-    /// It is not: an API key's is another.
+    /// It is not: an API key is not told whether there is another project.
     pub(super) fn require_project(&self, project: ProjectId) -> Result<(), Problem> {
         if self.only_project().is_none_or(|own| own == project) {
-            Ok(())
-        } else {
-            Err(Problem::not_allowed())
+            return Ok(());
         }
-    }
-
-    /// Lets a request pass whose address has no query.
-    ///
-    /// # Errors
-    /// One entry for each parameter.
-    pub(super) fn take_no_query(&self) -> Result<(), Problem> {
-        parameters(&self.query, &[]).map(drop)
+        tracing::warn!(
+            target: "trailpost::security",
+            principal = self.program.caller.actor.principal_id, %project,
+            "something of a project that the API key does not belong to"
+        );
+        Err(Problem::not_found())
     }
 
     /// The address of one of the organization's resources.
@@ -196,11 +197,19 @@ impl FromRequestParts<Web> for ProgramRequest {
     type Rejection = WebError;
 
     async fn from_request_parts(parts: &mut Parts, web: &Web) -> Result<ProgramRequest, WebError> {
+        let QueriedRequest { request, query } = QueriedRequest::from_request_parts(parts, web).await?;
+        parameters(&query, &[])?;
+        Ok(request)
+    }
+}
+
+impl FromRequestParts<Web> for QueriedRequest {
+    type Rejection = WebError;
+
+    async fn from_request_parts(parts: &mut Parts, web: &Web) -> Result<QueriedRequest, WebError> {
         let program = parts.extensions.get::<Program>().cloned();
-        Ok(ProgramRequest {
-            web: web.clone(),
-            program: program.ok_or(WebError::MissingExtension("Program"))?,
-            query: parts.uri.query().unwrap_or_default().to_owned(),
-        })
+        let program = program.ok_or(WebError::MissingExtension("Program"))?;
+        let query = parts.uri.query().unwrap_or_default().to_owned();
+        Ok(QueriedRequest { request: ProgramRequest { web: web.clone(), program }, query })
     }
 }

@@ -7,7 +7,7 @@ use http::{StatusCode, header};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::authentication::ProgramRequest;
+use super::authentication::{ProgramRequest, QueriedRequest};
 use super::failure::failure;
 use super::integration::{refused, stored};
 use super::listing::ListQuery;
@@ -17,7 +17,7 @@ use crate::domain::access_check::{Purpose, StageProgress};
 use crate::domain::event_catalog;
 use crate::domain::failure::Failure;
 use crate::domain::id::CheckId;
-use crate::domain::integration::Settings;
+use crate::domain::integration::{Revision, Settings};
 use crate::store::{AccessCheck, Integration, NewCheck, OpenedCheck, Refused};
 use crate::web::error::WebError;
 
@@ -33,8 +33,8 @@ impl CheckInPath {
 }
 
 /// `GET checks`: newest first.
-pub(crate) async fn list(request: ProgramRequest) -> Result<Response, WebError> {
-    let query = ListQuery::read(&request.query, "checks", &[])?;
+pub(crate) async fn list(QueriedRequest { request, query }: QueriedRequest) -> Result<Response, WebError> {
+    let query = ListQuery::read(&query, "checks", &[])?;
     let listed = request.web.store.access_checks(request.organization_id(), query.listing()?).await?;
     let last = listed.items.last().map(|check| check.id).filter(|_| listed.has_more);
     Ok(query.page(listed.items.iter().map(|check| representation(&request, check)).collect(), last))
@@ -45,7 +45,6 @@ pub(crate) async fn show(
     request: ProgramRequest,
     Path(path): Path<CheckInPath>,
 ) -> Result<Response, WebError> {
-    request.take_no_query()?;
     let check = one(&request, path.id()?).await?;
     Ok(Json(representation(&request, &check)).into_response())
 }
@@ -55,9 +54,8 @@ pub(crate) async fn create(
     request: ProgramRequest,
     OptionalObject(object): OptionalObject,
 ) -> Result<Response, WebError> {
-    request.take_no_query()?;
     object.finish()?;
-    let opened = open(&request, Purpose::Test, None, &stored(&request).await?).await?;
+    let opened = open(&request, Purpose::Test, None, &stored(&request).await?, None).await?;
     accepted(&request, opened.id).await
 }
 
@@ -67,7 +65,6 @@ pub(crate) async fn cancel(
     Path(path): Path<CheckInPath>,
     OptionalObject(object): OptionalObject,
 ) -> Result<Response, WebError> {
-    request.take_no_query()?;
     object.finish()?;
     let id = one(&request, path.id()?).await?.id;
     let store = &request.web.store;
@@ -80,12 +77,13 @@ pub(crate) async fn cancel(
 }
 
 /// Asks for a check, or joins the one that is open and proves the same. Any other that is open goes on record as the
-/// reason why nothing was done.
+/// reason why nothing was done. Without a revision that was seen, whatever is in force is checked.
 pub(super) async fn open(
     request: &ProgramRequest,
     purpose: Purpose,
     proposed: Option<Settings>,
     stored: &Integration,
+    seen: Option<Revision>,
 ) -> Result<OpenedCheck, WebError> {
     let in_force = stored.settings.as_ref();
     let event = event_catalog::access_check(purpose, request.organization_id(), in_force, proposed.as_ref());
@@ -94,7 +92,7 @@ pub(super) async fn open(
         organization: request.organization_id(),
         purpose,
         proposed,
-        revision: stored.revision,
+        revision: seen,
     };
     let opened = request.web.store.open_check(new).await;
     if let Err(Refused::OtherCheck(_)) = opened {

@@ -7,9 +7,9 @@ use http::{StatusCode, header};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::authentication::ProgramRequest;
+use super::authentication::{ProgramRequest, QueriedRequest};
 use super::failure::plain_failure;
-use super::integration::{refused, stored};
+use super::integration::refused;
 use super::listing::ListQuery;
 use super::object::OptionalObject;
 use super::problem::Problem;
@@ -24,8 +24,8 @@ pub(crate) struct DeliveryInPath {
 }
 
 /// `GET deliveries`: newest first.
-pub(crate) async fn list(request: ProgramRequest) -> Result<Response, WebError> {
-    let query = ListQuery::read(&request.query, "deliveries", &[])?;
+pub(crate) async fn list(QueriedRequest { request, query }: QueriedRequest) -> Result<Response, WebError> {
+    let query = ListQuery::read(&query, "deliveries", &[])?;
     let from = match query.position::<i64>()?.map(Sequence::new) {
         None => HistoryCursor::Newest,
         Some(before) => HistoryCursor::Before(before.ok_or_else(|| Problem::field("cursor", "is not one"))?),
@@ -41,7 +41,6 @@ pub(crate) async fn show(
     request: ProgramRequest,
     Path(path): Path<DeliveryInPath>,
 ) -> Result<Response, WebError> {
-    request.take_no_query()?;
     let id: BatchId = path.delivery_id.parse().map_err(|_| Problem::not_found())?;
     let found = request.web.store.delivery(request.organization_id(), id).await?;
     let row = found.ok_or_else(Problem::not_found)?;
@@ -55,11 +54,9 @@ pub(crate) async fn create(
     request: ProgramRequest,
     OptionalObject(object): OptionalObject,
 ) -> Result<Response, WebError> {
-    request.take_no_query()?;
     object.finish()?;
     let (store, organization) = (&request.web.store, request.organization_id());
-    let revision = stored(&request).await?.revision;
-    let asked = store.deliver_now(request.caller(), organization, revision).await.map_err(refused)?;
+    let asked = store.deliver_now(request.caller(), organization, None).await.map_err(refused)?;
     let pending = store.delivery_status(organization).await?.pending_records;
     let body = Json(json!({ "pending_records": pending }));
     if !asked {

@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode, header};
 use serde_json::{Value, json};
 
-use super::authentication::ProgramRequest;
+use super::authentication::{ProgramRequest, QueriedRequest};
 use super::checks;
 use super::listing::parameters;
 use super::object::Object;
@@ -20,7 +20,6 @@ use crate::web::error::WebError;
 
 /// `GET audit-log-integration`: also before anything is set up, for the external ID and the revision.
 pub(crate) async fn show(request: ProgramRequest) -> Result<Response, WebError> {
-    request.take_no_query()?;
     Ok(answer(StatusCode::OK, &stored(&request).await?))
 }
 
@@ -30,7 +29,8 @@ pub(crate) async fn replace(
     headers: HeaderMap,
     object: Object,
 ) -> Result<Response, WebError> {
-    write(&request, &headers, |stored, config| Proposal::replacing(stored, object, config)).await
+    let (if_match, config) = (IfMatch::of(&headers)?, &request.web.config);
+    write(&request, &if_match, |stored| Proposal::replacing(stored, object.clone(), config)).await
 }
 
 /// `PATCH audit-log-integration`
@@ -39,41 +39,56 @@ pub(crate) async fn update(
     headers: HeaderMap,
     object: Object,
 ) -> Result<Response, WebError> {
-    write(&request, &headers, |stored, config| Proposal::merging(stored, object, config)).await
+    let (if_match, config) = (IfMatch::of(&headers)?, &request.web.config);
+    write(&request, &if_match, |stored| Proposal::merging(stored, object.clone(), config)).await
 }
 
 /// `DELETE audit-log-integration?pending=…`
-pub(crate) async fn delete(request: ProgramRequest, headers: HeaderMap) -> Result<Response, WebError> {
+pub(crate) async fn delete(
+    QueriedRequest { request, query }: QueriedRequest,
+    headers: HeaderMap,
+) -> Result<Response, WebError> {
     let if_match = IfMatch::of(&headers)?;
-    let pending = parameters(&request.query, &["pending"])?.into_iter().next();
+    let pending = parameters(&query, &["pending"])?.into_iter().next();
     let pending: Pending = match pending {
         Some((_, word)) => word.parse().map_err(|error: String| Problem::field("pending", error))?,
         None => return Err(Problem::field("pending", Pending::MISSING).into()),
     };
-    let stored = stored(&request).await?;
-    if_match.require(stored.revision)?;
-    if stored.settings.is_none() {
-        let problem = Problem::conflict("There is no integration to remove.", "Nothing was changed.");
-        return Err(problem.into());
-    }
-    switch_off(&request, stored.revision, SwitchOff::Remove, pending).await
+    write(&request, &if_match, |stored| match &stored.settings {
+        Some(_) => Ok(Wanted::SwitchOff(SwitchOff::Remove, pending)),
+        None => Err(Problem::conflict("There is no integration to remove.", "Nothing was changed.")),
+    })
+    .await
 }
 
+/// Decides by what is stored, and does it to that alone. Whoever takes any revision (`If-Match: *`) is not told that
+/// there was another one meanwhile: it is decided again, so that a merge undoes nothing that it has not seen.
 async fn write(
     request: &ProgramRequest,
-    headers: &HeaderMap,
-    propose: impl FnOnce(&Integration, &crate::web::WebConfig) -> Result<Wanted, Problem>,
+    if_match: &IfMatch,
+    decide: impl Fn(&Integration) -> Result<Wanted, Problem>,
 ) -> Result<Response, WebError> {
-    let if_match = IfMatch::of(headers)?;
-    request.take_no_query()?;
-    let stored = stored(request).await?;
-    if_match.require(stored.revision)?;
-    match propose(&stored, &request.web.config)? {
-        Wanted::Nothing => Ok(answer(StatusCode::OK, &stored)),
-        Wanted::Check { purpose, proposed } => {
-            check(request, &stored, purpose, proposed.map(|settings| *settings)).await
+    loop {
+        let stored = stored(request).await?;
+        if_match.require(stored.revision)?;
+        match carry_out(request, &stored, decide(&stored)?).await {
+            Err(WebError::Problem(problem)) if if_match.takes_any() && problem.is_stale() => {}
+            done => return done,
         }
-        Wanted::SwitchOff(pending) => switch_off(request, stored.revision, SwitchOff::Disable, pending).await,
+    }
+}
+
+async fn carry_out(
+    request: &ProgramRequest,
+    stored: &Integration,
+    wanted: Wanted,
+) -> Result<Response, WebError> {
+    match wanted {
+        Wanted::Nothing => Ok(answer(StatusCode::OK, stored)),
+        Wanted::Check { purpose, proposed } => {
+            check(request, stored, purpose, proposed.map(|settings| *settings)).await
+        }
+        Wanted::SwitchOff(how, pending) => switch_off(request, stored.revision, how, pending).await,
         Wanted::StopWaiting => {
             let (store, organization) = (&request.web.store, request.organization_id());
             let stopped = store.stop_waiting(request.caller(), organization, stored.revision).await;
@@ -92,7 +107,7 @@ async fn check(
     purpose: Purpose,
     proposed: Option<Settings>,
 ) -> Result<Response, WebError> {
-    let opened = checks::open(request, purpose, proposed, stored).await?;
+    let opened = checks::open(request, purpose, proposed, stored, Some(stored.revision)).await?;
     checks::accepted(request, opened.id).await
 }
 

@@ -7,7 +7,7 @@ use http::{StatusCode, header};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::authentication::ProgramRequest;
+use super::authentication::{ProgramRequest, QueriedRequest};
 use super::listing::ListQuery;
 use super::members::refused;
 use super::object::Object;
@@ -30,8 +30,8 @@ impl InvitationInPath {
 }
 
 /// `GET invitations`: newest first.
-pub(crate) async fn list(request: ProgramRequest) -> Result<Response, WebError> {
-    let query = ListQuery::read(&request.query, "invitations", &[])?;
+pub(crate) async fn list(QueriedRequest { request, query }: QueriedRequest) -> Result<Response, WebError> {
+    let query = ListQuery::read(&query, "invitations", &[])?;
     let listed = request.web.store.open_invitations(request.organization_id(), query.listing()?).await?;
     let next = listed.items.last().map(|last| last.id).filter(|_| listed.has_more);
     Ok(query.page(listed.items.iter().map(representation).collect(), next))
@@ -39,7 +39,6 @@ pub(crate) async fn list(request: ProgramRequest) -> Result<Response, WebError> 
 
 /// `POST invitations`: an older one of the same person is revoked.
 pub(crate) async fn create(request: ProgramRequest, mut object: Object) -> Result<Response, WebError> {
-    request.take_no_query()?;
     let (email, role) = (object.required::<EmailAddress>("email"), object.required("role"));
     object.finish()?;
     let (Some(email), Some(role)) = (email, role) else {
@@ -60,7 +59,6 @@ pub(crate) async fn show(
     request: ProgramRequest,
     Path(path): Path<InvitationInPath>,
 ) -> Result<Response, WebError> {
-    request.take_no_query()?;
     let id = path.id()?;
     let found = request.web.store.open_invitation(request.organization_id(), id).await?;
     Ok(Json(representation(&found.ok_or_else(Problem::not_found)?)).into_response())
@@ -71,7 +69,6 @@ pub(crate) async fn delete(
     request: ProgramRequest,
     Path(path): Path<InvitationInPath>,
 ) -> Result<Response, WebError> {
-    request.take_no_query()?;
     let organization = request.organization_id();
     let revoked = request.web.store.revoke_invitation(request.caller(), organization, path.id()?).await;
     revoked.map_err(refused)?;

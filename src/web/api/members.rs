@@ -7,7 +7,7 @@ use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::authentication::ProgramRequest;
+use super::authentication::{ProgramRequest, QueriedRequest};
 use super::listing::ListQuery;
 use super::object::Object;
 use super::problem::Problem;
@@ -28,8 +28,8 @@ impl MemberInPath {
 }
 
 /// `GET members`: by e-mail address.
-pub(crate) async fn list(request: ProgramRequest) -> Result<Response, WebError> {
-    let query = ListQuery::read(&request.query, "members", &[])?;
+pub(crate) async fn list(QueriedRequest { request, query }: QueriedRequest) -> Result<Response, WebError> {
+    let query = ListQuery::read(&query, "members", &[])?;
     let listed = request.web.store.members(request.organization_id(), query.listing()?).await?;
     let next = listed.items.last().map(|last| last.user.email.clone()).filter(|_| listed.has_more);
     Ok(query.page(listed.items.iter().map(representation).collect(), next))
@@ -40,7 +40,6 @@ pub(crate) async fn show(
     request: ProgramRequest,
     Path(path): Path<MemberInPath>,
 ) -> Result<Response, WebError> {
-    request.take_no_query()?;
     Ok(Json(representation(&one(&request, path.id()?).await?)).into_response())
 }
 
@@ -50,7 +49,6 @@ pub(crate) async fn update(
     Path(path): Path<MemberInPath>,
     mut object: Object,
 ) -> Result<Response, WebError> {
-    request.take_no_query()?;
     let member = one(&request, path.id()?).await?;
     let role: Option<Role> = object.optional("role");
     object.finish()?;
@@ -67,7 +65,6 @@ pub(crate) async fn delete(
     request: ProgramRequest,
     Path(path): Path<MemberInPath>,
 ) -> Result<Response, WebError> {
-    request.take_no_query()?;
     let organization = request.organization_id();
     let removed = request.web.store.remove_member(request.caller(), organization, path.id()?).await;
     removed.map_err(refused)?;

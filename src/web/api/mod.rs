@@ -15,6 +15,7 @@ pub(super) mod members;
 mod object;
 pub(super) mod openapi;
 pub(super) mod problem;
+pub(super) mod project_members;
 pub(super) mod projects;
 mod proposal;
 pub(super) mod records;

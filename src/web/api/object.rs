@@ -18,7 +18,7 @@ const MOST_BYTES: usize = 64 * 1024;
 const BODY_WITHIN: Duration = Duration::from_secs(20);
 
 /// What was sent. Fields are taken out of it; `finish` says what was wrong with any, and what is left.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(in crate::web) struct Object {
     fields: Map<String, Value>,
     errors: Vec<FieldProblem>,
@@ -33,16 +33,6 @@ pub(super) enum Sent<T> {
     Null,
     /// With this value.
     Value(T),
-}
-
-impl<T> Sent<T> {
-    /// The value, where `null` says as little as nothing.
-    pub(super) fn value(self) -> Option<T> {
-        match self {
-            Sent::Value(value) => Some(value),
-            Sent::No | Sent::Null => None,
-        }
-    }
 }
 
 impl Object {
@@ -72,8 +62,9 @@ impl Object {
         })
     }
 
-    pub(super) fn boolean(&mut self, name: &str) -> Sent<bool> {
-        self.take(name, "must be true or false", |value| value.as_bool())
+    pub(super) fn boolean(&mut self, name: &str) -> Option<bool> {
+        let sent = self.take(name, "must be true or false", |value| value.as_bool());
+        self.value(name, sent)
     }
 
     pub(super) fn integer(&mut self, name: &str) -> Sent<i64> {
@@ -94,12 +85,25 @@ impl Object {
         }
     }
 
+    /// The value of a field that can't be taken away.
+    fn value<T>(&mut self, name: &str, sent: Sent<T>) -> Option<T> {
+        match sent {
+            Sent::Value(value) => Some(value),
+            Sent::No => None,
+            Sent::Null => {
+                self.refuse(name, "can’t be null: leave it out");
+                None
+            }
+        }
+    }
+
     /// A string parsed into one of our types, if it is there.
     pub(super) fn optional<T: FromStr>(&mut self, name: &str) -> Option<T>
     where
         T::Err: std::fmt::Display,
     {
-        let text = self.string(name).value()?;
+        let sent = self.string(name);
+        let text = self.value(name, sent)?;
         match text.parse() {
             Ok(parsed) => Some(parsed),
             Err(error) => {
@@ -203,7 +207,7 @@ mod tests {
     fn every_field_that_is_wrong_missing_or_unknown_is_named() {
         let mut sent = object(&json!({ "role": "king", "active": 1, "colour": "red", "window": 5 }));
         assert_eq!(sent.required::<Role>("role"), None);
-        assert_eq!(sent.boolean("active"), Sent::No);
+        assert_eq!(sent.boolean("active"), None);
         assert_eq!(sent.required::<Role>("name"), None);
         assert_eq!(sent.integer("window"), Sent::Value(5));
         let errors = sent.finish().unwrap_err().errors;
@@ -218,6 +222,19 @@ mod tests {
         assert_eq!(sent.string("role_arn"), Sent::No);
         assert_eq!(sent.string("bucket"), Sent::Value("b".to_owned()));
         assert!(sent.finish().is_ok());
+    }
+
+    #[test]
+    fn what_can_not_be_taken_away_is_not_null() {
+        let mut sent = object(&json!({ "role": null, "active": null, "name": null }));
+        assert_eq!(sent.optional::<Role>("role"), None);
+        assert_eq!(sent.boolean("active"), None);
+        assert_eq!(sent.required::<Role>("name"), None);
+        let errors = sent.finish().unwrap_err().errors;
+        let told: Vec<_> =
+            errors.iter().map(|error| (error.field.as_str(), error.message.as_str())).collect();
+        let not_null = "can’t be null: leave it out";
+        assert_eq!(told, [("role", not_null), ("active", not_null), ("name", "is missing")]);
     }
 
     #[test]

@@ -62,7 +62,8 @@ impl Problem {
     pub(super) fn not_allowed() -> Problem {
         Problem::new(
             StatusCode::FORBIDDEN,
-            "The role of this service account doesn’t allow this. An API key works in its own project only.",
+            "The role of this service account doesn’t allow this. An API key works in its own project only, and neither \
+             makes nor deletes keys.",
             "Use a service account whose role includes it.",
         )
     }
@@ -121,6 +122,11 @@ impl Problem {
             "Someone else changed these settings: the ETag in If-Match is not the current one any more.",
             "Get the resource again, look at what changed, and send the new ETag.",
         )
+    }
+
+    /// Whether it is that somebody else was first.
+    pub(super) fn is_stale(&self) -> bool {
+        self.status == StatusCode::PRECONDITION_FAILED
     }
 
     pub(super) fn conflict(explanation: impl Into<String>, what_next: &'static str) -> Problem {

@@ -7,7 +7,7 @@ use http::{StatusCode, header};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::authentication::ProgramRequest;
+use super::authentication::{ProgramRequest, QueriedRequest};
 use super::listing::ListQuery;
 use super::object::Object;
 use super::problem::{Problem, change_refused};
@@ -27,11 +27,13 @@ impl ProjectInPath {
 }
 
 /// `GET projects`: newest first.
-pub(crate) async fn list(request: ProgramRequest) -> Result<Response, WebError> {
-    let query = ListQuery::read(&request.query, "projects", &[])?;
+pub(crate) async fn list(QueriedRequest { request, query }: QueriedRequest) -> Result<Response, WebError> {
+    let query = ListQuery::read(&query, "projects", &[])?;
     let (store, organization) = (&request.web.store, request.organization_id());
     if let Some(own) = request.only_project() {
-        let own = store.project(organization, own).await?.filter(|_| query.position::<ProjectId>().is_ok());
+        let after = query.position::<ProjectId>()?;
+        let own = store.project(organization, own).await?;
+        let own = own.filter(|project| after.is_none_or(|after| project.id < after));
         return Ok(query.page(own.iter().map(representation).collect(), None::<String>));
     }
     let listed = store.projects(organization, query.listing()?).await?;
@@ -42,7 +44,6 @@ pub(crate) async fn list(request: ProgramRequest) -> Result<Response, WebError> 
 
 /// `POST projects`
 pub(crate) async fn create(request: ProgramRequest, mut object: Object) -> Result<Response, WebError> {
-    request.take_no_query()?;
     let name = object.required("name");
     object.finish()?;
     let name = name.ok_or_else(|| Problem::field("name", "is missing"))?;
@@ -57,7 +58,6 @@ pub(crate) async fn show(
     request: ProgramRequest,
     Path(path): Path<ProjectInPath>,
 ) -> Result<Response, WebError> {
-    request.take_no_query()?;
     Ok(Json(representation(&one(&request, path.id()?).await?)).into_response())
 }
 
@@ -67,7 +67,6 @@ pub(crate) async fn update(
     Path(path): Path<ProjectInPath>,
     mut object: Object,
 ) -> Result<Response, WebError> {
-    request.take_no_query()?;
     let project = one(&request, path.id()?).await?;
     let name = object.optional("name");
     object.finish()?;
@@ -82,7 +81,6 @@ pub(crate) async fn delete(
     request: ProgramRequest,
     Path(path): Path<ProjectInPath>,
 ) -> Result<Response, WebError> {
-    request.take_no_query()?;
     let organization = request.organization_id();
     let deleted = request.web.store.delete_project(request.caller(), organization, path.id()?).await;
     deleted.map_err(change_refused)?;

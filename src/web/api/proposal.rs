@@ -8,7 +8,7 @@ use super::problem::Problem;
 use crate::domain::access_check::Purpose;
 use crate::domain::encryption::EncryptionKind;
 use crate::domain::integration::{Settings, TypedSettings};
-use crate::store::Integration;
+use crate::store::{Integration, SwitchOff};
 use crate::web::WebConfig;
 
 /// The fields that are settings.
@@ -57,8 +57,8 @@ pub(super) enum Wanted {
     Nothing,
     /// An access check, of the settings in force if none are proposed.
     Check { purpose: Purpose, proposed: Option<Box<Settings>> },
-    /// The switch is turned off.
-    SwitchOff(Pending),
+    /// The switch is turned off, or the integration removed.
+    SwitchOff(SwitchOff, Pending),
     /// The switch stays on after all.
     StopWaiting,
 }
@@ -102,7 +102,7 @@ impl Proposal<'_> {
     ) -> Result<Wanted, Problem> {
         refuse_other_values(stored, &mut object);
         let typed = typed(&mut object, base);
-        let active = object.boolean("active").value();
+        let active = object.boolean("active");
         let pending = object.optional("pending");
         let mut proposed = None;
         if says_settings {
@@ -150,7 +150,8 @@ impl Proposal<'_> {
                 "change the settings in one request, and turn the switch off in another",
             ));
         }
-        self.pending.map(Wanted::SwitchOff).ok_or_else(|| Problem::field("pending", Pending::MISSING))
+        let pending = self.pending.ok_or_else(|| Problem::field("pending", Pending::MISSING))?;
+        Ok(Wanted::SwitchOff(SwitchOff::Disable, pending))
     }
 
     fn staying_on(self) -> Result<Wanted, Problem> {

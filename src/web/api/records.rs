@@ -1,12 +1,14 @@
 //! `records`: what an organization's audit log holds, exactly as it is delivered, with its place in it.
 
+use std::str::FromStr;
+
 use axum::Json;
 use axum::extract::Path;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::authentication::ProgramRequest;
+use super::authentication::{ProgramRequest, QueriedRequest};
 use super::listing::ListQuery;
 use super::problem::Problem;
 use crate::domain::clock::Timestamp;
@@ -33,8 +35,8 @@ struct PlacedRecord {
 }
 
 /// `GET records`: newest first; with `after`, what comes after a sequence, oldest first.
-pub(crate) async fn list(request: ProgramRequest) -> Result<Response, WebError> {
-    let query = ListQuery::read(&request.query, "records", &["after"])?;
+pub(crate) async fn list(QueriedRequest { request, query }: QueriedRequest) -> Result<Response, WebError> {
+    let query = ListQuery::read(&query, "records", &["after"])?;
     let from = from(&query)?;
     let store = &request.web.store;
     let listed = store.record_page(request.organization_id(), from, query.limit).await?;
@@ -52,15 +54,26 @@ pub(crate) async fn show(
     request: ProgramRequest,
     Path(path): Path<RecordInPath>,
 ) -> Result<Response, WebError> {
-    request.take_no_query()?;
     let id: RecordId = path.record_id.parse().map_err(|_| Problem::not_found())?;
     let found = request.web.store.record(request.organization_id(), id).await?;
     Ok(Json(placed(found.ok_or_else(Problem::not_found)?)?).into_response())
 }
 
+/// A sequence, or the place before the first.
+struct After(i64);
+
+impl FromStr for After {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<After, &'static str> {
+        let sequence = text.parse().ok().filter(|sequence| *sequence >= 0);
+        sequence.map(After).ok_or("must be a sequence, or 0 for all records")
+    }
+}
+
 /// A cursor keeps its direction; `after` begins another.
 fn from(query: &ListQuery) -> Result<RecordsFrom, Problem> {
-    let after: Option<i64> = query.filter("after")?;
+    let after = query.filter::<After>("after")?.map(|After(sequence)| sequence);
     let Some(position) = query.position::<String>()? else {
         return Ok(after.map_or(RecordsFrom::Newest, RecordsFrom::After));
     };

@@ -26,14 +26,23 @@ impl IfMatch {
         if lines.is_empty() { Err(Problem::precondition_required()) } else { Ok(IfMatch(lines.join(","))) }
     }
 
+    /// Whether any revision will do: `*`.
+    pub(super) fn takes_any(&self) -> bool {
+        self.tags().any(|tag| tag == "*")
+    }
+
     /// Lets the write of this revision pass. A weak ETag matches none.
     ///
     /// # Errors
     /// The revision is another.
     pub(super) fn require(&self, current: Revision) -> Result<(), Problem> {
         let current = format!("\"{}\"", current.get());
-        let matches = self.0.split(',').map(str::trim).any(|tag| tag == "*" || tag == current);
+        let matches = self.takes_any() || self.tags().any(|tag| tag == current);
         if matches { Ok(()) } else { Err(Problem::precondition_failed()) }
+    }
+
+    fn tags(&self) -> impl Iterator<Item = &str> {
+        self.0.split(',').map(str::trim)
     }
 }
 

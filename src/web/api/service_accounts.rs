@@ -7,7 +7,7 @@ use http::{StatusCode, header};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::authentication::ProgramRequest;
+use super::authentication::{ProgramRequest, QueriedRequest};
 use super::listing::ListQuery;
 use super::object::{Object, OptionalObject};
 use super::problem::{Problem, change_refused};
@@ -35,8 +35,8 @@ pub(crate) struct SecretInPath {
 }
 
 /// `GET service-accounts`: newest first.
-pub(crate) async fn list(request: ProgramRequest) -> Result<Response, WebError> {
-    let query = ListQuery::read(&request.query, "service-accounts", &[])?;
+pub(crate) async fn list(QueriedRequest { request, query }: QueriedRequest) -> Result<Response, WebError> {
+    let query = ListQuery::read(&query, "service-accounts", &[])?;
     let store = &request.web.store;
     let listed = store.service_accounts(request.organization_id(), query.listing()?).await?;
     let last = listed.items.last().map(|listed| listed.account.id).filter(|_| listed.has_more);
@@ -50,7 +50,6 @@ pub(crate) async fn list(request: ProgramRequest) -> Result<Response, WebError> 
 
 /// `POST service-accounts`
 pub(crate) async fn create(request: ProgramRequest, mut object: Object) -> Result<Response, WebError> {
-    request.take_no_query()?;
     let (name, role) = (object.required("name"), object.required("role"));
     object.finish()?;
     let (Some(name), Some(role)) = (name, role) else {
@@ -70,7 +69,6 @@ pub(crate) async fn show(
     request: ProgramRequest,
     Path(path): Path<AccountInPath>,
 ) -> Result<Response, WebError> {
-    request.take_no_query()?;
     Ok(Json(detailed(&one(&request, path.id()?).await?)).into_response())
 }
 
@@ -80,7 +78,6 @@ pub(crate) async fn update(
     Path(path): Path<AccountInPath>,
     mut object: Object,
 ) -> Result<Response, WebError> {
-    request.take_no_query()?;
     let details = one(&request, path.id()?).await?;
     let role = object.optional("role");
     object.finish()?;
@@ -98,7 +95,6 @@ pub(crate) async fn rotate(
     Path(path): Path<AccountInPath>,
     OptionalObject(mut object): OptionalObject,
 ) -> Result<Response, WebError> {
-    request.take_no_query()?;
     let id = one(&request, path.id()?).await?.account.id;
     let overlap: Option<Overlap> = object.required("overlap");
     object.finish()?;
@@ -118,7 +114,6 @@ pub(crate) async fn delete_secret(
     request: ProgramRequest,
     Path(path): Path<SecretInPath>,
 ) -> Result<Response, WebError> {
-    request.take_no_query()?;
     let account: ServiceAccountId = path.service_account_id.parse().map_err(|_| Problem::not_found())?;
     let secret: SecretId = path.secret_id.parse().map_err(|_| Problem::not_found())?;
     let (store, organization) = (&request.web.store, request.organization_id());
@@ -132,7 +127,6 @@ pub(crate) async fn delete(
     request: ProgramRequest,
     Path(path): Path<AccountInPath>,
 ) -> Result<Response, WebError> {
-    request.take_no_query()?;
     let organization = request.organization_id();
     let deleted = request.web.store.delete_service_account(request.caller(), organization, path.id()?).await;
     deleted.map_err(change_refused)?;

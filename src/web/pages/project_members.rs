@@ -138,7 +138,7 @@ pub(crate) async fn create(
     };
     let (caller, organization) = (request.caller(), request.organization_id());
     match request.web.store.add_project_member(caller, organization, project.id, email, role).await {
-        Ok(()) => Ok(back(&request, &project, Sentence::ProjectMemberAdded)),
+        Ok(_) => Ok(back(&request, &project, Sentence::ProjectMemberAdded)),
         Err(ChangeRefused::Rule(Refusal::AlreadyMember)) => {
             refused(Some("They are in this project already.".to_owned()), None).await
         }

@@ -144,7 +144,7 @@ pub(in crate::web) fn needs(operation: &Operation) -> String {
     let route = route::table()
         .into_iter()
         .find(|route| operation.has_method(&route.method) && route.path == operation.path);
-    let Some(Access::Program(need)) = route.map(|route| route.access) else { return String::new() };
+    let Some(Access::Program(need, _)) = route.map(|route| route.access) else { return String::new() };
     let roles: Vec<_> =
         Role::ALL.iter().filter(|role| role.may(need.ability)).map(|role| role.as_str()).collect();
     let key = if need.api_keys { ", or an API key of the project" } else { "" };

@@ -68,7 +68,9 @@ impl Resource {
                  follow it, keep the last sequence and ask for what comes after it."
             }
             Resource::Projects => "The organization’s projects. An API key reaches its own.",
-            Resource::ApiKeys => "The keys of all projects. An API key reaches those of its own project.",
+            Resource::ApiKeys => {
+                "The keys of all projects. An API key sees those of its own project, and neither makes nor deletes any."
+            }
             Resource::Members => "Who belongs to the organization, and as what.",
             Resource::Invitations => {
                 "Invitations that are open. Whoever has an account signs in and joins; others set a password first."

@@ -310,6 +310,58 @@ pub(in crate::web) const OPERATIONS: &[Operation] = &[
         ..PLAIN
     },
     Operation {
+        path: of_organization!("projects/{project_id}/members"),
+        id: "listProjectMembers",
+        resource: Resource::Projects,
+        summary: "List who is in a project",
+        description: "By e-mail address. Their roles are for the products beside Trailpost.",
+        query: LIST,
+        answers: &[answer(200, "A page of the project’s members.", "ProjectMemberList")],
+        ..PLAIN
+    },
+    Operation {
+        method: "POST",
+        path: of_organization!("projects/{project_id}/members"),
+        id: "createProjectMember",
+        resource: Resource::Projects,
+        summary: "Add somebody to a project",
+        description: "A member of the organization.",
+        body: body("NewProjectMember", r#"{"email": "member@acme.example", "role": "editor"}"#),
+        answers: &[with_headers(answer(201, "The project’s member.", "ProjectMember"), &["Location"])],
+        conflicts: true,
+        ..PLAIN
+    },
+    Operation {
+        path: of_organization!("projects/{project_id}/members/{user_id}"),
+        id: "getProjectMember",
+        resource: Resource::Projects,
+        summary: "Get a member of a project",
+        description: "",
+        answers: &[answer(200, "The project’s member.", "ProjectMember")],
+        ..PLAIN
+    },
+    Operation {
+        method: "PATCH",
+        path: of_organization!("projects/{project_id}/members/{user_id}"),
+        id: "updateProjectMember",
+        resource: Resource::Projects,
+        summary: "Change somebody’s role in a project",
+        description: "",
+        body: patch("ProjectRolePatch", r#"{"role": "viewer"}"#),
+        answers: &[answer(200, "The project’s member.", "ProjectMember")],
+        ..PLAIN
+    },
+    Operation {
+        method: "DELETE",
+        path: of_organization!("projects/{project_id}/members/{user_id}"),
+        id: "deleteProjectMember",
+        resource: Resource::Projects,
+        summary: "Take somebody out of a project",
+        description: "They stay a member of the organization.",
+        answers: &[nothing("They are not in the project any more.")],
+        ..PLAIN
+    },
+    Operation {
         path: of_organization!("api-keys"),
         id: "listApiKeys",
         resource: Resource::ApiKeys,

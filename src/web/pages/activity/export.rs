@@ -15,7 +15,7 @@ use crate::store::{ActivityRecord, Export, ExportRefused, Store, StoreError};
 use crate::web::access::MemberRequest;
 use crate::web::error::WebError;
 use crate::web::flash::Sentence;
-use crate::web::form::CheckedForm;
+use crate::web::form::{CheckedForm, NoFields};
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct ExportPost {
@@ -40,7 +40,10 @@ pub(crate) async fn create(
 }
 
 /// What is still to be delivered.
-pub(crate) async fn pending(request: MemberRequest) -> Result<Response, WebError> {
+pub(crate) async fn pending(
+    request: MemberRequest,
+    CheckedForm(NoFields {}): CheckedForm<NoFields>,
+) -> Result<Response, WebError> {
     match file(&request, ExportScope::Pending, ExportFormat::Ndjson).await {
         Err(WebError::NotFound) => {
             request.leave_flash(Sentence::NothingWaits);
@@ -54,6 +57,7 @@ pub(crate) async fn pending(request: MemberRequest) -> Result<Response, WebError
 pub(crate) async fn delivery(
     request: MemberRequest,
     Path(path): Path<BatchInPath>,
+    CheckedForm(NoFields {}): CheckedForm<NoFields>,
 ) -> Result<Response, WebError> {
     let batch = path.batch_id.parse().map_err(|_| WebError::NotFound)?;
     file(&request, ExportScope::Delivery(batch), ExportFormat::Ndjson).await

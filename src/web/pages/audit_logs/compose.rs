@@ -82,14 +82,12 @@ pub(super) async fn history(
     let helps = member.organization.plan.includes_audit_logs() && integration.failure.is_some();
     Ok(History {
         deliveries: page.rows.iter().map(|row| parts::delivery(web, member, row)).collect(),
+        csrf: visitor.form_token.clone(),
         live_url: format!("{here}/deliveries{}", query(cursor)),
         newer_href: page.newer.map(link),
         older_href: page.older.map(link),
-        retry: helps.then(|| Retry {
-            action: format!("{here}/try-again"),
-            csrf: visitor.form_token.clone(),
-            revision: integration.revision.get(),
-        }),
+        retry: helps
+            .then(|| Retry { action: format!("{here}/try-again"), revision: integration.revision.get() }),
     })
 }
 

@@ -195,7 +195,7 @@ async fn ask(
         organization: request.organization_id(),
         purpose,
         proposed,
-        revision,
+        revision: Some(revision),
     };
     request.web.store.open_check(new).await
 }
@@ -213,7 +213,7 @@ pub(crate) async fn deliver_now(
 ) -> Result<Response, WebError> {
     let organization = request.organization_id();
     let revision = Revision::new(post.revision);
-    let asked = request.web.store.deliver_now(request.caller(), organization, revision).await;
+    let asked = request.web.store.deliver_now(request.caller(), organization, Some(revision)).await;
     let wish = Wish::Delivery(DeliveryRequest::DeliverNow);
     match asked {
         Ok(true) => request.leave_flash(Sentence::DeliveringNow),

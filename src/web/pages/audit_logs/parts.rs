@@ -273,7 +273,7 @@ pub(super) fn delivery(web: &Web, member: &Member, row: &store::DeliveryRow) -> 
             .filter(|left_out| *left_out > 0)
             .map(thousands),
         attempts: row.attempts.iter().map(|tried| attempt(web, row, tried)).collect(),
-        records_href: format!("{}/activity/deliveries/{}", organization_href(&member.organization), row.id),
+        records_action: format!("{}/activity/deliveries/{}", organization_href(&member.organization), row.id),
     }
 }
 

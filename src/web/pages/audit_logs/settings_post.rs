@@ -39,9 +39,8 @@ impl SettingsPost {
                 None => match name.as_str() {
                     "revision" => revisions.push(value),
                     "setup_way" => post.choices.way = Way::named(&value).unwrap_or_default(),
-                    "setup_partition" => {
-                        post.choices.partition = value.parse::<Partition>().map_or(None, Some);
-                    }
+                    // One that is not known is none.
+                    "setup_partition" => post.choices.partition = value.parse::<Partition>().ok(),
                     _ => {}
                 },
             }

@@ -396,6 +396,8 @@ pub(super) struct DeliveriesFragment {
 pub(super) struct History {
     /// Newest first.
     pub(super) deliveries: Vec<DeliveryRow>,
+    /// For the forms beside them.
+    pub(super) csrf: String,
     pub(super) live_url: String,
     pub(super) newer_href: Option<String>,
     pub(super) older_href: Option<String>,
@@ -406,7 +408,6 @@ pub(super) struct History {
 /// What **Try again** posts.
 pub(super) struct Retry {
     pub(super) action: String,
-    pub(super) csrf: String,
     pub(super) revision: i64,
 }
 
@@ -435,8 +436,8 @@ pub(super) struct DeliveryRow {
     /// How many older ones are not shown, if any.
     pub(super) earlier_attempts: Option<String>,
     pub(super) attempts: Vec<AttemptView>,
-    /// Its records, as a download.
-    pub(super) records_href: String,
+    /// What **Download records** posts to.
+    pub(super) records_action: String,
 }
 
 /// One try of a delivery.
