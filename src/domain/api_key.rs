@@ -2,10 +2,10 @@
 
 use super::clock::Timestamp;
 use super::id::{ApiKeyId, ProjectId};
-use super::organization::name;
+use super::name::name;
 
 name!(
-    /// An API key's name: 1 to 100 characters, trimmed, without control characters. One of its kind in the project.
+    /// An API key's name: 1 to 100 characters, trimmed and normalized. One of its kind in the project.
     ApiKeyName
 );
 

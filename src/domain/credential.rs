@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::clock::Entropy;
-use super::organization::name;
+use super::name::name;
 
 /// Longer ones would let a sign-in cost what its sender likes.
 const LONGEST_PASSWORD: usize = 256;
@@ -65,7 +65,7 @@ impl Password {
 }
 
 name!(
-    /// The name of a producer: 1 to 100 characters, trimmed, without control characters.
+    /// The name of a producer: 1 to 100 characters, trimmed and normalized.
     ProducerName
 );
 

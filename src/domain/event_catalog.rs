@@ -6,6 +6,7 @@ pub mod service_account;
 
 use serde_json::{Map, Value, json};
 
+use super::access_check::Purpose;
 use super::caller::Caller;
 use super::clock::Timestamp;
 use super::denied_attempt::{DeniedAttempt, LeftOutAttempts, TurnedAway};
@@ -173,6 +174,13 @@ pub fn delete_invitation(email: &EmailAddress, role: Role) -> EventDraft {
     event
 }
 
+/// The same for one that ends because its sender may not give its role any more. `sender` is how they are called.
+pub fn end_invitation(email: &EmailAddress, role: Role, sender: &str) -> EventDraft {
+    let mut event = delete_invitation(email, role);
+    event.parameters.insert("sent_by".to_owned(), json!(sender));
+    event
+}
+
 /// `update · user · {user, role}`: a new password, by a reset link or on the account page, as each organization of the
 /// account has it.
 pub fn set_password(user: &User, role: Role) -> EventDraft {
@@ -282,6 +290,23 @@ pub fn integration(
     );
     event.parameters = changes(&json!(before), &json!(after));
     event
+}
+
+/// The same, as it follows from an access check: what it is for, and the settings before and those that it proves. One
+/// without settings of its own proves those in force.
+pub fn access_check(
+    purpose: Purpose,
+    organization: OrganizationId,
+    in_force: Option<&Settings>,
+    proposed: Option<&Settings>,
+) -> EventDraft {
+    let proposed = proposed.or(in_force);
+    match purpose {
+        Purpose::Enable => integration(IntegrationAction::Create, organization, in_force, proposed),
+        Purpose::Update => integration(IntegrationAction::Update, organization, in_force, proposed),
+        Purpose::Activate => integration(IntegrationAction::Enable, organization, in_force, proposed),
+        Purpose::Test => integration(IntegrationAction::Test, organization, None, proposed),
+    }
 }
 
 /// `update · audit-log-integration · organization id`: what is pending is to be delivered, and then this is to happen.

@@ -1,8 +1,9 @@
-//! Invitations to an organization, and which way in each leads its bearer.
+//! Invitations to an organization, for how long each can be used, and which way in it leads its bearer.
 
 use super::id::OrganizationId;
-use super::membership::Role;
+use super::membership::{Ability, Role};
 use super::organization::OrganizationName;
+use super::principal::{Principal, Reach};
 use super::user::EmailAddress;
 
 /// An invitation that can still be used.
@@ -18,6 +19,29 @@ pub struct Invitation {
     pub role: Role,
     /// Whether the e-mail address has an account already.
     pub has_account: bool,
+}
+
+/// Who sent an invitation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sender {
+    /// The operator, with a command.
+    Operator,
+    /// Somebody who was let into the organization.
+    Principal(Principal),
+}
+
+impl Sender {
+    /// Whether an invitation of this role can still be used, given how far its sender's rights reach now; none at all
+    /// once they are out of the organization. Without this rule whoever is removed could come back by a second
+    /// address that they had invited before. The operator's rights don't end.
+    pub fn may_still_give(self, role: Role, reach: Option<Reach>) -> bool {
+        match self {
+            Sender::Operator => true,
+            Sender::Principal(_) => {
+                reach.is_some_and(|reach| reach.may(Ability::ManageMembers, None) && reach.may_grant(role))
+            }
+        }
+    }
 }
 
 /// What an invitation asks of its bearer.
@@ -49,6 +73,21 @@ impl Invitation {
 mod tests {
     use super::*;
     use crate::domain::clock::{Clock, Entropy};
+    use crate::domain::id::{ProjectId, UserId};
+
+    #[test]
+    fn an_invitation_can_be_used_while_its_sender_may_still_give_its_role() {
+        let (clock, entropy) = (Clock::system(), Entropy::seeded(1));
+        let user = Sender::Principal(Principal::User(UserId::generate(&clock, &entropy)));
+        let key = Reach::Project(ProjectId::generate(&clock, &entropy));
+        for role in Role::ALL {
+            for reach in Role::ALL.map(Reach::Organization).map(Some).into_iter().chain([Some(key), None]) {
+                assert!(Sender::Operator.may_still_give(role, reach));
+                let is_owner = reach == Some(Reach::Organization(Role::Owner));
+                assert_eq!(user.may_still_give(role, reach), is_owner, "{role:?} {reach:?}");
+            }
+        }
+    }
 
     #[test]
     fn a_password_is_asked_for_only_where_there_is_no_account_and_nobody_signed_in() {

@@ -7,84 +7,10 @@ use serde::Serialize;
 
 use super::clock::Entropy;
 use super::id::OrganizationId;
-
-const NAME_CHARS: usize = 100;
-
-/// Why a name was refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NameError {
-    /// Nothing but white space.
-    #[error("Enter a name.")]
-    Empty,
-    /// Too long.
-    #[error("Use at most 100 characters.")]
-    TooLong,
-    /// Characters that would make it look like something else.
-    #[error(
-        "Use letters, digits and punctuation: line breaks and invisible control characters are not allowed."
-    )]
-    Control,
-}
-
-/// Trims and checks a name that people see: not empty, not long, nothing that hides or reorders text
-/// (<https://www.unicode.org/reports/tr36/#Bidirectional_Text_Spoofing>).
-pub(super) fn parse_name(text: &str) -> Result<String, NameError> {
-    let name = text.trim();
-    if name.is_empty() {
-        return Err(NameError::Empty);
-    }
-    if name.chars().count() > NAME_CHARS {
-        return Err(NameError::TooLong);
-    }
-    let hides = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
-    };
-    if name.chars().any(hides) {
-        return Err(NameError::Control);
-    }
-    Ok(name.to_owned())
-}
-
-/// A name that people see: 1 to 100 characters, trimmed, without control characters.
-macro_rules! name {
-    ($(#[$doc:meta])* $name:ident) => {
-        $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
-        #[serde(transparent)]
-        pub struct $name(String);
-
-        impl $name {
-            /// The name.
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
-
-            /// What two names are compared by: names that differ only in upper and lower case are the same one.
-            pub fn folded(&self) -> String {
-                self.0.to_lowercase()
-            }
-        }
-
-        impl std::fmt::Display for $name {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str(&self.0)
-            }
-        }
-
-        impl std::str::FromStr for $name {
-            type Err = $crate::domain::organization::NameError;
-
-            fn from_str(text: &str) -> Result<$name, Self::Err> {
-                $crate::domain::organization::parse_name(text).map($name)
-            }
-        }
-    };
-}
-pub(super) use name;
+use super::name::name;
 
 name!(
-    /// An organization's name: 1 to 100 characters, trimmed, without control characters.
+    /// An organization's name: 1 to 100 characters, trimmed and normalized, nothing in it hidden.
     OrganizationName
 );
 
@@ -192,17 +118,6 @@ pub struct Organization {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_are_trimmed_and_bounded() {
-        assert_eq!("  Acme ".parse::<OrganizationName>().unwrap().as_str(), "Acme");
-        assert_eq!("  ".parse::<OrganizationName>(), Err(NameError::Empty));
-        assert_eq!("é".repeat(101).parse::<OrganizationName>(), Err(NameError::TooLong));
-        assert!("é".repeat(100).parse::<OrganizationName>().is_ok());
-        for hidden in ["a\nb", "a\u{202e}b", "a\u{2067}b", "a\0b"] {
-            assert_eq!(hidden.parse::<OrganizationName>(), Err(NameError::Control));
-        }
-    }
 
     #[test]
     fn external_ids_are_ours_and_differ() {

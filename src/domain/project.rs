@@ -4,10 +4,10 @@ use std::str::FromStr;
 
 use super::clock::Timestamp;
 use super::id::ProjectId;
-use super::organization::name;
+use super::name::name;
 
 name!(
-    /// A project's name: 1 to 100 characters, trimmed, without control characters. One of its kind in the
+    /// A project's name: 1 to 100 characters, trimmed and normalized. One of its kind in the
     /// organization, whatever the case of its letters.
     ProjectName
 );

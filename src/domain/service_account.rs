@@ -7,10 +7,10 @@ use std::time::Duration;
 use super::clock::{Entropy, Timestamp};
 use super::id::{SecretId, ServiceAccountId};
 use super::membership::Role;
-use super::organization::name;
+use super::name::name;
 
 name!(
-    /// A service account's name: 1 to 100 characters, trimmed, without control characters. One of its kind in the
+    /// A service account's name: 1 to 100 characters, trimmed and normalized. One of its kind in the
     /// organization.
     ServiceAccountName
 );

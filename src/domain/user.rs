@@ -4,10 +4,10 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::id::UserId;
-use super::organization::name;
+use super::name::name;
 
 name!(
-    /// How a user is called: 1 to 100 characters, trimmed, without control characters.
+    /// How a user is called: 1 to 100 characters, trimmed and normalized.
     DisplayName
 );
 

@@ -30,7 +30,7 @@ fn write_out(shown: &mut String, character: char) {
 }
 
 /// Control characters, those that set directions (Unicode's UAX #9), and those without a shape of their own.
-fn is_hidden(character: char) -> bool {
+pub(super) fn is_hidden(character: char) -> bool {
     character.is_control()
         || matches!(
             character,

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use futures::FutureExt;
 
-use super::access_checks::{AccessCheck, StoredCheck};
+use super::access_checks::{AccessCheck, CheckEnd, StoredCheck};
 use super::database::{execute, fetch_all, fetch_one, parse};
 use super::transaction::{LockedOrganization, Transaction};
 use super::{Store, StoreError};
@@ -126,7 +126,12 @@ impl Transaction {
         let mut checklist = stored.check.checklist.clone();
         let failure = Failure { stage: checklist.current(), cause: Cause::NoWriter, aws: None };
         checklist.set(failure.stage, StageState::Failed, Some(failure.title().to_owned()));
-        self.end_check(stored.check.id, CheckState::Failed, Some(&checklist), Some(&failure)).await?;
+        let ended = CheckEnd {
+            checklist: Some(&checklist),
+            failure: Some(&failure),
+            ..CheckEnd::of(CheckState::Failed)
+        };
+        self.end_check(stored.check.id, ended).await?;
         let event = self.event_of(stored).await?.failed_because(&failure);
         self.append_event(locked, &stored.caller, event).await?;
         tracing::error!(

@@ -10,11 +10,10 @@ use super::{Store, StoreError};
 use crate::domain::access_check::{CheckState, Checklist, Purpose};
 use crate::domain::caller::Caller;
 use crate::domain::clock::Timestamp;
-use crate::domain::event_catalog::{self, EventDraft, IntegrationAction};
+use crate::domain::event_catalog::{self, EventDraft};
 use crate::domain::failure::Failure;
 use crate::domain::id::{CheckId, OrganizationId};
 use crate::domain::integration::{Revision, Settings};
-use crate::domain::principal::Principal;
 
 /// What an owner asks for.
 #[derive(Clone, Debug)]
@@ -36,7 +35,7 @@ pub struct NewCheck {
 pub struct OpenedCheck {
     /// Its id.
     pub id: CheckId,
-    /// It was open already: a double click joins it.
+    /// It was open already, for the same purpose and of the same settings: a double click joins it.
     pub joined: bool,
 }
 
@@ -61,6 +60,10 @@ pub struct AccessCheck {
     pub asked_at: Timestamp,
     /// The revision that was in force when it was asked for.
     pub revision: Revision,
+    /// When it ended.
+    pub finished_at: Option<Timestamp>,
+    /// Why it was cancelled or superseded, as a sentence without a full stop.
+    pub ended_because: Option<String>,
     /// The last sign of life of a writer, by the machine's own time: a moved clock makes nobody look dead.
     pub(super) seen_at: Timestamp,
 }
@@ -78,6 +81,8 @@ pub(super) struct CheckRow {
     stages: String,
     failure: Option<String>,
     asked_at: i64,
+    finished_at: Option<i64>,
+    ended_because: Option<String>,
     seen_at: i64,
     run_token: i64,
     daily: i64,
@@ -109,6 +114,8 @@ impl TryFrom<CheckRow> for StoredCheck {
                 asked_by: caller.actor.principal_name.clone(),
                 asked_at: Timestamp::from_millis(row.asked_at),
                 revision: Revision::new(row.revision),
+                finished_at: row.finished_at.map(Timestamp::from_millis),
+                ended_because: row.ended_because,
                 seen_at: Timestamp::from_millis(row.seen_at),
             },
             organization: parse("access_checks.organization_id", &row.organization_id)?,
@@ -125,7 +132,7 @@ macro_rules! select_check {
         concat!(
             "SELECT id, organization_id, purpose, asked_by, revision, role_arn, bucket, prefix,
                     bucket_owner_account, encryption, kms_key_arn, format, compression, window_minutes, state, stages,
-                    failure, asked_at, seen_at, run_token, daily
+                    failure, asked_at, finished_at, ended_because, seen_at, run_token, daily
              FROM access_checks ",
             $rest
         )
@@ -141,6 +148,21 @@ pub(super) struct Asked<'a> {
     pub(super) organization: OrganizationId,
     pub(super) purpose: Purpose,
     pub(super) revision: Revision,
+}
+
+/// How a check ended.
+pub(super) struct CheckEnd<'a> {
+    pub(super) state: CheckState,
+    /// What was proved; what was reported stays where there is none.
+    pub(super) checklist: Option<&'a Checklist>,
+    pub(super) failure: Option<&'a Failure>,
+    pub(super) because: Option<&'a str>,
+}
+
+impl CheckEnd<'_> {
+    pub(super) fn of(state: CheckState) -> Self {
+        CheckEnd { state, checklist: None, failure: None, because: None }
+    }
 }
 
 const HOLD_OPEN_CHECK: Sql = Sql {
@@ -183,7 +205,7 @@ pub(super) async fn newest_check(
 }
 
 impl Store {
-    /// Asks for an access check, or joins the one that is open.
+    /// Asks for an access check, or joins the one that is open if that is for the same purpose and of the same settings.
     pub async fn open_check(&self, new: NewCheck) -> Result<OpenedCheck, Refused> {
         let opened = self.write(move |tx| async move { tx.open_check(new).await }.boxed()).await;
         self.ring();
@@ -265,19 +287,29 @@ impl Transaction {
     async fn open_check(&mut self, new: NewCheck) -> Result<OpenedCheck, Refused> {
         let mut locked = self.lock_organization(new.organization).await?.ok_or(Refused::NotAnOwner)?;
         self.require_manager(&locked, &new.caller).await?;
+        let integration = self.integration(locked.organization.clone()).await?;
+        let proposed = new.proposed.clone().or_else(|| integration.settings.clone());
         if let Some(open) = self.held_open_check(new.organization).await?
             && !self.make_way(&mut locked, &open).await?
         {
-            return Ok(OpenedCheck { id: open.check.id, joined: true });
+            let open = open.check;
+            let is_the_same = open.purpose == new.purpose && Some(&open.proposed) == proposed.as_ref();
+            return match is_the_same {
+                true => Ok(OpenedCheck { id: open.id, joined: true }),
+                false => Err(Refused::OtherCheck(open.id)),
+            };
         }
-        let integration = self.integration(locked.organization).await?;
+        // A second press finds what the first one did.
+        if new.purpose == Purpose::Activate && integration.active {
+            return Err(Refused::NotPossible);
+        }
         if integration.revision != new.revision {
             return Err(Refused::Stale);
         }
         if integration.stop.is_some() || !is_possible(new.purpose, &integration) {
             return Err(Refused::NotPossible);
         }
-        let proposed = new.proposed.clone().or(integration.settings).ok_or(Refused::NotPossible)?;
+        let proposed = proposed.ok_or(Refused::NotPossible)?;
         let asked = Asked {
             caller: &new.caller,
             daily: false,
@@ -324,21 +356,16 @@ impl Transaction {
         proposed: &Settings,
     ) -> Result<CheckId, StoreError> {
         let id = CheckId::generate(&self.clock, &self.entropy);
-        let asking_user = match asked.caller.principal() {
-            Some(Principal::User(user)) => Some(user.to_string()),
-            _ => None,
-        };
         execute!(
             self,
-            "INSERT INTO access_checks (id, organization_id, purpose, asked_by, asked_by_user, revision, role_arn,
-                                        bucket, prefix, bucket_owner_account, encryption, kms_key_arn, format,
-                                        compression, window_minutes, state, stages, asked_at, seen_at, daily)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, 'waiting', $16, $17, $18, $19)",
+            "INSERT INTO access_checks (id, organization_id, purpose, asked_by, revision, role_arn, bucket,
+                                        prefix, bucket_owner_account, encryption, kms_key_arn, format, compression,
+                                        window_minutes, state, stages, asked_at, seen_at, daily)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 'waiting', $15, $16, $17, $18)",
             id.to_string(),
             asked.organization.to_string(),
             asked.purpose.as_str(),
             to_json(asked.caller),
-            asking_user,
             asked.revision.get(),
             proposed.role_arn.as_str(),
             proposed.bucket.as_str(),
@@ -381,10 +408,28 @@ impl Transaction {
         stored: &StoredCheck,
         reason: String,
     ) -> Result<(), StoreError> {
-        self.end_check(stored.check.id, CheckState::Cancelled, None, None).await?;
+        let ended = CheckEnd { because: Some(&reason), ..CheckEnd::of(CheckState::Cancelled) };
+        self.end_check(stored.check.id, ended).await?;
         let event = self.event_of(stored).await?.failed(reason, "ABORTED");
         self.append_event(locked, caller, event).await?;
         Ok(())
+    }
+
+    /// Ends an open check whose revision is over from now on: it would not be applied, so nobody waits for it. To be
+    /// called by whatever changes the revision, while the settings before are still there.
+    pub(super) async fn supersede_open_check(
+        &mut self,
+        locked: &mut LockedOrganization,
+        because: &str,
+    ) -> Result<(), StoreError> {
+        let Some(open) = self.held_open_check(locked.organization.id).await? else { return Ok(()) };
+        if open.daily {
+            return self.forget_daily_checks(open.organization).await;
+        }
+        let ended = CheckEnd { because: Some(because), ..CheckEnd::of(CheckState::Superseded) };
+        self.end_check(open.check.id, ended).await?;
+        let event = self.event_of(&open).await?.failed(because, "ABORTED");
+        self.append_event(locked, &open.caller, event).await.map(drop)
     }
 
     /// Ends whatever check is open, for a reason of the organization's.
@@ -409,26 +454,7 @@ impl Transaction {
             Some(found) => self.integration(found).await?.settings,
             None => None,
         };
-        Ok(match stored.check.purpose {
-            Purpose::Enable => {
-                event_catalog::integration(IntegrationAction::Create, organization, None, Some(proposed))
-            }
-            Purpose::Update => event_catalog::integration(
-                IntegrationAction::Update,
-                organization,
-                before.as_ref(),
-                Some(proposed),
-            ),
-            Purpose::Activate => event_catalog::integration(
-                IntegrationAction::Enable,
-                organization,
-                before.as_ref(),
-                Some(proposed),
-            ),
-            Purpose::Test => {
-                event_catalog::integration(IntegrationAction::Test, organization, None, Some(proposed))
-            }
-        })
+        Ok(event_catalog::access_check(stored.check.purpose, organization, before.as_ref(), Some(proposed)))
     }
 
     /// The same, held until the commit: no writer takes it over meanwhile.
@@ -442,21 +468,17 @@ impl Transaction {
             .transpose()
     }
 
-    pub(super) async fn end_check(
-        &mut self,
-        id: CheckId,
-        state: CheckState,
-        checklist: Option<&Checklist>,
-        failure: Option<&Failure>,
-    ) -> Result<(), StoreError> {
+    pub(super) async fn end_check(&mut self, id: CheckId, ended: CheckEnd<'_>) -> Result<(), StoreError> {
         execute!(
             self,
             "UPDATE access_checks
-             SET state = $2, stages = COALESCE($3, stages), failure = $4, finished_at = $5 WHERE id = $1",
+             SET state = $2, stages = COALESCE($3, stages), failure = $4, ended_because = $5, finished_at = $6
+             WHERE id = $1",
             id.to_string(),
-            state.as_str(),
-            checklist.map(to_json),
-            failure.map(to_json),
+            ended.state.as_str(),
+            ended.checklist.map(to_json),
+            ended.failure.map(to_json),
+            ended.because,
             self.clock.now().as_millis()
         )?;
         Ok(())

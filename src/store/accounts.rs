@@ -45,14 +45,16 @@ pub enum PasswordRefused {
 }
 
 impl Store {
-    /// Calls an account otherwise. The same name again changes and records nothing.
+    /// Calls an account otherwise. The same name again changes and records nothing. What the record has as the name
+    /// before is the one that was replaced, also where two rename at once.
     pub async fn rename_user(&self, caller: Caller, user: User, name: DisplayName) -> Result<(), StoreError> {
         self.write(move |tx| {
             async move {
+                let mut organizations = tx.lock_organizations_of(user.id).await?;
+                let user = User { display_name: tx.hold_display_name(user.id).await?, ..user };
                 if user.display_name == name {
                     return Ok(());
                 }
-                let mut organizations = tx.lock_organizations_of(user.id).await?;
                 execute!(
                     tx,
                     "UPDATE users SET display_name = $2 WHERE id = $1",
@@ -176,6 +178,13 @@ impl Transaction {
         let account = super::database::holding!("SELECT password_set_at FROM users WHERE id = $1");
         let (version,) = fetch_one!(self, (i64,), account, user.to_string())?;
         Ok(PasswordVersion::new(version))
+    }
+
+    /// Takes the account's row for the rest of the transaction; gives how its owner is called.
+    async fn hold_display_name(&mut self, user: UserId) -> Result<DisplayName, StoreError> {
+        let account = super::database::holding!("SELECT display_name FROM users WHERE id = $1");
+        let (name,) = fetch_one!(self, (String,), account, user.to_string())?;
+        Ok(DisplayName::stored(&name))
     }
 
     /// Ends the sessions of an account, but for one that is kept.

@@ -71,7 +71,7 @@ impl TryFrom<KeyRow> for ApiKey {
         Ok(ApiKey {
             id: parse("api_keys.id", &row.id)?,
             project: parse("api_keys.project_id", &row.project_id)?,
-            name: parse("api_keys.name", &row.name)?,
+            name: ApiKeyName::stored(&row.name),
             token_start: row.token_start,
             created_at: Timestamp::from_millis(row.created_at),
             created_by: row.created_by,
@@ -91,10 +91,7 @@ impl TryFrom<ListedRow> for ListedApiKey {
     type Error = StoreError;
 
     fn try_from(row: ListedRow) -> Result<ListedApiKey, StoreError> {
-        Ok(ListedApiKey {
-            key: row.key.try_into()?,
-            project_name: parse("projects.name", &row.project_name)?,
-        })
+        Ok(ListedApiKey { key: row.key.try_into()?, project_name: ProjectName::stored(&row.project_name) })
     }
 }
 
@@ -114,9 +111,9 @@ impl AccessRow {
         Ok(ApiKeyAccess {
             organization: self.organization.try_into()?,
             project: parse("projects.id", &self.project_id)?,
-            project_name: parse("projects.name", &self.project_name)?,
+            project_name: ProjectName::stored(&self.project_name),
             id: parse("api_keys.id", &self.key_id)?,
-            name: parse("api_keys.name", &self.key_name)?,
+            name: ApiKeyName::stored(&self.key_name),
         })
     }
 }

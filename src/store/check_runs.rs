@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures::FutureExt;
 
 use super::abandoned_checks::ABANDONED_AFTER;
-use super::access_checks::{CheckRow, StoredCheck, is_possible, select_check};
+use super::access_checks::{CheckEnd, CheckRow, StoredCheck, is_possible, select_check};
 use super::database::{Sql, execute, fetch_optional};
 use super::integrations::{Refused, to_json};
 use super::transaction::{LockedOrganization, Transaction};
@@ -224,17 +224,20 @@ impl Transaction {
             return Ok(None);
         }
         let event = self.event_of(&stored).await?;
-        let (state, failure, event) = match verdict {
+        let (state, failure, because, event) = match verdict {
             CheckVerdict::Failed(failure) => {
                 let event = event.failed_because(&failure);
-                (CheckState::Failed, Some(failure), event)
+                (CheckState::Failed, Some(failure), None, event)
             }
             CheckVerdict::Passed => match self.why_superseded(&locked, &stored).await? {
-                Some(reason) => (CheckState::Superseded, None, event.failed(reason, "ABORTED")),
-                None => (CheckState::Passed, None, self.explaining(&locked, &stored, event).await?),
+                Some(because) => {
+                    (CheckState::Superseded, None, Some(because), event.failed(because, "ABORTED"))
+                }
+                None => (CheckState::Passed, None, None, self.explaining(&locked, &stored, event).await?),
             },
         };
-        self.end_check(id, state, Some(checklist), failure.as_ref()).await?;
+        let ended = CheckEnd { state, checklist: Some(checklist), failure: failure.as_ref(), because };
+        self.end_check(id, ended).await?;
         let at = self.append_event(&mut locked, &stored.caller, event).await?;
         match (state, failure) {
             (CheckState::Passed, _) => self.put_into_force(&stored, checklist, at).await?,
@@ -287,7 +290,8 @@ impl Transaction {
         Ok(())
     }
 
-    /// Role, plan, revision and toggle, read again in the transaction that would apply the check.
+    /// Role, plan, revision and toggle, read again in the transaction that would apply the check. What changes the
+    /// revision has ended it already; the role does not.
     async fn why_superseded(
         &mut self,
         locked: &LockedOrganization,
@@ -320,7 +324,15 @@ impl Transaction {
         if !stored.daily || checklist.has_passed(Stage::Write) {
             self.forget_failure(stored.organization).await?;
         }
-        execute!(self, "UPDATE integrations SET too_open_since = NULL WHERE organization_id = $1", &id)?;
+        execute!(
+            self,
+            "UPDATE integrations
+             SET too_open_since = NULL,
+                 access_proved_at = (SELECT c.finished_at FROM access_checks c WHERE c.id = $2)
+             WHERE organization_id = $1",
+            &id,
+            stored.check.id.to_string()
+        )?;
         self.deliver_at_once(stored.organization).await?;
         if stored.check.purpose == Purpose::Test {
             return Ok(());

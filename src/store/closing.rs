@@ -193,7 +193,7 @@ impl Transaction {
                 .await?;
             return Ok(Err(refused));
         }
-        if typed_name.trim() != locked.organization.name.as_str() {
+        if !locked.organization.name.is_typed(typed_name) {
             return Err(CloseRefused::OtherName);
         }
         self.give_up_stop(&mut locked, caller, "The organization was deleted").await?;

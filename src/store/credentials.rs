@@ -160,7 +160,7 @@ impl Store {
                 let scope = tx.scope_of(&row).await?;
                 Ok(Some(ProducerAccess {
                     token_id: parse("producer_tokens.id", &row.id)?,
-                    producer: parse("producer_tokens.producer", &row.producer)?,
+                    producer: ProducerName::stored(&row.producer),
                     scope,
                 }))
             }
@@ -217,7 +217,7 @@ impl Transaction {
         for row in rows {
             tokens.push(ListedToken {
                 id: parse("producer_tokens.id", &row.token.id)?,
-                producer: parse("producer_tokens.producer", &row.token.producer)?,
+                producer: ProducerName::stored(&row.token.producer),
                 scope: self.scope_of(&row.token).await?,
                 created_at: Timestamp::from_millis(row.created_at),
                 expires_at: row.expires_at.map(Timestamp::from_millis),

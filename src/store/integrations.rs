@@ -7,12 +7,13 @@ use super::database::{execute, fetch_one, holding, parse};
 use super::stops::{GivenUpStop, Stop, SwitchOff};
 use super::transaction::{LockedOrganization, Transaction, sequence};
 use super::{Store, StoreError};
+use crate::domain::access_check::CheckState;
 use crate::domain::caller::Caller;
 use crate::domain::clock::Timestamp;
 use crate::domain::encryption::Encryption;
 use crate::domain::event_catalog::{self, LeftOut};
 use crate::domain::failure::Failure;
-use crate::domain::id::OrganizationId;
+use crate::domain::id::{CheckId, OrganizationId};
 use crate::domain::integration::{Health, Revision, Settings, Situation, Standing};
 use crate::domain::membership::{Ability, Role};
 use crate::domain::organization::Organization;
@@ -44,6 +45,8 @@ pub struct Integration {
     pub too_open_since: Option<Timestamp>,
     /// The newest access check.
     pub check: Option<AccessCheck>,
+    /// When the access to the settings in force was proved last, by whatever check.
+    pub access_proved_at: Option<Timestamp>,
 }
 
 impl Integration {
@@ -62,6 +65,23 @@ impl Integration {
     pub fn situation(&self) -> Situation {
         self.standing().situation()
     }
+
+    /// The check under way. A daily one is not among them.
+    pub fn open_check(&self) -> Option<&AccessCheck> {
+        self.check.as_ref().filter(|check| check.state.is_open())
+    }
+
+    /// The newest check, if it ended without effect and nothing was changed since: but for what superseded it.
+    pub fn check_without_effect(&self) -> Option<&AccessCheck> {
+        let check = self.check.as_ref()?;
+        let changes_since = self.revision.get() - check.revision.get();
+        let is_the_last_word = match check.state {
+            CheckState::Waiting | CheckState::Running | CheckState::Passed => false,
+            CheckState::Failed | CheckState::Cancelled => changes_since == 0,
+            CheckState::Superseded => changes_since <= 1,
+        };
+        is_the_last_word.then_some(check)
+    }
 }
 
 /// Why a write to an integration was refused. Nothing was changed.
@@ -76,6 +96,9 @@ pub enum Refused {
     /// Somebody changed the settings since the page was made.
     #[error("someone else changed these settings")]
     Stale,
+    /// A check of other settings, or for another purpose, is under way.
+    #[error("another access check is under way: {0}")]
+    OtherCheck(CheckId),
     /// There is nothing set up that could be changed so.
     #[error("the integration is not in a state in which this can be done")]
     NotPossible,
@@ -162,6 +185,7 @@ struct IntegrationRow {
     failure: Option<String>,
     failing_since: Option<i64>,
     too_open_since: Option<i64>,
+    access_proved_at: Option<i64>,
 }
 
 impl Store {
@@ -231,7 +255,7 @@ impl Transaction {
             self,
             IntegrationRow,
             "SELECT configured, active, suspended, health, revision, changed_by, changed_at,
-                    failure, failing_since, too_open_since
+                    failure, failing_since, too_open_since, access_proved_at
              FROM integrations WHERE organization_id = $1",
             id.to_string()
         )?;
@@ -255,6 +279,7 @@ impl Transaction {
             failure,
             too_open_since: row.too_open_since.map(Timestamp::from_millis),
             check: None,
+            access_proved_at: row.access_proved_at.map(Timestamp::from_millis),
         })
     }
 
@@ -311,12 +336,13 @@ impl Transaction {
     ) -> Result<SwitchedOff, Refused> {
         let mut locked = self.hold_as_manager(organization, caller).await?;
         let integration = self.integration(locked.organization.clone()).await?;
-        if integration.revision != revision {
-            return Err(Refused::Stale);
-        }
+        // What is so already is nobody's change to look at: a second press finds what the first one did.
         let Some(settings) = &integration.settings else { return Err(Refused::NotPossible) };
         if switch_off == SwitchOff::Disable && !integration.active {
             return Err(Refused::NotPossible);
+        }
+        if integration.revision != revision {
+            return Err(Refused::Stale);
         }
         Ok(self.switch_off_now(&mut locked, caller, settings, switch_off).await?)
     }
@@ -331,14 +357,20 @@ impl Transaction {
         switch_off: SwitchOff,
     ) -> Result<SwitchedOff, StoreError> {
         let organization = locked.organization.id;
-        let because = match switch_off {
+        let closed = match switch_off {
             SwitchOff::Disable => ClosedBecause::Disabled,
             SwitchOff::Remove => ClosedBecause::Removed,
         };
-        self.close_open_range(locked, because).await?;
+        self.close_open_range(locked, closed).await?;
         let discarded = self.discard_pending(organization).await?;
         let event = event_catalog::integration(switch_off.action(), organization, Some(settings), None);
         self.append_event(locked, caller, event.discarding(discarded)).await?;
+        let because = match switch_off {
+            SwitchOff::Disable => "disabled audit logs",
+            SwitchOff::Remove => "removed the integration",
+        };
+        let because = format!("{} {because} during the access check", caller.actor.principal_name);
+        self.supersede_open_check(locked, &because).await?;
         self.forget_stop(organization).await?;
         let removed = switch_off == SwitchOff::Remove;
         self.mark_switched_off(organization, removed, &caller.actor.principal_name).await?;
@@ -450,7 +482,7 @@ impl Transaction {
                 "UPDATE integrations
                  SET configured = 0, suspended = 0, role_arn = NULL, bucket = NULL, prefix = NULL,
                      bucket_owner_account = NULL, encryption = NULL, kms_key_arn = NULL, format = NULL,
-                     compression = NULL, window_minutes = NULL
+                     compression = NULL, window_minutes = NULL, access_proved_at = NULL
                  WHERE organization_id = $1",
                 organization.to_string()
             )?;

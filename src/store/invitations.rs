@@ -2,20 +2,22 @@
 //!
 //! Guarantees:
 //! - a link is used at most once, however many press at the same moment: a conditional UPDATE decides;
+//! - it is used only while its sender may still give its role (`invitation_senders`);
 //! - only an e-mail address without an account gets one; the password of an existing account is never touched;
 //! - a membership and its record commit together with the use of the link, or none of them does.
 
 use futures::FutureExt;
 
 use super::database::{execute, fetch_optional, parse};
+use super::members::OpenInvitation;
 use super::transaction::{LockedOrganization, Transaction};
-use super::{Store, StoreError};
+use super::{Store, StoreError, invitation_senders};
 use crate::domain::caller::Caller;
 use crate::domain::clock::Timestamp;
 use crate::domain::credential::{LINK_LIFETIME, TokenHash};
 use crate::domain::event_catalog;
 use crate::domain::id::{InvitationId, OrganizationId, UserId};
-use crate::domain::invitation::Invitation;
+use crate::domain::invitation::{Invitation, Sender};
 use crate::domain::membership::Role;
 use crate::domain::organization::{Organization, OrganizationName, Plan};
 use crate::domain::user::{DisplayName, EmailAddress, User};
@@ -70,6 +72,8 @@ struct InvitationRow {
     name: String,
     email: String,
     role: String,
+    sender_kind: Option<String>,
+    sender_id: Option<String>,
     account: Option<String>,
 }
 
@@ -79,7 +83,7 @@ impl TryFrom<InvitationRow> for Invitation {
     fn try_from(row: InvitationRow) -> Result<Invitation, StoreError> {
         Ok(Invitation {
             organization_id: parse("invitations.organization_id", &row.organization_id)?,
-            organization_name: parse("organizations.name", &row.name)?,
+            organization_name: OrganizationName::stored(&row.name),
             email: parse("invitations.email", &row.email)?,
             role: parse("invitations.role", &row.role)?,
             has_account: row.account.is_some(),
@@ -108,8 +112,8 @@ impl Store {
                     reason: "an organization that was just made is not there".to_owned(),
                 })?;
                 let invite = Invite { organization: made.id, email, role: Role::Owner, token };
-                let expires_at = tx.send_invitation(&mut locked, &caller, &invite).await?;
-                Ok((made, expires_at))
+                let sent = tx.send_invitation(&mut locked, &caller, Sender::Operator, &invite).await?;
+                Ok((made, sent.expires_at))
             }
             .boxed()
         })
@@ -203,7 +207,7 @@ impl Transaction {
         if self.is_member(invite.organization, &invite.email).await? {
             return Err(InviteRefused::AlreadyMember);
         }
-        Ok(self.send_invitation(&mut locked, caller, invite).await?)
+        Ok(self.send_invitation(&mut locked, caller, Sender::Operator, invite).await?.expires_at)
     }
 
     /// Makes an invitation in place of an older one, and records it. The organization is held to the end: two
@@ -212,14 +216,15 @@ impl Transaction {
         &mut self,
         locked: &mut LockedOrganization,
         caller: &Caller,
+        sender: Sender,
         invite: &Invite,
-    ) -> Result<Timestamp, StoreError> {
+    ) -> Result<OpenInvitation, StoreError> {
         let replaced = self.open_invitation_of(invite.organization, &invite.email).await?;
         self.revoke_invitations_of(invite.organization, &invite.email).await?;
-        let expires_at = self.insert_invitation(invite).await?;
+        let sent = self.insert_invitation(sender, invite).await?;
         let event = event_catalog::create_invitation(&invite.email, invite.role, replaced);
         self.append_event(locked, caller, event).await?;
-        Ok(expires_at)
+        Ok(sent)
     }
 
     async fn revoke_invitations(
@@ -284,47 +289,73 @@ impl Transaction {
         )
     }
 
-    async fn insert_invitation(&mut self, invite: &Invite) -> Result<Timestamp, StoreError> {
+    async fn insert_invitation(
+        &mut self,
+        sender: Sender,
+        invite: &Invite,
+    ) -> Result<OpenInvitation, StoreError> {
+        let id = InvitationId::generate(&self.clock, &self.entropy);
         let now = self.clock.wall();
+        let (sender_kind, sender_id) = invitation_senders::columns(sender);
         let expires_at = now + LINK_LIFETIME;
         execute!(
             self,
-            "INSERT INTO invitations (id, organization_id, email, role, token_hash, created_at, expires_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7)",
-            InvitationId::generate(&self.clock, &self.entropy).to_string(),
+            "INSERT INTO invitations (id, organization_id, email, role, token_hash, created_at, expires_at,
+                                      sender_kind, sender_id)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+            id.to_string(),
             invite.organization.to_string(),
             invite.email.as_str(),
             invite.role.as_str(),
             invite.token.as_bytes().to_vec(),
             now.as_millis(),
             expires_at.as_millis(),
+            sender_kind,
+            sender_id,
         )?;
-        Ok(expires_at)
+        let Invite { email, role, .. } = invite;
+        Ok(OpenInvitation { id, email: email.clone(), role: *role, created_at: now, expires_at })
     }
 
     async fn invitation(&mut self, token: TokenHash) -> Result<Option<Invitation>, StoreError> {
-        fetch_optional!(
+        let row = fetch_optional!(
             self,
             InvitationRow,
-            "SELECT i.organization_id, o.name, i.email, i.role, u.id AS account
+            "SELECT i.organization_id, o.name, i.email, i.role, i.sender_kind, i.sender_id, u.id AS account
              FROM invitations i JOIN organizations o ON o.id = i.organization_id
              LEFT JOIN users u ON u.email = i.email
              WHERE i.token_hash = $1 AND i.used_at IS NULL AND i.revoked_at IS NULL AND i.expires_at > $2",
             token.as_bytes().to_vec(),
             self.clock.wall().as_millis()
+        )?;
+        let Some(row) = row else { return Ok(None) };
+        let sender = invitation_senders::from_columns(row.sender_kind.as_deref(), row.sender_id.as_deref())?;
+        let invitation = Invitation::try_from(row)?;
+        let usable = self.may_still_be_used(invitation.organization_id, sender, invitation.role).await?;
+        Ok(usable.then_some(invitation))
+    }
+
+    /// Which organization's row has to be taken to use a link.
+    async fn organization_of_link(&mut self, token: TokenHash) -> Result<Option<OrganizationId>, StoreError> {
+        fetch_optional!(
+            self,
+            (String,),
+            "SELECT organization_id FROM invitations WHERE token_hash = $1",
+            token.as_bytes().to_vec()
         )?
-        .map(Invitation::try_from)
+        .map(|(id,)| parse("invitations.organization_id", &id))
         .transpose()
     }
 
-    /// Takes the organization and then the link, for good. Who comes second finds it used.
+    /// Takes the organization and then the link, for good. Who comes second finds it used. While the organization is
+    /// held nobody's role changes: the sender's rights are those at the commit.
     async fn use_invitation(
         &mut self,
         token: TokenHash,
     ) -> Result<(Invitation, LockedOrganization), AcceptRefused> {
+        let organization = self.organization_of_link(token).await?.ok_or(AcceptRefused::LinkOver)?;
+        let locked = self.lock_organization(organization).await?.ok_or(AcceptRefused::LinkOver)?;
         let invitation = self.invitation(token).await?.ok_or(AcceptRefused::LinkOver)?;
-        let locked = self.lock_organization(invitation.organization_id).await?;
-        let locked = locked.ok_or(AcceptRefused::LinkOver)?;
         let used = execute!(
             self,
             "UPDATE invitations SET used_at = $2

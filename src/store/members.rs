@@ -4,21 +4,24 @@
 //! - who acts is looked up again in the transaction that writes, and grants no role above their own;
 //! - an organization keeps an owner, also where two owners demote each other at the same moment: whoever changes
 //!   memberships holds the organization's row;
+//! - whoever is removed or given a lesser role leaves no invitation behind that can still be used;
 //! - a change and its record commit together; one that is refused leaves the record of the attempt.
 
 use futures::FutureExt;
 
-use super::database::{execute, fetch_all, fetch_one, fetch_optional, parse};
+use super::database::{Sql, execute, fetch_all, fetch_one, fetch_optional, parse};
 use super::invitations::Invite;
+use super::listing::{Listed, Listing};
 use super::transaction::{LockedOrganization, Transaction};
 use super::{Store, StoreError};
 use crate::domain::caller::Caller;
 use crate::domain::clock::Timestamp;
 use crate::domain::event_catalog::{self, EventDraft};
 use crate::domain::id::{InvitationId, OrganizationId, UserId};
+use crate::domain::invitation::Sender;
 use crate::domain::membership::{Ability, Role};
 use crate::domain::principal::Principal;
-use crate::domain::user::{EmailAddress, User};
+use crate::domain::user::{DisplayName, EmailAddress, User};
 
 /// A member of an organization.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,7 +111,7 @@ impl TryFrom<MemberRow> for ListedMember {
             user: User {
                 id: parse("users.id", &row.id)?,
                 email: parse("users.email", &row.email)?,
-                display_name: parse("users.display_name", &row.display_name)?,
+                display_name: DisplayName::stored(&row.display_name),
             },
             role: parse("memberships.role", &row.role)?,
             since: Timestamp::from_millis(row.created_at),
@@ -139,26 +142,54 @@ impl TryFrom<OpenInvitationRow> for OpenInvitation {
     }
 }
 
-/// What a member has in an organization, in the order in which it can go; places in projects go with the membership.
-/// Each statement is given the organization and the user.
-const ROWS_OF_A_MEMBER: [&str; 1] = ["DELETE FROM memberships WHERE organization_id = $1 AND user_id = $2"];
+/// By e-mail address, byte by byte: a database's own order of letters may change with its operating system's, and a
+/// page would begin where the one before did not end.
+const PAGE_OF_MEMBERS: Sql = Sql {
+    sqlite: "SELECT u.id, u.email, u.display_name, m.role, m.created_at
+             FROM memberships m JOIN users u ON u.id = m.user_id
+             WHERE m.organization_id = $1 AND u.email > COALESCE($2, '') ORDER BY u.email LIMIT $3",
+    postgres: r#"SELECT u.id, u.email, u.display_name, m.role, m.created_at
+               FROM memberships m JOIN users u ON u.id = m.user_id
+               WHERE m.organization_id = $1 AND u.email COLLATE "C" > COALESCE($2, '')
+               ORDER BY u.email COLLATE "C" LIMIT $3"#,
+};
 
 impl Store {
     /// The members of an organization, by e-mail address.
-    pub async fn members(&self, organization: OrganizationId) -> Result<Vec<ListedMember>, StoreError> {
+    pub async fn members(
+        &self,
+        organization: OrganizationId,
+        listing: Listing<EmailAddress>,
+    ) -> Result<Listed<ListedMember>, StoreError> {
         self.read(move |tx| {
             async move {
-                fetch_all!(
+                let rows = fetch_all!(
                     tx,
                     MemberRow,
-                    "SELECT u.id, u.email, u.display_name, m.role, m.created_at
-                     FROM memberships m JOIN users u ON u.id = m.user_id
-                     WHERE m.organization_id = $1 ORDER BY u.email",
+                    PAGE_OF_MEMBERS,
+                    organization.to_string(),
+                    listing.after.as_ref().map(EmailAddress::as_str),
+                    listing.rows()
+                )?;
+                let members = rows.into_iter().map(ListedMember::try_from).collect::<Result<_, _>>()?;
+                Ok(Listed::cut(members, &listing))
+            }
+            .boxed()
+        })
+        .await
+    }
+
+    /// How many members an organization has.
+    pub async fn count_members(&self, organization: OrganizationId) -> Result<u64, StoreError> {
+        self.read(move |tx| {
+            async move {
+                let (members,) = fetch_one!(
+                    tx,
+                    (i64,),
+                    "SELECT COUNT(*) FROM memberships WHERE organization_id = $1",
                     organization.to_string()
-                )?
-                .into_iter()
-                .map(ListedMember::try_from)
-                .collect()
+                )?;
+                Ok(members.unsigned_abs())
             }
             .boxed()
         })
@@ -178,27 +209,39 @@ impl Store {
     pub async fn open_invitations(
         &self,
         organization: OrganizationId,
-    ) -> Result<Vec<OpenInvitation>, StoreError> {
+        listing: Listing<InvitationId>,
+    ) -> Result<Listed<OpenInvitation>, StoreError> {
         self.read(move |tx| {
             async move {
-                fetch_all!(
+                let rows = fetch_all!(
                     tx,
                     OpenInvitationRow,
                     "SELECT id, email, role, created_at, expires_at FROM invitations
                      WHERE organization_id = $1 AND used_at IS NULL AND revoked_at IS NULL
-                     ORDER BY created_at DESC, id DESC",
-                    organization.to_string()
-                )?
-                .into_iter()
-                .map(OpenInvitation::try_from)
-                .collect()
+                       AND id < COALESCE($2, 'z')
+                     ORDER BY id DESC LIMIT $3",
+                    organization.to_string(),
+                    listing.after.map(|id| id.to_string()),
+                    listing.rows()
+                )?;
+                let open = rows.into_iter().map(OpenInvitation::try_from).collect::<Result<_, _>>()?;
+                Ok(Listed::cut(open, &listing))
             }
             .boxed()
         })
         .await
     }
 
-    /// Invites somebody for a member. An older invitation of theirs is revoked. Gives when the new one ends.
+    /// One of them.
+    pub async fn open_invitation(
+        &self,
+        organization: OrganizationId,
+        invitation: InvitationId,
+    ) -> Result<Option<OpenInvitation>, StoreError> {
+        self.read(move |tx| async move { tx.open_invitation(organization, invitation).await }.boxed()).await
+    }
+
+    /// Invites somebody for a member. An older invitation of theirs is revoked.
     ///
     /// # Errors
     /// The member may not, the e-mail address is a member's, or the store failed.
@@ -206,7 +249,7 @@ impl Store {
         &self,
         caller: Caller,
         invite: Invite,
-    ) -> Result<Timestamp, MembersRefused> {
+    ) -> Result<OpenInvitation, MembersRefused> {
         self.write(move |tx| async move { tx.invite_as_member(&caller, &invite).await }.boxed()).await?
     }
 
@@ -241,7 +284,8 @@ impl Store {
             .await?
     }
 
-    /// Ends a membership, with what the member has in the organization. Everybody may end their own.
+    /// Ends a membership, and first every place in a project that goes with it, each with its record. Everybody may end
+    /// their own.
     ///
     /// # Errors
     /// Who asks may not, the user is no member or the last owner, or the store failed.
@@ -261,8 +305,9 @@ impl Transaction {
         &mut self,
         caller: &Caller,
         invite: &Invite,
-    ) -> Result<Result<Timestamp, MembersRefused>, MembersRefused> {
+    ) -> Result<Result<OpenInvitation, MembersRefused>, MembersRefused> {
         let (mut locked, own) = self.hold_for_member(invite.organization, caller).await?;
+        let sender = caller.principal().map(Sender::Principal).ok_or(MembersRefused::NotFound)?;
         let refused = match may_grant(own, &[invite.role]) {
             None if self.is_member(invite.organization, &invite.email).await? => {
                 Some(MembersRefused::AlreadyMember)
@@ -275,7 +320,7 @@ impl Transaction {
                 self.record_refusal(&mut locked, caller, event, &refused).await?;
                 Ok(Err(refused))
             }
-            None => Ok(Ok(self.send_invitation(&mut locked, caller, invite).await?)),
+            None => Ok(Ok(self.send_invitation(&mut locked, caller, sender, invite).await?)),
         }
     }
 
@@ -327,6 +372,7 @@ impl Transaction {
             role.as_str()
         )?;
         self.append_event(&mut locked, caller, event).await?;
+        self.revoke_invitations_left_by(&mut locked, caller, &member.user).await?;
         Ok(Ok(()))
     }
 
@@ -347,11 +393,27 @@ impl Transaction {
             self.record_refusal(&mut locked, caller, event, &refused).await?;
             return Ok(Err(refused));
         }
-        for statement in ROWS_OF_A_MEMBER {
-            execute!(self, statement, organization.to_string(), user.to_string())?;
-        }
-        self.append_event(&mut locked, caller, event).await?;
+        let mut events = self.leave_projects(organization, &member.user).await?;
+        execute!(
+            self,
+            "DELETE FROM memberships WHERE organization_id = $1 AND user_id = $2",
+            organization.to_string(),
+            user.to_string()
+        )?;
+        events.push(event);
+        self.append_events(&mut locked, caller, events).await?;
+        self.revoke_invitations_left_by(&mut locked, caller, &member.user).await?;
         Ok(Ok(()))
+    }
+
+    async fn revoke_invitations_left_by(
+        &mut self,
+        locked: &mut LockedOrganization,
+        caller: &Caller,
+        user: &User,
+    ) -> Result<(), StoreError> {
+        let sender = Principal::User(user.id);
+        self.revoke_what_may_not_be_given(locked, caller, sender, user.email.as_str()).await
     }
 
     /// Takes the organization's row for one of its members; gives their role as it is now.

@@ -25,6 +25,7 @@ mod gaps;
 mod ingestion;
 mod installation;
 mod integrations;
+mod invitation_senders;
 mod invitations;
 mod listing;
 mod members;

@@ -25,7 +25,7 @@ impl TryFrom<OrganizationRow> for Organization {
     fn try_from(row: OrganizationRow) -> Result<Organization, StoreError> {
         Ok(Organization {
             id: parse("organizations.id", &row.id)?,
-            name: parse("organizations.name", &row.name)?,
+            name: OrganizationName::stored(&row.name),
             plan: parse("organizations.plan", &row.plan)?,
             external_id: parse("organizations.external_id", &row.external_id)?,
         })

@@ -17,7 +17,7 @@ use crate::domain::credential::{LINK_LIFETIME, TokenHash};
 use crate::domain::event_catalog;
 use crate::domain::id::{PasswordResetId, UserId};
 use crate::domain::throttle::Subject;
-use crate::domain::user::{EmailAddress, User};
+use crate::domain::user::{DisplayName, EmailAddress, User};
 
 /// Why a password was not set. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
@@ -44,7 +44,7 @@ impl TryFrom<UserRow> for User {
         Ok(User {
             id: parse("users.id", &row.id)?,
             email: parse("users.email", &row.email)?,
-            display_name: parse("users.display_name", &row.display_name)?,
+            display_name: DisplayName::stored(&row.display_name),
         })
     }
 }

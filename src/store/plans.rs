@@ -82,6 +82,9 @@ impl Transaction {
                 self.give_up_stop(locked, caller, "The plan no longer includes audit logs").await?;
             }
             self.append_event(locked, caller, event).await?;
+            if !included {
+                self.supersede_open_check(locked, "The plan changed during the access check").await?;
+            }
             if suspends {
                 self.close_open_range(locked, ClosedBecause::Suspended).await?;
                 self.mark_suspended(id, true).await?;

@@ -2,19 +2,20 @@
 
 use futures::FutureExt;
 
-use super::database::{execute, fetch_all, fetch_optional, parse};
+use super::database::{Sql, execute, fetch_all, fetch_optional, parse};
 use super::listing::{Listed, Listing};
 use super::principals::{ChangeRefused, Decided};
+use super::projects::ProjectRow;
 use super::transaction::Transaction;
 use super::{Store, StoreError};
 use crate::domain::caller::Caller;
 use crate::domain::clock::Timestamp;
-use crate::domain::event_catalog;
+use crate::domain::event_catalog::{self, EventDraft};
 use crate::domain::id::{OrganizationId, ProjectId, UserId};
 use crate::domain::membership::Ability;
-use crate::domain::project::ProjectRole;
+use crate::domain::project::{Project, ProjectRole};
 use crate::domain::refusal::Refusal;
-use crate::domain::user::{EmailAddress, User};
+use crate::domain::user::{DisplayName, EmailAddress, User};
 
 /// A user in a project.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,13 +45,34 @@ impl TryFrom<MemberRow> for ProjectMember {
             user: User {
                 id: parse("users.id", &row.id)?,
                 email: parse("users.email", &row.email)?,
-                display_name: parse("users.display_name", &row.display_name)?,
+                display_name: DisplayName::stored(&row.display_name),
             },
             role: parse("project_members.role", &row.role)?,
             since: Timestamp::from_millis(row.created_at),
         })
     }
 }
+
+/// A project with what one user is there.
+#[derive(sqlx::FromRow)]
+struct PlaceRow {
+    #[sqlx(flatten)]
+    project: ProjectRow,
+    role: String,
+}
+
+/// By e-mail address, byte by byte: a database's own order of letters may change with its operating system's, and a
+/// page would begin where the one before did not end.
+const PAGE_OF_MEMBERS: Sql = Sql {
+    sqlite: "SELECT u.id, u.email, u.display_name, m.role, m.created_at
+             FROM project_members m JOIN users u ON u.id = m.user_id
+             WHERE m.organization_id = $1 AND m.project_id = $2 AND u.email > COALESCE($3, '')
+             ORDER BY u.email LIMIT $4",
+    postgres: r#"SELECT u.id, u.email, u.display_name, m.role, m.created_at
+               FROM project_members m JOIN users u ON u.id = m.user_id
+               WHERE m.organization_id = $1 AND m.project_id = $2 AND u.email COLLATE "C" > COALESCE($3, '')
+               ORDER BY u.email COLLATE "C" LIMIT $4"#,
+};
 
 impl Store {
     /// Adds a member of the organization to a project.
@@ -127,10 +149,7 @@ impl Store {
                 let rows = fetch_all!(
                     tx,
                     MemberRow,
-                    "SELECT u.id, u.email, u.display_name, m.role, m.created_at
-                     FROM project_members m JOIN users u ON u.id = m.user_id
-                     WHERE m.organization_id = $1 AND m.project_id = $2 AND u.email > COALESCE($3, '')
-                     ORDER BY u.email LIMIT $4",
+                    PAGE_OF_MEMBERS,
                     organization.to_string(),
                     project.to_string(),
                     listing.after.as_ref().map(EmailAddress::as_str),
@@ -239,6 +258,36 @@ impl Transaction {
         )?;
         self.append_event(&mut locked, caller, event).await?;
         Ok(Ok(()))
+    }
+
+    /// Takes a user out of every project of an organization whose row is held. Gives what is to be recorded of it: one
+    /// event for each place, so at most as many as the organization has projects.
+    pub(super) async fn leave_projects(
+        &mut self,
+        organization: OrganizationId,
+        user: &User,
+    ) -> Result<Vec<EventDraft>, StoreError> {
+        let places = fetch_all!(
+            self,
+            PlaceRow,
+            "SELECT p.id, p.name, p.created_at, p.created_by, m.role
+             FROM project_members m JOIN projects p ON p.id = m.project_id
+             WHERE m.organization_id = $1 AND m.user_id = $2 ORDER BY p.id",
+            organization.to_string(),
+            user.id.to_string()
+        )?;
+        execute!(
+            self,
+            "DELETE FROM project_members WHERE organization_id = $1 AND user_id = $2",
+            organization.to_string(),
+            user.id.to_string()
+        )?;
+        let events = places.into_iter().map(|place| {
+            let role = parse("project_members.role", &place.role)?;
+            let project = Project::try_from(place.project)?;
+            Ok(event_catalog::project::remove_member(&project, &user.email, role))
+        });
+        events.collect()
     }
 
     async fn project_member(

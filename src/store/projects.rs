@@ -32,7 +32,7 @@ pub struct ListedProject {
 }
 
 #[derive(sqlx::FromRow)]
-struct ProjectRow {
+pub(super) struct ProjectRow {
     id: String,
     name: String,
     created_at: i64,
@@ -45,7 +45,7 @@ impl TryFrom<ProjectRow> for Project {
     fn try_from(row: ProjectRow) -> Result<Project, StoreError> {
         Ok(Project {
             id: parse("projects.id", &row.id)?,
-            name: parse("projects.name", &row.name)?,
+            name: ProjectName::stored(&row.name),
             created_at: Timestamp::from_millis(row.created_at),
             created_by: row.created_by,
         })

@@ -79,7 +79,7 @@ impl AccessRow {
         Ok(ServiceAccountAccess {
             organization: self.organization.try_into()?,
             id: parse("service_accounts.id", &self.account_id)?,
-            name: parse("service_accounts.name", &self.account_name)?,
+            name: ServiceAccountName::stored(&self.account_name),
             role: parse("service_accounts.role", &self.role)?,
         })
     }

@@ -2,6 +2,7 @@
 //!
 //! Guarantees:
 //! - nobody makes, changes or rotates an account that may do more than they may themselves;
+//! - one that is deleted or given a lesser role leaves no invitation behind that can still be used;
 //! - a name is given once in an organization.
 
 use futures::FutureExt;
@@ -17,7 +18,7 @@ use crate::domain::credential::{ServiceAccountToken, TokenHash};
 use crate::domain::event_catalog;
 use crate::domain::id::{OrganizationId, ServiceAccountId};
 use crate::domain::membership::{Ability, Role};
-use crate::domain::principal::Reach;
+use crate::domain::principal::{Principal, Reach};
 use crate::domain::refusal::Refusal;
 use crate::domain::service_account::{ClientId, Secret, ServiceAccount, ServiceAccountName};
 
@@ -55,7 +56,7 @@ impl TryFrom<AccountRow> for ServiceAccount {
     fn try_from(row: AccountRow) -> Result<ServiceAccount, StoreError> {
         Ok(ServiceAccount {
             id: parse("service_accounts.id", &row.id)?,
-            name: parse("service_accounts.name", &row.name)?,
+            name: ServiceAccountName::stored(&row.name),
             client_id: parse("service_accounts.client_id", &row.client_id)?,
             role: parse("service_accounts.role", &row.role)?,
             created_at: Timestamp::from_millis(row.created_at),
@@ -240,6 +241,7 @@ impl Transaction {
         }
         execute!(self, "UPDATE service_accounts SET role = $2 WHERE id = $1", id.to_string(), role.as_str())?;
         self.append_event(&mut locked, caller, event).await?;
+        self.revoke_invitations_left_by_account(&mut locked, caller, &account).await?;
         Ok(Ok(ServiceAccount { role, ..account }))
     }
 
@@ -257,7 +259,18 @@ impl Transaction {
         // Its secrets go with it.
         execute!(self, "DELETE FROM service_accounts WHERE id = $1", id.to_string())?;
         self.append_event(&mut locked, caller, event).await?;
+        self.revoke_invitations_left_by_account(&mut locked, caller, &account).await?;
         Ok(Ok(()))
+    }
+
+    async fn revoke_invitations_left_by_account(
+        &mut self,
+        locked: &mut LockedOrganization,
+        caller: &Caller,
+        account: &ServiceAccount,
+    ) -> Result<(), StoreError> {
+        let sender = Principal::ServiceAccount(account.id);
+        self.revoke_what_may_not_be_given(locked, caller, sender, account.name.as_str()).await
     }
 
     /// Takes the organization's row for a change of a service account of its.

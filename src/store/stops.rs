@@ -196,6 +196,9 @@ impl Transaction {
         if !integration.active || integration.stop.is_some() {
             return Err(Refused::NotPossible);
         }
+        // It would change what is being stopped. Its record comes before the cut: it is delivered.
+        let because = format!("{} began to switch audit logs off", caller.actor.principal_name);
+        self.supersede_open_check(&mut locked, &because).await?;
         let event = event_catalog::deliver_first(switch_off.action(), organization);
         let cut = self.append_event(&mut locked, caller, event).await?;
         let now = self.clock.now().as_millis();
@@ -209,7 +212,6 @@ impl Transaction {
             to_json(caller),
             now
         )?;
-        // A check that is under way is superseded: it would change what is being stopped.
         execute!(
             self,
             "UPDATE integrations SET revision = revision + 1, deliver_through = $2

@@ -297,7 +297,7 @@ impl OrganizationRow {
         Ok(LockedOrganization {
             organization: Organization {
                 id: parse("organizations.id", &self.id)?,
-                name: parse::<OrganizationName>("organizations.name", &self.name)?,
+                name: OrganizationName::stored(&self.name),
                 plan: parse("organizations.plan", &self.plan)?,
                 external_id: parse("organizations.external_id", &self.external_id)?,
             },

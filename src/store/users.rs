@@ -46,7 +46,7 @@ impl TryFrom<UserRow> for SignIn {
             user: User {
                 id: parse("users.id", &row.id)?,
                 email: parse("users.email", &row.email)?,
-                display_name: parse("users.display_name", &row.display_name)?,
+                display_name: DisplayName::stored(&row.display_name),
             },
             password_hash: row.password_hash,
             password_version: PasswordVersion::new(row.password_set_at),

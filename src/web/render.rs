@@ -69,6 +69,7 @@ pub(super) struct OrganizationLink {
 /// The sidebar of one organization.
 #[derive(Clone)]
 pub(super) struct Nav {
+    pub(super) organization_id: String,
     pub(super) name: String,
     /// As a word: `Enterprise`.
     pub(super) plan: &'static str,
@@ -275,5 +276,10 @@ fn nav(member: &Member, place: Option<Place>) -> Nav {
             group: signpost.group,
         })
         .collect();
-    Nav { name: member.organization.name.to_string(), plan: member.organization.plan.label(), items }
+    Nav {
+        organization_id: member.organization.id.to_string(),
+        name: member.organization.name.to_string(),
+        plan: member.organization.plan.label(),
+        items,
+    }
 }

@@ -6,12 +6,27 @@ const PERIOD = 1000;
 const SLOWEST = 30000;
 
 // Typed values are worth more than a fresh page.
-let typed = false;
-addEventListener("input", (event) => { typed ||= !event.target.closest("[data-tabs]"); });
+let typed = document.querySelector("form[data-typed]") !== null;
+for (const kind of ["input", "change"]) {
+  addEventListener(kind, (event) => { typed ||= !event.target.closest("[data-tabs]"); });
+}
 
-// True once the page is on its way.
+const notice = document.getElementById("live-notice");
+
+// Says once, for eyes and ears, what the page can't do by itself.
+function tell(what) {
+  const sentence = notice?.querySelector(`[data-notice="${what}"]`);
+  if (!sentence?.hidden) return;
+  for (const other of notice.children) other.hidden = other !== sentence;
+  notice.hidden = false;
+  announce(sentence.textContent.trim());
+}
+
+// True once the page is on its way. One that answers a press can't be asked for again at its own address.
 function reload() {
-  if (!typed) location.reload();
+  if (typed) tell("typed");
+  else if (notice?.dataset.reload) location.replace(notice.dataset.reload);
+  else location.reload();
   return !typed;
 }
 
@@ -57,8 +72,9 @@ function watch(part) {
     if (document.hidden || document.querySelector("dialog[open]")) return again();
     try {
       const response = await fetch(url, { headers: { Accept: "text/html", "X-Trailpost-Live": "1" }, cache: "no-store" });
+      // Where the session has ended, the way leads to Sign in.
       if (response.headers.get("X-Trailpost-Reload") === "1" || response.redirected) return reload() || again();
-      if ([401, 403, 404, 410].includes(response.status)) return;
+      if ([401, 403, 404, 410].includes(response.status)) return tell("outdated");
       if (!response.ok) throw new Error(`status ${response.status}`);
       const text = await response.text();
       wait = PERIOD;

@@ -38,7 +38,10 @@ function update(fresh) {
   else preview.append(freshSample);
 }
 
-form?.addEventListener("input", () => {
-  clearTimeout(timer);
-  timer = setTimeout(show, PAUSE);
-});
+// What fills forms in for people may send only the second one.
+for (const kind of ["input", "change"]) {
+  form?.addEventListener(kind, () => {
+    clearTimeout(timer);
+    timer = setTimeout(show, PAUSE);
+  });
+}

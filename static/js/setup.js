@@ -31,9 +31,11 @@ async function fillIn() {
 
 if (button && written.length > 0) {
   // What is chosen for the set-up stands beside the form and belongs to it.
-  document.addEventListener("input", (event) => {
-    if (event.target.form !== button.form) return;
-    clearTimeout(timer);
-    timer = setTimeout(fillIn, PAUSE);
-  });
+  for (const kind of ["input", "change"]) {
+    document.addEventListener(kind, (event) => {
+      if (event.target.form !== button.form) return;
+      clearTimeout(timer);
+      timer = setTimeout(fillIn, PAUSE);
+    });
+  }
 }

@@ -99,7 +99,7 @@ const EXPECTED: &[(&str, [u16; 7])] = &[
     ("GET /organizations/{organization_id}/service-accounts/{service_account_id}", OWNER_OF_NOTHING),
     ("POST /organizations/{organization_id}/service-accounts/{service_account_id}", OWNER_WITH_A_FORM),
     ("GET /organizations/{organization_id}/service-accounts/{service_account_id}/rotate", OWNER_OF_NOTHING),
-    ("POST /organizations/{organization_id}/service-accounts/{service_account_id}/rotate", OWNER_WITH_A_FORM),
+    ("POST /organizations/{organization_id}/service-accounts/{service_account_id}/rotate", OWNER_OF_NOTHING),
     (
         "GET /organizations/{organization_id}/service-accounts/{service_account_id}/secrets/{secret_id}/end",
         OWNER_OF_NOTHING,

@@ -131,6 +131,11 @@ async fn the_same_put_again_joins_the_check_and_another_waits_its_turn() {
     let other = program.write(Method::PUT, &settings()).await;
     assert_eq!(other.status, 409, "{}", other.json);
     assert!(other.json["detail"].as_str().unwrap().contains(first.json["id"].as_str().unwrap()));
+    let record = program.newest().await;
+    assert_eq!(record["event"]["outcome"]["error_code"], "ABORTED");
+    assert_eq!(record["event"]["outcome"]["reason"], "Another access check was under way");
+    assert_eq!(record["event"]["parameters"]["after"]["role_arn"], ROLE_ARN);
+    assert_eq!(program.post("checks", &json!({})).await.status, 409, "it is not of the settings in force");
 
     let check = format!("checks/{}", first.json["id"].as_str().unwrap());
     let trying = eventually("the denial is told while it is tried again", async || {

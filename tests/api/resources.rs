@@ -176,6 +176,12 @@ async fn service_accounts_are_made_rotated_and_deleted() {
         program.post(&format!("{rest}/rotate"), &json!({ "overlap": "2h" })).await.named(),
         ["overlap"]
     );
+    // What is left out is asked for, and ends nothing.
+    for body in [Some(json!({})), Some(json!({ "overlap": null })), None] {
+        let asked = program.ask(reqwest::Method::POST, &format!("{rest}/rotate"), &[], body.as_ref()).await;
+        assert_eq!(asked.named(), ["overlap"], "{body:?}");
+    }
+    assert_eq!((first.get("projects").await.status, second.get("projects").await.status), (200, 200));
     let old = program.get(&rest).await.json["secrets"][1]["id"].as_str().unwrap().to_owned();
     assert_eq!(program.delete(&format!("{rest}/secrets/{old}")).await.status, 204);
     assert_eq!((first.get("projects").await.status, second.get("projects").await.status), (401, 200));

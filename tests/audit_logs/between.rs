@@ -2,10 +2,10 @@
 
 use trailpost::domain::access_check::CheckState;
 use trailpost::domain::caller::Caller;
-use trailpost::domain::integration::Situation;
+use trailpost::domain::integration::{Situation, TypedSettings};
 use trailpost::domain::organization::Plan;
 
-use super::{Desk, OWNER, TARGET, element, revision_of, told};
+use super::{Desk, OWNER, TARGET, advanced_is_open, element, revision_of, told};
 use crate::support::eventually;
 use crate::support::product::Product;
 use crate::support::{BUCKET, ROLE_ARN};
@@ -35,7 +35,23 @@ async fn of_two_tabs_the_later_one_sees_the_difference_and_may_then_replace_it()
     }
     assert!(!conflict.body.contains("<th scope=\"row\">Amazon S3 bucket</th>"), "that is the same");
     assert!(element(&conflict.body, "prefix").contains("value=\"second\""), "what was typed is kept");
+    assert!(advanced_is_open(&conflict.body), "what differs can be seen");
     assert_eq!(desk.integration().await.settings.unwrap().prefix.as_str(), "first");
+    let saved = TypedSettings::from(&desk.integration().await.settings.unwrap());
+    let same_but_the_bucket = [
+        ("role_arn", ROLE_ARN),
+        ("bucket", "other-bucket"),
+        ("prefix", "first"),
+        ("encryption", &saved.encryption),
+        ("format", &saved.format),
+        ("compression", &saved.compression),
+        ("window_minutes", &saved.window_minutes),
+    ];
+    let conflict = other.press_as_of(seen, "update", &same_but_the_bucket).await;
+    assert!(conflict.body.contains("<code>other-bucket</code>"), "{}", conflict.body);
+    assert_eq!(conflict.body.matches("data-label=\"Yours\"").count(), 1, "{}", conflict.body);
+    assert!(!advanced_is_open(&conflict.body), "nothing in it differs");
+    let conflict = other.press_as_of(seen, "update", &second).await;
 
     let shown = revision_of(&conflict.body);
     assert_eq!(other.press_as_of(shown, "update", &second).await.status, 303, "having seen it");
@@ -45,13 +61,33 @@ async fn of_two_tabs_the_later_one_sees_the_difference_and_may_then_replace_it()
         ("disable", &[("pending", "discard")][..]),
         ("remove", &[("pending", "discard")]),
         ("disable", &[("pending", "deliver_first")]),
-        ("activate", &[]),
         ("check", &[]),
         ("deliver-now", &[]),
     ] {
         let late = other.press_as_of(seen, action, fields).await;
         assert_eq!(late.status, 409, "{action} {fields:?}");
+        assert!(
+            late.body.contains("owner@acme.example changed these settings. Nothing was done."),
+            "{action}"
+        );
+        assert!(!late.body.contains("Values that differ"), "{action}: nothing was typed");
         assert_eq!(desk.integration().await.situation(), Situation::Active, "{action} {fields:?}");
+    }
+    product.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_press_of_the_same_page_finds_that_the_first_one_did_it() {
+    let product = Product::start().await;
+    let desk = Desk::of_acme(&product).await;
+    desk.enable().await;
+    let discard = [("pending", "discard")];
+    for (action, fields) in [("disable", &discard[..]), ("activate", &[]), ("remove", &discard)] {
+        let seen = desk.integration().await.revision;
+        assert_eq!(desk.press_as_of(seen, action, fields).await.status, 303, "{action}");
+        desk.until(action, |found| found.revision != seen).await;
+        assert_eq!(desk.press_as_of(seen, action, fields).await.status, 303, "{action} again");
+        assert!(desk.read().await.contains("That was done already. Nothing was changed."), "{action}");
     }
     product.stop().await;
 }
@@ -66,8 +102,80 @@ async fn a_double_click_joins_the_check_that_is_under_way() {
     let check = desk.integration().await.check.unwrap();
     assert!(check.state.is_open());
     assert!(desk.read().await.contains("An access check was under way already: this is the one."));
-    assert_eq!(desk.press("enable", &TARGET).await.status, 303, "also with other values: one at a time");
     assert_eq!(desk.integration().await.check.unwrap().id, check.id);
+    product.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_has_checked_is_not_joined_with_other_values() {
+    let product = Product::start().await;
+    let (desk, other) = (Desk::of_acme(&product).await, Desk::of_acme(&product).await);
+    let slow = [("role_arn", "arn:aws:iam::111122223333:role/trailpost-no-trust"), ("bucket", BUCKET)];
+    assert_eq!(desk.press("enable", &slow).await.status, 303);
+    let check = desk.integration().await.check.unwrap().id;
+    let typed = [&TARGET[..], &[("prefix", "team")]].concat();
+    let answer = other.press("enable", &typed).await;
+    assert_eq!(answer.status, 409);
+    for shown in [
+        "Another access check is under way",
+        "owner@acme.example asked for it",
+        "to enable audit logging",
+        "Being checked",
+        "role/trailpost-no-trust</code>",
+        "<code>team</code>",
+    ] {
+        assert!(answer.body.contains(shown), "{shown}: {}", answer.body);
+    }
+    assert!(!answer.body.contains("Someone else changed"), "{}", answer.body);
+    assert!(element(&answer.body, "prefix").contains("value=\"team\""), "what was typed is kept");
+    assert!(answer.body.contains("data-typed"), "and no fresh page takes its place");
+    assert_eq!(desk.integration().await.check.unwrap().id, check, "which goes on");
+    let record = desk.records().await.pop().unwrap();
+    assert_eq!(told(&record), "create audit-log-integration ABORTED");
+    assert_eq!(record["event"]["outcome"]["reason"], "Another access check was under way");
+    assert_eq!(record["event"]["parameters"]["after"]["prefix"], "team");
+    // What can't be used comes back with what was typed, also now.
+    let wrong = other.press("enable", &[("role_arn", "x"), ("bucket", "kept-bucket")]).await;
+    assert_eq!(wrong.status, 422);
+    assert!(element(&wrong.body, "bucket").contains("value=\"kept-bucket\""), "{}", wrong.body);
+
+    assert_eq!(desk.press(&format!("checks/{check}/cancel"), &[]).await.status, 303);
+    assert_eq!(other.press("enable", &typed).await.status, 303, "its turn has come");
+    desk.until("it passes", |found| found.active).await;
+    let slow = [&slow[..1], &[("bucket", BUCKET)]].concat();
+    assert_eq!(desk.press("update", &slow).await.status, 303);
+    let late = other.press("check", &[]).await;
+    assert_eq!(late.status, 409);
+    assert!(late.body.contains("to update the settings") && !late.body.contains("Yours"), "{}", late.body);
+    product.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_somebody_changes_during_a_check_ends_it_at_once_and_the_page_says_who() {
+    let product = Product::start().await;
+    let desk = Desk::of_acme(&product).await;
+    desk.enable().await;
+    let slow = [("role_arn", "arn:aws:iam::111122223333:role/trailpost-no-trust"), ("bucket", BUCKET)];
+    assert_eq!(desk.press("update", &slow).await.status, 303);
+    let open = desk.integration().await.check.unwrap();
+    let live = format!("{}/checks/{}", desk.page, open.id);
+    let poll = async || {
+        let request = desk.user.request(reqwest::Method::GET, &live).header("x-trailpost-live", "1");
+        crate::support::http_user::send(request).await
+    };
+    assert!(!poll().await.headers.contains_key("x-trailpost-reload"));
+    assert_eq!(desk.press("disable", &[("pending", "discard")]).await.status, 303);
+    assert_eq!(desk.integration().await.check.unwrap().state, CheckState::Superseded);
+    assert!(poll().await.headers.contains_key("x-trailpost-reload"));
+    let page = desk.read().await;
+    let because = "owner@acme.example disabled audit logs during the access check";
+    for shown in
+        ["Superseded", because, "What is in this form is not in force", "Their access check was superseded"]
+    {
+        assert!(page.contains(shown), "{shown}: {page}");
+    }
+    let last: Vec<_> = desk.records().await.iter().rev().take(2).map(told).collect();
+    assert_eq!(last, ["update audit-log-integration ABORTED", "disable audit-log-integration"]);
     product.stop().await;
 }
 
@@ -122,6 +230,23 @@ async fn a_plan_that_falls_during_a_check_supersedes_it() {
         element(&page, "bucket").contains(&format!("value=\"{BUCKET}\"")),
         "nothing has to be typed again"
     );
+    product.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_of_an_inactive_integration_is_told_of_another_plan() {
+    let product = Product::start().await;
+    let desk = Desk::of_acme(&product).await;
+    desk.enable().await;
+    assert_eq!(desk.press("disable", &[("pending", "discard")]).await.status, 303);
+    let page = desk.read().await;
+    let status = page.split("data-live-url=\"").map(|rest| rest.split('"').next().unwrap());
+    let status = status.map(|url| url.replace("&#38;", "&").replace("&amp;", "&"));
+    let status = status.into_iter().find(|url| url.contains("/status?")).unwrap();
+    let is_outdated = async || desk.user.get(&status).await.headers.contains_key("x-trailpost-reload");
+    assert!(!is_outdated().await);
+    product.store().set_plan(Caller::trailpost(), desk.id, Plan::Starter).await.unwrap().unwrap();
+    assert!(is_outdated().await);
     product.stop().await;
 }
 

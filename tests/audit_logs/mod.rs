@@ -1,6 +1,7 @@
 //! Settings > Audit logs over plain HTTP: what each button leaves on the record, what bad input comes back as, and what
 //! happens when somebody or something else was faster.
 
+mod afterwards;
 mod bad_input;
 mod between;
 mod denied;
@@ -118,6 +119,12 @@ fn told(record: &Value) -> String {
 fn element<'a>(page: &'a str, id: &str) -> &'a str {
     let (_, rest) = page.split_once(&format!("id=\"{id}\"")).unwrap_or_else(|| panic!("no {id} in {page}"));
     rest.split("</div>").next().unwrap()
+}
+
+/// Whether what is under Advanced can be seen.
+fn advanced_is_open(page: &str) -> bool {
+    let (_, rest) = page.split_once("id=\"advanced\"").unwrap_or_else(|| panic!("no Advanced in {page}"));
+    rest.starts_with(" open>")
 }
 
 /// A text as the page has it.

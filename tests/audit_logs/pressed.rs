@@ -67,7 +67,7 @@ async fn what_changes_the_settings_is_recorded_with_the_values_before_and_after(
     }
     desk.pressed("check", &[], (303, &["test audit-log-integration"])).await;
     desk.pressed_late("check", &[], (409, &["test audit-log-integration ABORTED"])).await;
-    desk.pressed_late("activate", &[], (409, &["enable audit-log-integration ABORTED"])).await;
+    desk.pressed_late("activate", &[], (303, &["enable audit-log-integration FAILED_PRECONDITION"])).await;
 
     let discard = [("pending", "discard")];
     desk.pressed_late("disable", &discard, (409, &["disable audit-log-integration ABORTED"])).await;
@@ -101,7 +101,9 @@ async fn what_is_asked_of_deliveries_is_recorded() {
     .await;
     desk.pressed("deliver-now", &[], (303, &[])).await;
     desk.pressed("try-again", &[], (303, &[])).await;
+    assert!(desk.read().await.contains("No delivery waits to be tried again."));
     desk.pressed("stop-waiting", &[], (303, &[])).await;
+    assert!(desk.read().await.contains("Nothing is being waited for."));
 
     desk.deny_writing(&desk.integration().await);
     desk.happens().await;

@@ -7,12 +7,12 @@ use serde_json::json;
 use trailpost::demo::world;
 use trailpost::domain::caller::Caller;
 use trailpost::domain::id::OrganizationId;
+use trailpost::domain::membership::Role;
 use trailpost::domain::organization::Plan;
 use trailpost::sandbox::{Fault, FaultKind, FaultTarget, IamRole};
-use trailpost::store::Integration;
+use trailpost::store::{HistoryCursor, Integration};
 
 use crate::support::http_user::{HttpUser, enable_with};
-use crate::support::page::hidden_field;
 use crate::support::product::Product;
 use crate::support::{BUCKET, ROLE_ARN, eventually, submission};
 
@@ -36,6 +36,10 @@ pub enum Deed {
     Enable,
     /// The owner enables audit logs with another role, which AWS denies us for now.
     EnableDenied(&'static str),
+    /// The owner asks for another role, which AWS denies us for now.
+    UpdateDenied(&'static str),
+    /// An owner cancels the check that is under way.
+    CancelTheCheck,
     /// As long passes as a check believes that a denial may pass.
     PassTheCheck,
     /// A producer sends so many records.
@@ -62,6 +66,10 @@ pub enum Deed {
     SaveElsewhere(&'static str),
     /// The operator changes the plan.
     ChangePlan(Plan),
+    /// The owner has the delivery that failed tried again, and it fails again.
+    TryAgainInVain,
+    /// The owner gives the manager a role.
+    MakeTheManager(Role),
 }
 
 /// The product, Acme's owner at another desk, and what they do.
@@ -108,10 +116,15 @@ impl Stage {
             Deed::Enable => enable_with(&self.owner, &self.acme.to_string(), RIGHT).await,
             Deed::EnableDenied(role_arn) => {
                 self.post("enable", &[("role_arn", role_arn), ("bucket", BUCKET)]).await;
-                self.until("AWS has denied us", |found| {
-                    found.check.as_ref().is_some_and(|check| check.checklist.trying().is_some())
-                })
-                .await;
+                self.denied().await;
+            }
+            Deed::UpdateDenied(role_arn) => {
+                self.post("update", &[&[("role_arn", role_arn)], &RIGHT[1..]].concat()).await;
+                self.denied().await;
+            }
+            Deed::CancelTheCheck => {
+                let check = self.integration().await.check.unwrap().id;
+                self.post(&format!("checks/{check}/cancel"), &[]).await;
             }
             Deed::PassTheCheck => {
                 self.product.advance(TRYING);
@@ -142,6 +155,22 @@ impl Stage {
                 let settings = [RIGHT, &[("prefix", prefix)]].concat();
                 self.post("update", &settings).await;
                 self.checked().await;
+            }
+            Deed::TryAgainInVain => {
+                let attempts = async || {
+                    let newest = self.product.store().delivery_history(self.acme, HistoryCursor::Newest, 1);
+                    newest.await.unwrap().rows.first().map_or(0, |row| row.attempt_count)
+                };
+                let before = attempts().await;
+                self.post("try-again", &[]).await;
+                eventually("it is tried again", async || (attempts().await > before).then_some(())).await;
+            }
+            Deed::MakeTheManager(role) => {
+                let store = self.product.store();
+                let members = store.members(self.acme).await.unwrap();
+                let of = |email| members.iter().find(|member| member.user.email.as_str() == email).unwrap();
+                let owner = Caller::user(&of(OWNER).user, "test/1", None);
+                store.change_role(owner, self.acme, of(MANAGER).user.id, role).await.unwrap();
             }
             Deed::ChangePlan(plan) => {
                 self.product.store().set_plan(Caller::trailpost(), self.acme, plan).await.unwrap();
@@ -185,10 +214,17 @@ impl Stage {
         self.product.sandbox().put_role(role).unwrap();
     }
 
+    async fn denied(&self) {
+        self.until("AWS has denied us", |found| {
+            found.check.as_ref().is_some_and(|check| check.checklist.trying().is_some())
+        })
+        .await;
+    }
+
     /// Presses a button of the page as it is now.
     async fn post(&self, action: &str, fields: &[(&str, &str)]) {
         let page = self.page();
-        let revision = hidden_field(&self.owner.get(&page).await.body, "revision").unwrap();
+        let revision = self.integration().await.revision.get().to_string();
         let fields = [fields, &[("revision", revision.as_str())]].concat();
         let answer = self.owner.post_form(&page, &format!("{page}/{action}"), &fields).await;
         assert_eq!(answer.status, 303, "{action}: {}", answer.body);

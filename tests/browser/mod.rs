@@ -6,6 +6,7 @@ mod dialogs;
 mod encryption;
 mod first_light;
 mod keyboard;
+mod links;
 mod live;
 mod projects;
 mod served;

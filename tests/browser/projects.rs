@@ -148,7 +148,7 @@ async fn every_page_is_accessible_and_fits_a_narrow_screen() {
 }
 
 /// What is wrong with what is shown.
-async fn look_at(browser: &Browser, name: &str) -> Vec<String> {
+pub async fn look_at(browser: &Browser, name: &str) -> Vec<String> {
     let mut wrong = Vec::new();
     for (look, rules) in [(Look::WIDE_LIGHT, Rules::All), (Look::WIDE_DARK, Rules::OfColours)] {
         browser.screenshot_as(name, look).await;

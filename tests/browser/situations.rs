@@ -269,6 +269,86 @@ pub const SITUATIONS: &[Situation] = &[
         ],
     },
     Situation {
+        name: "another-check",
+        comes_about: &[],
+        views: &[View {
+            status: Some(409),
+            steps: &[
+                Fill("Role ARN", "arn:aws:iam::111122223333:role/trailpost-audit-logs"),
+                Fill("Amazon S3 bucket", "acme-audit-logs/typed"),
+                Meanwhile(Deed::EnableDenied(NO_SUCH_ROLE)),
+                Press("Enable audit logging"),
+                See("Another access check is under way"),
+            ],
+            shows: &[
+                Heading("Another access check is under way"),
+                Text("asked for it"),
+                Text("Being checked"),
+                Text("acme-audit-logs/typed"),
+                Heading("Access check"),
+                Button("Cancel"),
+                Field("Role ARN"),
+                Button("Enable audit logging"),
+            ],
+            ..AUDIT_LOGS
+        }],
+    },
+    Situation {
+        name: "superseded",
+        comes_about: &[Deed::Enable, Deed::UpdateDenied(NO_SUCH_ROLE), Deed::Disable],
+        views: &[View {
+            shows: &[
+                Switch(false),
+                Heading("Access check"),
+                Text("Superseded"),
+                Text("disabled audit logs during the access check"),
+                Heading("What is in this form is not in force"),
+                NoButton("Cancel"),
+            ],
+            ..AUDIT_LOGS
+        }],
+    },
+    Situation {
+        name: "cancelled",
+        comes_about: &[Deed::Enable, Deed::UpdateDenied(NO_SUCH_ROLE), Deed::CancelTheCheck],
+        views: &[
+            View {
+                shows: &[
+                    Switch(true),
+                    NoHeading("Access check"),
+                    Heading("What is in this form is not in force"),
+                    Text("Their access check was cancelled"),
+                    Link("Show what is in force"),
+                    Button("Update settings"),
+                ],
+                ..AUDIT_LOGS
+            },
+            View {
+                name: "back",
+                steps: &[Follow("Show what is in force"), See("Audit logs")],
+                shows: &[NoHeading("What is in this form is not in force"), Button("Update settings")],
+                ..AUDIT_LOGS
+            },
+        ],
+    },
+    Situation {
+        name: "update-failed",
+        comes_about: &[Deed::Enable, Deed::UpdateDenied(NO_SUCH_ROLE), Deed::PassTheCheck],
+        views: &[View {
+            steps: &[Press("Set-up in AWS")],
+            shows: &[
+                Switch(true),
+                Heading("Access check"),
+                Text("Your turn"),
+                Heading("What is in this form is not in force"),
+                Text("Their access check failed"),
+                Link("Show what is in force"),
+                Text("other settings are in force"),
+            ],
+            ..AUDIT_LOGS
+        }],
+    },
+    Situation {
         name: "active",
         comes_about: &[Deed::Enable],
         views: &[
@@ -279,6 +359,19 @@ pub const SITUATIONS: &[Situation] = &[
                     Text("None yet"),
                     Heading("No deliveries yet"),
                     Button("Update settings"),
+                ],
+                ..AUDIT_LOGS
+            },
+            View {
+                name: "check",
+                steps: &[Follow("See the check"), See("Settings that were checked")],
+                shows: &[
+                    Heading("Access check"),
+                    Heading("Stages"),
+                    Heading("Settings that were checked"),
+                    Text("External ID is required"),
+                    Link("Audit logs"),
+                    NoButton("Cancel"),
                 ],
                 ..AUDIT_LOGS
             },
@@ -297,6 +390,9 @@ pub const SITUATIONS: &[Situation] = &[
                     Heading("Delivery history"),
                     Text("1,234 records"),
                     Text("Last changed"),
+                    Text("Access last checked"),
+                    Link("See the check"),
+                    NoHeading("Access check"),
                     CopyButton("Copy external ID"),
                     Button("Update settings"),
                     Button("More actions"),

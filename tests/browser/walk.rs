@@ -54,8 +54,10 @@ async fn walk(javascript: JavaScript) {
         let browser = at(&mut browser, &stage, javascript).await;
         let mut signed_in = None;
         for view in situation.views {
-            come(view, &stage, browser, &mut signed_in).await;
             let name = name(situation, view);
+            // What a test writes is seen only when it fails: where it was then.
+            eprintln!("{name}");
+            come(view, &stage, browser, &mut signed_in).await;
             wrong.extend(look_at(view, browser).await.iter().map(|what| format!("{name}: {what}")));
         }
         stage.product.stop().await;

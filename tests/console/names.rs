@@ -3,7 +3,7 @@
 use super::{Desk, OWNER, newest, records};
 use crate::support::product::Product;
 
-const NOT_NAMES: [&str; 9] = [
+const NOT_NAMES: [&str; 17] = [
     "",
     "   ",
     "a\u{0}b",
@@ -13,6 +13,14 @@ const NOT_NAMES: [&str; 9] = [
     "a\u{200f}b",
     "a\u{2067}b",
     "a\u{feff}b",
+    "\u{a0}\u{2003}\u{3000}\u{2800}",
+    "\u{200b}",
+    "\u{3164}",
+    "ad\u{ad}min",
+    "ad\u{200d}min",
+    "a\u{fe0f}",
+    "\u{e000}",
+    "\u{301}",
 ];
 
 #[tokio::test(flavor = "multi_thread")]
@@ -33,10 +41,29 @@ async fn names_that_hide_something_are_refused_and_leave_nothing() {
             let answer = owner.post(path, &[("name", name), ("role", "member")]).await;
             assert_eq!(answer.status, 422, "{path} {name:?}");
             assert!(answer.body.contains("id=\"name-error\""), "{path} {name:?}");
+            assert!(answer.body.contains(&format!("value=\"{name}\"")), "{path} {name:?}: as it was typed");
         }
     }
     assert_eq!(records(&product, OWNER).await.len(), before);
     assert!(owner.get("/projects").await.body.contains("<bdi>Telescope</bdi>"));
+    product.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_that_look_the_same_are_the_same() {
+    let product = Product::start().await;
+    let owner = Desk::of(&product, OWNER).await;
+    let project = owner.project(" Zoe\u{308}\u{a0}\u{3000}1 ").await;
+    assert_eq!(newest(&product, OWNER).await.1["event"]["resource_id"], "Zoë 1");
+    for same in ["zoë 1", "ZOE\u{308}  1", "\u{ff3a}oë 1"] {
+        let answer = owner.post("/projects/new", &[("name", same)]).await;
+        assert_eq!(answer.status, 422, "{same}");
+        assert!(answer.body.contains("There is a project with this name already."), "{same}");
+    }
+    // As another keyboard types it.
+    let delete = format!("{project}/delete");
+    assert_eq!(owner.post(&delete, &[("confirmation", "Zoë 2")]).await.status, 422);
+    assert_eq!(owner.post(&delete, &[("confirmation", "Zoe\u{308} 1")]).await.status, 303);
     product.stop().await;
 }
 

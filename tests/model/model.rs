@@ -21,6 +21,7 @@ const FAR_AHEAD: Duration = Duration::from_secs(300);
 pub enum No {
     PlanTooLow,
     NotPossible,
+    OtherCheck,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,7 +88,6 @@ pub struct Stop {
 pub struct Check {
     purpose: Purpose,
     settings: Settings,
-    changes: usize,
 }
 
 /// Who may report for the organization.
@@ -109,8 +109,6 @@ pub struct Model {
     pub check: Option<Check>,
     pub holder: Option<Holder>,
     pub last_token: i64,
-    /// Counts what makes a page out of date.
-    changes: usize,
     stretches: usize,
 }
 
@@ -224,20 +222,21 @@ impl Model {
 
     // What owners do.
 
-    /// Asks for a check, or joins the one that is open.
+    /// Asks for a check, or joins the one that is open if it is the same.
     pub fn ask(&mut self, purpose: Purpose, proposed: &Settings) -> Result<(), No> {
         self.manage()?;
-        if self.check.is_some() {
-            return Ok(());
-        }
-        if self.stop.is_some() || !self.is_possible(purpose) {
-            return Err(No::NotPossible);
-        }
         let settings = match (purpose, &self.settings) {
             (Purpose::Activate | Purpose::Test, Some(in_force)) => in_force.clone(),
             _ => proposed.clone(),
         };
-        self.check = Some(Check { purpose, settings, changes: self.changes });
+        if let Some(open) = &self.check {
+            let is_the_same = open.purpose == purpose && open.settings == settings;
+            return if is_the_same { Ok(()) } else { Err(No::OtherCheck) };
+        }
+        if self.stop.is_some() || !self.is_possible(purpose) {
+            return Err(No::NotPossible);
+        }
+        self.check = Some(Check { purpose, settings });
         Ok(())
     }
 
@@ -249,26 +248,21 @@ impl Model {
         }
     }
 
-    /// Ends the open check; what it was for comes into force if nothing changed meanwhile.
+    /// Whatever changes makes the open check pointless: it ends with it.
+    fn supersede(&mut self, now: Timestamp) {
+        if let Some(check) = self.check.take() {
+            self.append(about_integration(action_for(check.purpose), false, None), now);
+        }
+    }
+
+    /// Ends the open check; what it was for comes into force.
     pub fn end_check(&mut self, passes: bool, now: Timestamp) -> Option<CheckState> {
         let check = self.check.take()?;
-        let unchanged =
-            check.changes == self.changes && self.manage().is_ok() && self.is_possible(check.purpose);
-        let state = match (passes, unchanged) {
-            (false, _) => CheckState::Failed,
-            (true, false) => CheckState::Superseded,
-            (true, true) => CheckState::Passed,
-        };
-        let action = match check.purpose {
-            Purpose::Enable => "create",
-            Purpose::Update => "update",
-            Purpose::Activate => "enable",
-            Purpose::Test => "test",
-        };
+        let state = if passes { CheckState::Passed } else { CheckState::Failed };
+        let action = action_for(check.purpose);
         let begins = matches!(check.purpose, Purpose::Enable | Purpose::Activate);
         let left_out = if state == CheckState::Passed && begins { self.left_out() } else { None };
         if state == CheckState::Passed && check.purpose != Purpose::Test {
-            self.changes += 1;
             self.settings = Some(check.settings);
             if begins {
                 self.active = true;
@@ -297,11 +291,11 @@ impl Model {
             batch.state = State::Discarded;
         }
         (self.active, self.stop, self.holder) = (false, None, None);
-        self.changes += 1;
         if how == SwitchOff::Remove {
             self.settings = None;
         }
         self.append(about_integration(action_of(how), true, discarded), now);
+        self.supersede(now);
         discarded
     }
 
@@ -313,9 +307,9 @@ impl Model {
             None if !self.active => return Err(No::NotPossible),
             None => {}
         }
+        self.supersede(now);
         self.append(about_integration("update", true, None), now);
         self.ask_for_all();
-        self.changes += 1;
         self.stop = Some(Stop { then, cut: self.records.len(), progress_at: now });
         Ok(())
     }
@@ -334,7 +328,6 @@ impl Model {
     /// Everything is as before. Gives `false` if nothing was waited for.
     pub fn give_up(&mut self, now: Timestamp) -> bool {
         let Some(stop) = self.stop.take() else { return false };
-        self.changes += 1;
         self.append(about_integration(action_of(stop.then), false, None), now);
         true
     }
@@ -382,17 +375,20 @@ impl Model {
             None if self.suspended => {
                 let left_out = self.left_out();
                 self.suspended = false;
-                self.changes += 1;
                 self.stretches += 1;
                 self.append(Told { left_out, ..update }, now);
             }
             Some(_) if self.collecting() => {
                 self.give_up(now);
                 self.append(update, now);
+                self.supersede(now);
                 self.suspended = true;
-                self.changes += 1;
             }
-            _ => self.append(update, now),
+            Some(_) => {
+                self.append(update, now);
+                self.supersede(now);
+            }
+            None => self.append(update, now),
         }
     }
 
@@ -420,6 +416,15 @@ impl Model {
 
 fn about_integration(action: &'static str, succeeded: bool, left_out: Option<Run>) -> Told {
     Told { action, resource: "audit-log-integration", succeeded, left_out }
+}
+
+fn action_for(purpose: Purpose) -> &'static str {
+    match purpose {
+        Purpose::Enable => "create",
+        Purpose::Update => "update",
+        Purpose::Activate => "enable",
+        Purpose::Test => "test",
+    }
 }
 
 fn action_of(how: SwitchOff) -> &'static str {

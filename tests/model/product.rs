@@ -272,6 +272,7 @@ fn answered<T>(outcome: Result<T, Refused>) -> Outcome<T> {
         Ok(value) => Ok(Ok(value)),
         Err(Refused::PlanTooLow) => Ok(Err(No::PlanTooLow)),
         Err(Refused::NotPossible) => Ok(Err(No::NotPossible)),
+        Err(Refused::OtherCheck(_)) => Ok(Err(No::OtherCheck)),
         Err(other) => Err(Broken::new(format!("refused: {other}"))),
     }
 }

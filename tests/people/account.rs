@@ -3,6 +3,8 @@
 use http::Method;
 use reqwest::header::USER_AGENT;
 use serde_json::json;
+use trailpost::domain::membership::Role;
+use trailpost::domain::organization::Plan;
 
 use super::{MANAGER, OWNER, PASSWORD, acme, newest, summary};
 use crate::support::http_user::{HttpUser, send};
@@ -31,6 +33,47 @@ async fn a_name_is_changed_everywhere_and_on_the_record() {
     assert_eq!(record["event"]["parameters"]["changed"], json!(["display_name"]));
     assert_eq!(record["event"]["parameters"]["before"], json!({ "display_name": before.as_str() }));
     assert_eq!(record["event"]["parameters"]["after"], json!({ "display_name": "Mary" }));
+    product.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_stands_in_the_organization_that_one_came_from() {
+    let product = Product::start().await;
+    let (manager, acme) = (product.user(MANAGER).await, acme(&product));
+    let beta = product.store().create_organization("Beta".parse().unwrap(), Plan::Starter).await.unwrap();
+    product.store().add_member(beta.id, user(&product).await, Role::Member).await.unwrap();
+    let of_beta = format!("/organizations/{}", beta.id);
+    for (query, here, title) in [
+        (String::new(), &acme, "Your account · Trailpost"),
+        (format!("?organization={}", &acme[15..]), &acme, "Your account · Trailpost"),
+        (format!("?organization={}", beta.id), &of_beta, "Your account · Trailpost"),
+        // One that is not theirs is nobody's business here.
+        (
+            format!("?organization={}", product.account("owner@initech.example").organization_id),
+            &acme,
+            "Your account · Trailpost",
+        ),
+    ] {
+        let page = manager.get(&format!("/account{query}")).await;
+        assert_eq!(page.status, 200, "{query}");
+        assert!(page.body.contains(&format!("<title>{title}</title>")), "{}", page.body);
+        assert!(page.body.contains(&format!("href=\"{here}/projects\"")), "{query}: {}", page.body);
+        assert!(!page.body.contains("Initech"));
+    }
+    let from = format!("/account?organization={}", beta.id);
+    let page = manager.get(&of_beta).await;
+    assert!(page.body.contains(&format!("href=\"{from}\"")), "{}", page.body);
+    let rename = format!("/account/name?organization={}", beta.id);
+    let answer = manager.post_form(&from, &rename, &[("name", "Mary")]).await;
+    assert_eq!((answer.status, answer.location()), (303, Some(from.as_str())));
+
+    for organization in [&acme, &of_beta] {
+        let leave = format!("{organization}/leave");
+        assert_eq!(manager.post_form(&leave, &leave, &[]).await.status, 303);
+    }
+    let alone = manager.get(&from).await;
+    assert_eq!(alone.status, 200);
+    assert!(alone.body.contains("Where you are signed in") && !alone.body.contains("id=\"navigation\""));
     product.stop().await;
 }
 

@@ -3,7 +3,7 @@
 use trailpost::domain::membership::Role;
 use trailpost::domain::organization::Plan;
 
-use super::{ADA, MANAGER, MEMBER, OWNER, PASSWORD, acme, newest, summary};
+use super::{ADA, MANAGER, MEMBER, OWNER, PASSWORD, acme, invite, newest, summary};
 use crate::support::browser::{Browser, JavaScript};
 use crate::support::http_user::HttpUser;
 use crate::support::product::Product;
@@ -77,6 +77,44 @@ async fn see_to_members(javascript: JavaScript) {
     see_that_it_fits(&browser, "members").await;
     assert_eq!(browser.console_errors().await, Vec::<String>::new());
     product.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "makes pictures to look at: `tests/run screenshots_of -- --ignored`"]
+async fn screenshots_of_people_s_pages() {
+    let product = Product::start().await;
+    let browser = signed_in(&product, JavaScript::On, "Owner of Acme").await;
+    let (owner, acme) = (product.user(OWNER).await, acme(&product));
+    let link = invite(&owner, &acme, "grace.hopper@acme.example", Role::Member).await;
+    picture(&browser, &acme, "people-overview").await;
+    browser.go(&format!("{acme}/members")).await;
+    browser.fill("Email", ADA).await;
+    browser.click_button("Invite").await;
+    browser.see_text(&format!("Invitation of {ADA}")).await;
+    pictures(&browser, "people-members").await;
+    picture(&browser, "/account", "people-account").await;
+    picture(&browser, &format!("{acme}/service-accounts"), "people-service-accounts").await;
+    browser.go(&format!("{acme}/service-accounts/new")).await;
+    browser.fill("Service account name", "Terraform").await;
+    browser.click_button("Create service account").await;
+    browser.see_text("Copy it now").await;
+    pictures(&browser, "people-secret").await;
+    picture(&browser, &format!("{acme}/activity"), "people-activity").await;
+    browser.sign_out().await;
+    picture(&browser, &link, "people-invitation").await;
+    product.stop().await;
+}
+
+async fn picture(browser: &Browser, path: &str, name: &str) {
+    browser.go(path).await;
+    pictures(browser, name).await;
+}
+
+async fn pictures(browser: &Browser, name: &str) {
+    for look in Look::ALL {
+        browser.screenshot_as(name, look).await;
+    }
+    browser.show_as(Look::WIDE_LIGHT).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

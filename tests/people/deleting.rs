@@ -88,8 +88,8 @@ async fn a_name_that_can_t_be_is_told_so_and_nothing_is_recorded() {
     for (wrong, complaint) in [
         (" ".to_owned(), "Enter a name."),
         ("x".repeat(101), "Use at most 100 characters."),
-        ("Ac\u{202e}me".to_owned(), "invisible control characters"),
-        ("Ac\nme".to_owned(), "invisible control characters"),
+        ("Ac\u{202e}me".to_owned(), "characters that are invisible"),
+        ("Ac\nme".to_owned(), "characters that are invisible"),
     ] {
         let answer = owner.post_form(&general, &general, &[("name", &wrong)]).await;
         assert_eq!(answer.status, 422, "{wrong:?}");

@@ -1,7 +1,10 @@
 //! Access > Members.
 
 use serde_json::json;
+use trailpost::domain::clock::Entropy;
+use trailpost::domain::credential::LinkToken;
 use trailpost::domain::membership::Role;
+use trailpost::store::{Invite, Listing};
 
 use super::{
     ADA, BILLING, MANAGER, MEMBER, OWNER, PASSWORD, acme, invite, link_in, newest, summary, user_id,
@@ -73,6 +76,42 @@ async fn inviting_again_makes_a_new_link_and_revoking_ends_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_demoted_owner_does_not_come_back_by_an_address_that_they_invited() {
+    let product = Product::start().await;
+    let (owner, acme) = (product.user(OWNER).await, acme(&product));
+    let role = format!("{acme}/members/{}/role", user_id(&product, MANAGER).await);
+    assert_eq!(owner.post_form(&role, &role, &[("role", "owner")]).await.status, 303);
+    let mallory = product.user(MANAGER).await;
+    let second = "mallory@home.example";
+    let link = invite(&mallory, &acme, second, Role::Owner).await;
+    let sent_again = invite(&mallory, &acme, second, Role::Owner).await;
+    assert_eq!(product.anonymous().get(&link).await.status, 404);
+    assert_eq!(product.anonymous().get(&sent_again).await.status, 200);
+
+    assert_eq!(owner.post_form(&role, &role, &[("role", "member")]).await.status, 303);
+    let fields = [("name", "Mallory"), ("password", PASSWORD)];
+    let stranger = product.anonymous();
+    let page = stranger.get(&sent_again).await;
+    assert_eq!(page.status, 404);
+    assert!(page.body.contains("can’t be used any more"), "{}", page.body);
+    assert_eq!(stranger.post_form("/sign-in", &sent_again, &fields).await.status, 404);
+    let listed = owner.get(&format!("{acme}/members")).await.body;
+    assert!(!listed.contains(second) && listed.contains("No open invitations"), "{listed}");
+    let record = newest(&product).await;
+    assert_eq!(summary(&record), "delete invitation success");
+    assert_eq!(record["event"]["resource_id"], second);
+    assert_eq!(record["event"]["parameters"]["before"], json!({ "role": "owner" }));
+    assert_eq!(record["event"]["parameters"]["sent_by"], MANAGER);
+    assert_eq!(record["actor"]["principal_name"], OWNER);
+
+    // Another owner may send it again, and that link is theirs.
+    let again = invite(&owner, &acme, second, Role::Member).await;
+    let answer = stranger.post_form(&again, &again, &fields).await;
+    assert_eq!((answer.status, answer.location()), (303, Some(acme.as_str())));
+    product.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_wrong_with_an_invitation_stands_beside_its_field() {
     let product = Product::start().await;
     let (owner, acme) = (product.user(OWNER).await, acme(&product));
@@ -88,7 +127,53 @@ async fn what_is_wrong_with_an_invitation_stands_beside_its_field() {
         assert!(answer.body.contains(complaint), "{complaint}: {}", answer.body);
         assert!(answer.body.contains(&format!("value=\"{email}\"")), "what was typed is kept");
     }
-    assert!(product.store().open_invitations(acme[15..].parse().unwrap()).await.unwrap().is_empty());
+    let open = product.store().open_invitations(acme[15..].parse().unwrap(), Listing::first(1)).await;
+    assert!(open.unwrap().items.is_empty());
+    product.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_members_and_invitations_are_shown_in_parts() {
+    let product = Product::start().await;
+    let (owner, acme) = (product.user(OWNER).await, acme(&product));
+    let organization = acme[15..].parse().unwrap();
+    for number in 0..55 {
+        let (email, name) = (format!("m{number:02}@acme.example"), "Somebody".parse().unwrap());
+        let user = product.store().create_user(email.parse().unwrap(), name, String::new()).await.unwrap();
+        product.store().add_member(organization, user.id, Role::Member).await.unwrap();
+    }
+    let caller = trailpost::domain::caller::Caller::trailpost();
+    for number in 0..52 {
+        let email = format!("i{number:02}@acme.example").parse().unwrap();
+        let token = LinkToken::generate(&Entropy::system()).hash();
+        let invite = Invite { organization, email, role: Role::Member, token };
+        product.store().invite(caller.clone(), invite).await.unwrap();
+    }
+    let page = format!("{acme}/members");
+    let first = owner.get(&page).await.body;
+    assert!(first.contains("59 members"), "all are counted");
+    assert!(!first.contains("Back to the beginning"));
+    for (label, rest, query) in [
+        ("More members", "owner@acme.example", "?member="),
+        ("More invitations", "i00@acme.example", "?invitation="),
+    ] {
+        let (_, ways) = first.split_once(&format!("aria-label=\"{label}\"")).unwrap();
+        let (href, _) = ways.split_once("href=\"").unwrap().1.split_once('"').unwrap();
+        assert!(href.starts_with(&format!("{page}{query}")), "{href}");
+        let in_rows = |body: &str, address: &str| {
+            ["people__email", "people__name"]
+                .iter()
+                .any(|class| body.contains(&format!("\"{class}\">{address}</span>")))
+        };
+        assert!(!in_rows(&first, rest), "{rest}");
+        let next = owner.get(href).await;
+        assert_eq!(next.status, 200);
+        assert!(in_rows(&next.body, rest), "{rest}: {}", next.body);
+        assert!(next.body.contains("Back to the beginning") && next.body.contains("59 members"));
+    }
+    for wrong in ["?member=x", "?invitation=x"] {
+        assert_eq!(owner.get(&format!("{page}{wrong}")).await.status, 404, "{wrong}");
+    }
     product.stop().await;
 }
 

@@ -17,6 +17,12 @@ async fn owners_see_what_is_next_and_what_happened() {
         assert!(page.body.contains(text), "{text}: {}", page.body);
     }
     assert!(page.body.contains("Invite somebody <span class=\"visually-hidden\">(done)</span>"));
+    let project = "Create the first project <span class=\"visually-hidden\">(done)</span>";
+    let is_left = page.body.contains(&format!("href=\"{acme}/projects/new\">Create the first project</a>"));
+    assert!(is_left != page.body.contains(project), "{}", page.body);
+    let make = format!("{acme}/projects/new");
+    assert_eq!(owner.post_form(&make, &make, &[("name", "Telescope")]).await.status, 303);
+    assert!(owner.get(&acme).await.body.contains(project));
     product.stop().await;
 }
 

@@ -48,10 +48,13 @@ async fn marks_that_turn_text_around_are_refused_in_names_and_addresses() {
     let product = Product::start().await;
     let (owner, acme) = (product.user(OWNER).await, acme(&product));
     let members = format!("{acme}/members");
-    for mark in ["\u{202e}", "\u{2066}", "\u{200f}", "\u{200b}", "\u{7}", "\r\n", "\u{feff}x"] {
+    for mark in
+        ["\u{202e}", "\u{2066}", "\u{200f}", "\u{200b}", "\u{7}", "\r\n", "\u{feff}x", "\u{ad}", "\u{200d}"]
+    {
         let name = format!("Ad{mark}a");
         let answer = owner.post_form("/account", "/account/name", &[("name", &name)]).await;
         assert_eq!(answer.status, 422, "{mark:?}");
+        assert!(answer.body.contains(&format!("value=\"{name}\"")), "{mark:?}: as it was typed");
         let address = format!("ad{mark}a@acme.example");
         let fields = [("email", address.as_str()), ("role", "member")];
         let answer = owner.post_form(&members, &format!("{members}/invite"), &fields).await;

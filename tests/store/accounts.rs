@@ -9,6 +9,7 @@ use super::Books;
 
 on_both_engines! {
     a_name_is_changed_on_the_record_of_every_organization,
+    of_two_names_at_once_each_record_has_the_one_that_it_replaced,
     a_password_is_changed_once_and_ends_every_session,
     sessions_are_listed_and_ended_by_their_owner_alone,
     a_session_that_was_ended_does_not_come_back,
@@ -39,6 +40,23 @@ async fn a_name_is_changed_on_the_record_of_every_organization(books: Books) {
             })
         );
     }
+}
+
+async fn of_two_names_at_once_each_record_has_the_one_that_it_replaced(books: Books) {
+    let rename =
+        |name: &str| books.store.rename_user(books.caller(), books.owner.clone(), name.parse().unwrap());
+    let (one, other) = tokio::join!(rename("Liv"), rename("Ollie"));
+    one.and(other).unwrap();
+    let lines = books.lines().await;
+    let changes: Vec<_> = lines.iter().map(|line| &line["event"]["parameters"]).collect();
+    assert_eq!(changes.len(), 2);
+    assert_eq!(changes[0]["before"]["display_name"], "Olivia");
+    assert_eq!(changes[1]["before"], changes[0]["after"]);
+    let account = books.store.account(books.owner.id).await.unwrap().unwrap();
+    assert_eq!(changes[1]["after"]["display_name"], account.user.display_name.as_str());
+    // Back to what the page of the first request had: that is a change too.
+    rename("Olivia").await.unwrap();
+    assert_eq!(books.lines().await.len(), 3);
 }
 
 async fn a_password_is_changed_once_and_ends_every_session(books: Books) {

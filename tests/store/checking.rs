@@ -114,6 +114,7 @@ async fn a_writer_that_comes_too_late_ends_it_and_one_that_is_busy_keeps_it(book
 async fn a_daily_check_is_made_once_a_day_and_recorded(books: Books) {
     books.enable().await;
     assert!(books.daily().await.is_none(), "enabling was the first");
+    assert_eq!(books.integration().await.access_proved_at, Some(books.clock.now()));
     books.clock.advance(DAYS);
     let claimed = books.daily().await.unwrap();
     assert!(books.daily().await.is_none(), "one writer makes it");
@@ -123,6 +124,7 @@ async fn a_daily_check_is_made_once_a_day_and_recorded(books: Books) {
     );
     books.store.finish_check(&claimed, passed(&claimed), CheckVerdict::Passed).await.unwrap();
     assert!(books.daily().await.is_none());
+    assert_eq!(books.integration().await.access_proved_at, Some(books.clock.now()), "it has no row any more");
     let lines = books.lines().await;
     let (record, events) = (lines.last().unwrap(), books.events().await);
     assert_eq!(events.last().unwrap(), "test audit-log-integration success");

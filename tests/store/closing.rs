@@ -14,7 +14,7 @@ use trailpost::domain::membership::Role;
 use trailpost::domain::organization::Plan;
 use trailpost::domain::project::ProjectRole;
 use trailpost::store::{
-    AcceptRefused, CloseRefused, IngestError, Invite, InviteRefused, NewCheck, Refused, SwitchOff, TokenScope,
+    AcceptRefused, CloseRefused, IngestError, Invite, InviteRefused, Refused, SwitchOff, TokenScope,
 };
 
 use super::delivering::{failed, finish, start, written};
@@ -26,7 +26,8 @@ on_both_engines! {
     what_is_pending_and_the_last_record_are_delivered_and_then_it_is_gone,
     what_can_t_be_delivered_is_kept_for_the_hold_and_no_longer,
     where_nothing_is_delivered_it_is_gone_at_once,
-    a_stop_and_a_check_under_way_end_with_it,
+    a_check_under_way_ends_with_it,
+    a_stop_under_way_ends_with_it,
     no_row_of_it_is_left_in_any_table_and_others_keep_theirs,
     a_purge_that_was_stopped_is_finished_later,
     two_writers_purge_without_harm,
@@ -152,31 +153,32 @@ async fn where_nothing_is_delivered_it_is_gone_at_once(books: Books) {
     assert_eq!(books.leftovers().await, Vec::<String>::new());
 }
 
-async fn a_stop_and_a_check_under_way_end_with_it(books: Books) {
-    books.enable().await;
-    books.append(1).await;
-    let check = books.asking(Purpose::Test, None, books.revision().await);
-    let check = books.store.open_check(NewCheck { ..check }).await.unwrap();
+async fn a_check_under_way_ends_with_it(books: Books) {
+    let check = books.asking(Purpose::Enable, Some(super::settings("a-bucket")), books.revision().await);
+    let check = books.store.open_check(check).await.unwrap();
     let claimed = books.store.claim_check().await.unwrap().unwrap();
-    let revision = books.revision().await;
-    let asked = books.store.deliver_first(books.caller(), books.acme.id, revision, SwitchOff::Remove);
-    asked.await.unwrap();
-    books.append(2).await;
     books.close().await;
     let ended = books.store.access_check(books.acme.id, check.id).await.unwrap().unwrap();
     assert_eq!(ended.state, CheckState::Cancelled);
+    assert_eq!(ended.ended_because.as_deref(), Some("The organization was deleted"));
     let late = trailpost::store::CheckVerdict::Passed;
     let late =
         books.store.finish_check(&claimed, trailpost::domain::access_check::Checklist::default(), late);
     assert_eq!(late.await.unwrap(), None);
+}
+
+async fn a_stop_under_way_ends_with_it(books: Books) {
+    books.enable().await;
+    books.append(1).await;
+    let revision = books.revision().await;
+    let asked = books.store.deliver_first(books.caller(), books.acme.id, revision, SwitchOff::Remove);
+    asked.await.unwrap();
+    books.append(3).await;
+    books.close().await;
     books.end_stops().await.unwrap();
     assert_eq!(
-        books.events().await[5..],
-        [
-            "delete audit-log-integration failure",
-            "test audit-log-integration failure",
-            "delete organization success"
-        ]
+        books.events().await[6..],
+        ["delete audit-log-integration failure", "delete organization success"]
     );
     books.seal_now().await;
     let claim = books.claim().await.unwrap();

@@ -32,7 +32,7 @@ async fn every_encryption_is_in_force_as_it_was_proposed(books: Books) {
         let opened = books.store.open_check(new).await.unwrap();
         let check = books.store.access_check(books.acme.id, opened.id).await.unwrap().unwrap();
         assert_eq!(check.proposed, proposed);
-        let joined = books.pass(Purpose::Update, Some(with_key())).await;
+        let joined = books.pass(Purpose::Update, Some(proposed.clone())).await;
         assert_eq!(joined, CheckState::Passed, "the open check, which was joined");
         assert_eq!(books.integration().await.settings, Some(proposed));
     }

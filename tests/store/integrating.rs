@@ -11,7 +11,7 @@ use super::{Books, settings};
 
 on_both_engines! {
     enabling_collects_from_its_own_record_on,
-    a_double_click_joins_the_open_check,
+    a_double_click_joins_the_open_check_and_nothing_else_does,
     a_failed_check_changes_nothing_and_is_recorded,
     what_changed_during_a_check_supersedes_it,
     a_cancelled_check_can_not_pass_any_more,
@@ -49,11 +49,18 @@ async fn enabling_collects_from_its_own_record_on(books: Books) {
     assert_eq!((claim.batch.first.get(), claim.batch.last.get()), (4, 6));
 }
 
-async fn a_double_click_joins_the_open_check(books: Books) {
+async fn a_double_click_joins_the_open_check_and_nothing_else_does(books: Books) {
     let new = || async { books.asking(Purpose::Enable, Some(settings("a-bucket")), books.revision().await) };
     let first = books.store.open_check(new().await).await.unwrap();
     let second = books.store.open_check(new().await).await.unwrap();
     assert_eq!((second.id, second.joined), (first.id, true));
+    let revision = books.revision().await;
+    for (purpose, proposed) in
+        [(Purpose::Enable, Some(settings("b-bucket"))), (Purpose::Update, Some(settings("a-bucket")))]
+    {
+        let other = books.store.open_check(books.asking(purpose, proposed, revision)).await;
+        assert!(matches!(other, Err(Refused::OtherCheck(id)) if id == first.id), "{purpose:?}: {other:?}");
+    }
     assert!(books.store.claim_check().await.unwrap().is_some());
     assert!(books.store.claim_check().await.unwrap().is_none(), "one writer runs it");
 }
@@ -74,16 +81,29 @@ async fn a_failed_check_changes_nothing_and_is_recorded(books: Books) {
 
 async fn what_changed_during_a_check_supersedes_it(books: Books) {
     books.enable().await;
+    books.clock.advance(Duration::from_secs(1));
     let new = books.asking(Purpose::Update, Some(settings("other-bucket")), books.revision().await);
     books.store.open_check(new).await.unwrap();
     let claimed = books.store.claim_check().await.unwrap().unwrap();
     let revision = books.revision().await;
     books.store.disable(books.caller(), books.acme.id, revision).await.unwrap();
-    let ended = books.store.finish_check(&claimed, Checklist::default(), CheckVerdict::Passed).await.unwrap();
-    assert_eq!(ended, Some(CheckState::Superseded));
     let integration = books.integration().await;
-    assert_eq!(integration.settings.unwrap().bucket.as_str(), "acme-audit-logs");
+    let check = integration.check_without_effect().unwrap();
+    assert_eq!((check.id, check.state), (claimed.id, CheckState::Superseded), "nobody waits for its end");
+    let because = "owner@acme.example disabled audit logs during the access check";
+    assert_eq!(check.ended_because.as_deref(), Some(because));
     assert_eq!(books.events().await.last().unwrap(), "update audit-log-integration failure");
+    let record = books.lines().await.pop().unwrap();
+    assert_eq!(record["event"]["outcome"]["reason"], because);
+    assert_eq!(record["event"]["parameters"]["before"]["bucket"], "acme-audit-logs");
+    assert!(!books.store.touch_check(&claimed).await.unwrap(), "its writer stops");
+    let ended = books.store.finish_check(&claimed, Checklist::default(), CheckVerdict::Passed).await.unwrap();
+    assert_eq!(ended, None);
+    let integration = books.integration().await;
+    assert_eq!(integration.settings.as_ref().unwrap().bucket.as_str(), "acme-audit-logs");
+    books.clock.advance(Duration::from_secs(1));
+    assert_eq!(books.pass(Purpose::Activate, None).await, CheckState::Passed, "the way is free");
+    assert!(books.integration().await.check_without_effect().is_none(), "that is over");
 }
 
 async fn a_cancelled_check_can_not_pass_any_more(books: Books) {
@@ -161,8 +181,10 @@ async fn removing_forgets_the_settings_and_keeps_counting_revisions(books: Books
     let integration = books.integration().await;
     assert_eq!(integration.situation(), Situation::NotConfigured);
     assert!(integration.revision > revision);
-    let again = books.store.remove(books.caller(), books.acme.id, integration.revision).await;
-    assert!(matches!(again, Err(Refused::NotPossible)));
+    for seen in [revision, integration.revision] {
+        let again = books.store.remove(books.caller(), books.acme.id, seen).await;
+        assert!(matches!(again, Err(Refused::NotPossible)), "nobody else did it: {again:?}");
+    }
     books.enable().await;
     assert_eq!(books.integration().await.situation(), Situation::Active);
 }

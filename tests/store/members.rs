@@ -8,7 +8,7 @@ use trailpost::domain::credential::{LinkToken, TokenHash};
 use trailpost::domain::membership::Role;
 use trailpost::domain::project::ProjectRole;
 use trailpost::domain::user::User;
-use trailpost::store::{Invite, MembersRefused};
+use trailpost::store::{Invite, Listing, MembersRefused, OpenInvitation};
 
 use super::Books;
 
@@ -23,6 +23,9 @@ on_both_engines! {
     an_invitation_is_recorded_replaced_and_revoked,
     a_service_account_acts_with_its_role_and_an_api_key_not_at_all,
     another_organization_s_members_and_invitations_are_out_of_reach,
+    whoever_goes_leaves_every_project_with_a_record_each,
+    pages_of_members_meet_whatever_the_database_s_order_of_letters,
+    pages_of_invitations_meet,
 }
 
 const ADA: &str = "ada@acme.example";
@@ -176,7 +179,7 @@ async fn an_invitation_is_recorded_replaced_and_revoked(books: Books) {
     assert!(books.store.invitation(first).await.unwrap().is_none(), "the older link is over");
     assert!(books.store.invitation(second).await.unwrap().is_some());
 
-    let open = books.store.open_invitations(books.acme.id).await.unwrap();
+    let open = books.open_invitations().await;
     assert_eq!(
         open.iter().map(|one| (one.email.as_str(), one.role)).collect::<Vec<_>>(),
         [(ADA, Role::Owner)]
@@ -185,7 +188,7 @@ async fn an_invitation_is_recorded_replaced_and_revoked(books: Books) {
     revoke().await.unwrap();
     assert!(matches!(revoke().await, Err(MembersRefused::InvitationOver)));
     assert!(books.store.invitation(second).await.unwrap().is_none());
-    assert!(books.store.open_invitations(books.acme.id).await.unwrap().is_empty());
+    assert!(books.open_invitations().await.is_empty());
     let record = books.lines().await.pop().unwrap();
     assert_eq!(record["event"]["action"], "delete");
     assert_eq!(record["event"]["parameters"]["before"], json!({ "role": "owner" }));
@@ -221,7 +224,7 @@ async fn another_organization_s_members_and_invitations_are_out_of_reach(books: 
     let beta = books.tenant("Beta").await;
     let ada = books.join(ADA, Role::Member).await;
     books.invite_as("eve@acme.example", Role::Member).await.unwrap();
-    let invitation = books.store.open_invitations(books.acme.id).await.unwrap()[0].id;
+    let invitation = books.open_invitations().await[0].id;
     let before = books.lines().await.len();
     let changed = books.store.change_role(books.caller(), beta.id, ada.id, Role::Owner).await;
     assert!(matches!(changed, Err(MembersRefused::NotAMember)));
@@ -229,8 +232,102 @@ async fn another_organization_s_members_and_invitations_are_out_of_reach(books: 
     assert!(matches!(removed, Err(MembersRefused::NotAMember)));
     let revoked = books.store.revoke_invitation(books.caller(), beta.id, invitation).await;
     assert!(matches!(revoked, Err(MembersRefused::InvitationOver)));
-    assert_eq!(books.store.open_invitations(books.acme.id).await.unwrap().len(), 1);
+    assert_eq!(books.open_invitations().await.len(), 1);
     assert_eq!(books.lines().await.len(), before);
+}
+
+async fn whoever_goes_leaves_every_project_with_a_record_each(books: Books) {
+    for leaves in [false, true] {
+        let ada = books.join(ADA, Role::Manager).await;
+        let mut places = Vec::new();
+        for (name, role) in [("Docs", ProjectRole::Editor), ("Rockets", ProjectRole::Owner)] {
+            let project = books.project(&format!("{name} {leaves}")).await;
+            for (user, role) in [(&ada, role), (&books.owner, ProjectRole::Viewer)] {
+                let (caller, email) = (books.caller(), user.email.clone());
+                books.store.add_project_member(caller, books.acme.id, project.id, email, role).await.unwrap();
+            }
+            places.push((project, role));
+            // By ids, whose order is that of time.
+            books.clock.advance(std::time::Duration::from_millis(1));
+        }
+        let before = books.lines().await.len();
+        let remover = if leaves { by(&ada) } else { books.caller() };
+        books.store.remove_member(remover, books.acme.id, ada.id).await.unwrap();
+        let lines = books.lines().await;
+        let events: Vec<_> = lines[before..].iter().map(|line| &line["event"]).collect();
+        assert_eq!(events.len(), 3, "{events:#?}");
+        for (event, (project, role)) in events.iter().zip(&places) {
+            assert_eq!([&event["action"], &event["resource_type"]], ["delete", "user"]);
+            assert_eq!(event["resource_id"], json!({ "user": ADA, "project": project.name.as_str() }));
+            assert_eq!(event["parameters"]["before"], json!({ "role": role.as_str() }));
+            assert_eq!(event["parameters"]["project"]["id"], json!(project.id));
+        }
+        assert_eq!(events[2]["resource_id"], ADA, "and then the organization");
+        let left =
+            "SELECT COUNT(*) FROM project_members m JOIN users u ON u.id = m.user_id WHERE u.email LIKE";
+        assert_eq!(books.database.numbers(&format!("{left} 'ada%'")).await, [0]);
+        assert_ne!(books.database.numbers(&format!("{left} 'owner%'")).await, [0], "others stay");
+    }
+}
+
+/// Addresses whose order differs between an alphabet's rules and their bytes, in a database that follows the alphabet's.
+async fn pages_of_members_meet_whatever_the_database_s_order_of_letters(books: Books) {
+    if books.database.url().starts_with("postgres") {
+        let follow = "ALTER TABLE users ALTER COLUMN email TYPE TEXT COLLATE \"en-x-icu\"";
+        books.database.tamper(follow).await;
+    }
+    let project = books.project("Docs").await;
+    let mut addresses = vec!["owner@acme.example".to_owned()];
+    for local in ["a-z", "a_a", "a.b", "ab", "a1", "a", "z", "a+b", "b", "a'b", "aa", "z-z", "zz", "z_z"] {
+        let address = format!("{local}@acme.example");
+        let email = books.join(&address, Role::Member).await.email;
+        let (caller, role) = (books.caller(), ProjectRole::Viewer);
+        books.store.add_project_member(caller, books.acme.id, project.id, email, role).await.unwrap();
+        addresses.push(address);
+    }
+    addresses.sort_unstable();
+    let (mut listing, mut listed) = (Listing::first(2), Vec::new());
+    loop {
+        let page = books.store.members(books.acme.id, listing).await.unwrap();
+        listed.extend(page.items.iter().map(|member| member.user.email.to_string()));
+        if !page.has_more {
+            break;
+        }
+        listing = Listing { after: page.items.last().map(|last| last.user.email.clone()), limit: 2 };
+    }
+    assert_eq!(listed, addresses);
+    assert_eq!(books.store.count_members(books.acme.id).await.unwrap(), addresses.len() as u64);
+
+    addresses.retain(|address| !address.starts_with("owner"));
+    let (mut listing, mut listed) = (Listing::first(2), Vec::new());
+    loop {
+        let page = books.store.project_members(books.acme.id, project.id, listing).await.unwrap();
+        listed.extend(page.items.iter().map(|member| member.user.email.to_string()));
+        if !page.has_more {
+            break;
+        }
+        listing = Listing { after: page.items.last().map(|last| last.user.email.clone()), limit: 2 };
+    }
+    assert_eq!(listed, addresses);
+}
+
+async fn pages_of_invitations_meet(books: Books) {
+    let mut sent = Vec::new();
+    for number in 0..5 {
+        let address = format!("{number}@acme.example");
+        books.invite_as(&address, Role::Member).await.unwrap();
+        books.clock.advance(std::time::Duration::from_millis(1));
+        sent.insert(0, address);
+    }
+    let page = |listing| books.store.open_invitations(books.acme.id, listing);
+    let first = page(Listing::first(3)).await.unwrap();
+    let after = first.items.last().map(|last| last.id);
+    let second = page(Listing { after, limit: 3 }).await.unwrap();
+    assert_eq!((first.has_more, second.has_more), (true, false));
+    let listed = first.items.iter().chain(&second.items).map(|open| open.email.to_string());
+    assert_eq!(listed.collect::<Vec<_>>(), sent, "newest first");
+    let one = books.store.open_invitation(books.acme.id, first.items[0].id).await.unwrap();
+    assert_eq!(one.as_ref(), first.items.first());
 }
 
 fn owner(role: Role) -> (String, Role) {
@@ -261,15 +358,28 @@ impl Books {
     }
 
     async fn invite_as(&self, address: &str, role: Role) -> Result<TokenHash, MembersRefused> {
+        self.invite_by(self.caller(), address, role).await
+    }
+
+    pub async fn open_invitations(&self) -> Vec<OpenInvitation> {
+        self.store.open_invitations(self.acme.id, Listing::first(100)).await.unwrap().items
+    }
+
+    pub async fn invite_by(
+        &self,
+        sender: Caller,
+        address: &str,
+        role: Role,
+    ) -> Result<TokenHash, MembersRefused> {
         let token = LinkToken::generate(&Entropy::system()).hash();
         let invite = Invite { organization: self.acme.id, email: address.parse().unwrap(), role, token };
-        self.store.invite_as_member(self.caller(), invite).await?;
+        self.store.invite_as_member(sender, invite).await?;
         Ok(token)
     }
 
     async fn roles(&self) -> Vec<(String, Role)> {
-        let members = self.store.members(self.acme.id).await.unwrap();
-        members.iter().map(|member| (member.user.email.to_string(), member.role)).collect()
+        let members = self.store.members(self.acme.id, Listing::first(100)).await.unwrap();
+        members.items.iter().map(|member| (member.user.email.to_string(), member.role)).collect()
     }
 
     /// Action and error code of the newest record.

@@ -129,6 +129,9 @@ async fn a_check_does_not_pass_after_the_plan_fell(books: Books) {
     let claimed = books.store.claim_check().await.unwrap().unwrap();
     set_plan(&books, Plan::Standard).await;
     let ended = books.store.finish_check(&claimed, Checklist::default(), CheckVerdict::Passed).await.unwrap();
-    assert_eq!(ended, Some(CheckState::Superseded));
+    assert_eq!(ended, None);
+    let check = books.integration().await.check.unwrap();
+    assert_eq!(check.state, CheckState::Superseded);
+    assert_eq!(check.ended_because.as_deref(), Some("The plan changed during the access check"));
     assert_eq!(books.integration().await.situation(), Situation::NeedsEnterprise);
 }

@@ -191,6 +191,7 @@ async fn a_writer_that_comes_back_tries_before_a_stop_is_given_up(books: Books) 
 
 async fn a_stop_is_asked_for_once_and_supersedes_a_check(books: Books) {
     books.enable().await;
+    books.clock.advance(Duration::from_secs(1));
     let new = books.asking(Purpose::Update, Some(settings("other-bucket")), books.revision().await);
     books.store.open_check(new).await.unwrap();
     let claimed = books.store.claim_check().await.unwrap().unwrap();
@@ -201,7 +202,15 @@ async fn a_stop_is_asked_for_once_and_supersedes_a_check(books: Books) {
     assert_eq!(books.integration().await.stop.unwrap().cut, stop.cut, "a double click joins the first");
     let verdict = trailpost::store::CheckVerdict::Passed;
     let ended = books.store.finish_check(&claimed, Default::default(), verdict).await.unwrap();
-    assert_eq!(ended, Some(trailpost::domain::access_check::CheckState::Superseded));
+    assert_eq!(ended, None);
+    let check = books.integration().await.check.unwrap();
+    assert_eq!(check.state, trailpost::domain::access_check::CheckState::Superseded);
+    let superseded =
+        books.lines().await.iter().rposition(|line| line["event"]["outcome"]["error_code"] == "ABORTED");
+    assert!(
+        superseded.unwrap() < usize::try_from(stop.cut.get()).unwrap(),
+        "its record is delivered first, too"
+    );
     let new = books.asking(Purpose::Update, Some(settings("other-bucket")), books.revision().await);
     assert!(
         matches!(books.store.open_check(new).await, Err(Refused::NotPossible)),

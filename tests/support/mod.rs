@@ -9,6 +9,7 @@ pub mod customer;
 pub mod database;
 pub mod http_user;
 pub mod page;
+pub mod pdf;
 pub mod postgres;
 pub mod product;
 pub mod program;

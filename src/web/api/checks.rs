@@ -14,10 +14,11 @@ use super::listing::ListQuery;
 use super::object::OptionalObject;
 use super::problem::Problem;
 use crate::domain::access_check::{Purpose, StageProgress};
+use crate::domain::event_catalog;
 use crate::domain::failure::Failure;
 use crate::domain::id::CheckId;
-use crate::domain::integration::{Revision, Settings};
-use crate::store::{AccessCheck, NewCheck, OpenedCheck, Refused};
+use crate::domain::integration::Settings;
+use crate::store::{AccessCheck, Integration, NewCheck, OpenedCheck, Refused};
 use crate::web::error::WebError;
 
 #[derive(Deserialize)]
@@ -49,15 +50,14 @@ pub(crate) async fn show(
     Ok(Json(representation(&request, &check)).into_response())
 }
 
-/// `POST checks`: a check of the settings in force, or the one that is open.
+/// `POST checks`: a check of the settings in force, or the one of them that is open.
 pub(crate) async fn create(
     request: ProgramRequest,
     OptionalObject(object): OptionalObject,
 ) -> Result<Response, WebError> {
     request.take_no_query()?;
     object.finish()?;
-    let revision = stored(&request).await?.revision;
-    let opened = open(&request, Purpose::Test, None, revision).await.map_err(refused)?;
+    let opened = open(&request, Purpose::Test, None, &stored(&request).await?).await?;
     accepted(&request, opened.id).await
 }
 
@@ -79,21 +79,29 @@ pub(crate) async fn cancel(
     Ok(Json(representation(&request, &check)).into_response())
 }
 
-/// Asks for a check, or joins the one that is open.
+/// Asks for a check, or joins the one that is open and proves the same. Any other that is open goes on record as the
+/// reason why nothing was done.
 pub(super) async fn open(
     request: &ProgramRequest,
     purpose: Purpose,
     proposed: Option<Settings>,
-    revision: Revision,
-) -> Result<OpenedCheck, Refused> {
+    stored: &Integration,
+) -> Result<OpenedCheck, WebError> {
+    let in_force = stored.settings.as_ref();
+    let event = event_catalog::access_check(purpose, request.organization_id(), in_force, proposed.as_ref());
     let new = NewCheck {
         caller: request.caller(),
         organization: request.organization_id(),
         purpose,
         proposed,
-        revision,
+        revision: stored.revision,
     };
-    request.web.store.open_check(new).await
+    let opened = request.web.store.open_check(new).await;
+    if let Err(Refused::OtherCheck(_)) = opened {
+        let event = event.failed("Another access check was under way", "ABORTED");
+        request.web.store.record_refused(request.caller(), request.organization_id(), event).await?;
+    }
+    opened.map_err(refused)
 }
 
 /// 202 with the check, and where to look how far it is.

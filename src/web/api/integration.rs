@@ -92,18 +92,7 @@ async fn check(
     purpose: Purpose,
     proposed: Option<Settings>,
 ) -> Result<Response, WebError> {
-    let opened = checks::open(request, purpose, proposed.clone(), stored.revision).await.map_err(refused)?;
-    if opened.joined {
-        let open = checks::one(request, opened.id).await?;
-        let asked_for = proposed.as_ref().or(stored.settings.as_ref());
-        if open.purpose != purpose || Some(&open.proposed) != asked_for {
-            let problem = Problem::conflict(
-                format!("Another access check is under way: {}.", opened.id),
-                "Wait until it has ended, or cancel it, and send this again.",
-            );
-            return Err(problem.into());
-        }
-    }
+    let opened = checks::open(request, purpose, proposed, stored).await?;
     checks::accepted(request, opened.id).await
 }
 
@@ -174,6 +163,11 @@ pub(super) fn refused(refused: Refused) -> WebError {
         Refused::NotAnOwner => Problem::not_allowed().into(),
         Refused::PlanTooLow => WebError::PlanTooLow,
         Refused::Stale => Problem::precondition_failed().into(),
+        Refused::OtherCheck(id) => Problem::conflict(
+            format!("Another access check is under way: {id}."),
+            "Wait until it has ended, or cancel it, and send this again.",
+        )
+        .into(),
         Refused::NotPossible => Problem::conflict(
             "This can’t be done with the integration as it is now: it is not set up, not active, or being switched off.",
             "Get audit-log-integration to see how it is.",

@@ -1,7 +1,5 @@
 //! `invitations`: those that are open. The link of one is answered once.
 
-use std::cmp::Reverse;
-
 use axum::Json;
 use axum::extract::Path;
 use axum::response::{IntoResponse, Response};
@@ -34,13 +32,9 @@ impl InvitationInPath {
 /// `GET invitations`: newest first.
 pub(crate) async fn list(request: ProgramRequest) -> Result<Response, WebError> {
     let query = ListQuery::read(&request.query, "invitations", &[])?;
-    let mut open = request.web.store.open_invitations(request.organization_id()).await?;
-    open.sort_by_key(|invitation| Reverse(invitation.id));
-    if let Some(after) = query.position::<InvitationId>()? {
-        open.retain(|invitation| invitation.id < after);
-    }
-    let next = query.cut(&mut open).map(|last| last.id);
-    Ok(query.page(open.iter().map(representation).collect(), next))
+    let listed = request.web.store.open_invitations(request.organization_id(), query.listing()?).await?;
+    let next = listed.items.last().map(|last| last.id).filter(|_| listed.has_more);
+    Ok(query.page(listed.items.iter().map(representation).collect(), next))
 }
 
 /// `POST invitations`: an older one of the same person is revoked.
@@ -53,11 +47,9 @@ pub(crate) async fn create(request: ProgramRequest, mut object: Object) -> Resul
     };
     let (store, organization) = (&request.web.store, request.organization_id());
     let token = LinkToken::generate(&request.web.entropy);
-    let invite = Invite { organization, email: email.clone(), role, token: token.hash() };
-    store.invite_as_member(request.caller(), invite).await.map_err(refused)?;
-    let made = store.open_invitations(organization).await?;
-    let made = made.iter().find(|invitation| invitation.email == email).ok_or_else(Problem::not_found)?;
-    let mut body = representation(made);
+    let invite = Invite { organization, email, role, token: token.hash() };
+    let made = store.invite_as_member(request.caller(), invite).await.map_err(refused)?;
+    let mut body = representation(&made);
     body["url"] = json!(format!("{}/invitations/{}", request.web.config.public_url.origin(), token.expose()));
     let location = [(header::LOCATION, request.href(&format!("invitations/{}", made.id)))];
     Ok((StatusCode::CREATED, location, Json(body)).into_response())
@@ -70,9 +62,8 @@ pub(crate) async fn show(
 ) -> Result<Response, WebError> {
     request.take_no_query()?;
     let id = path.id()?;
-    let open = request.web.store.open_invitations(request.organization_id()).await?;
-    let found = open.iter().find(|invitation| invitation.id == id).ok_or_else(Problem::not_found)?;
-    Ok(Json(representation(found)).into_response())
+    let found = request.web.store.open_invitation(request.organization_id(), id).await?;
+    Ok(Json(representation(&found.ok_or_else(Problem::not_found)?)).into_response())
 }
 
 /// `DELETE invitations/{invitation_id}`: its link stops working.

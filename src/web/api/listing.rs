@@ -81,14 +81,6 @@ impl ListQuery {
         Ok(Listing { after: self.position()?, limit: self.limit })
     }
 
-    /// Cuts a list that the store gives whole. Gives the last item that stays, if any went.
-    pub(super) fn cut<'a, T>(&self, items: &'a mut Vec<T>) -> Option<&'a T> {
-        let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
-        let has_more = items.len() > limit;
-        items.truncate(limit);
-        items.last().filter(|_| has_more)
-    }
-
     /// The answer; `next` is where it ended, if more follow.
     pub(super) fn page<T: Serialize>(&self, data: Vec<T>, next: Option<impl ToString>) -> Response {
         let next_cursor = next.map(|position| self.cursor(&position.to_string()));

@@ -30,12 +30,9 @@ impl MemberInPath {
 /// `GET members`: by e-mail address.
 pub(crate) async fn list(request: ProgramRequest) -> Result<Response, WebError> {
     let query = ListQuery::read(&request.query, "members", &[])?;
-    let mut members = request.web.store.members(request.organization_id()).await?;
-    if let Some(after) = query.position::<String>()? {
-        members.retain(|member| member.user.email.as_str() > after.as_str());
-    }
-    let next = query.cut(&mut members).map(|last| last.user.email.to_string());
-    Ok(query.page(members.iter().map(representation).collect(), next))
+    let listed = request.web.store.members(request.organization_id(), query.listing()?).await?;
+    let next = listed.items.last().map(|last| last.user.email.clone()).filter(|_| listed.has_more);
+    Ok(query.page(listed.items.iter().map(representation).collect(), next))
 }
 
 /// `GET members/{user_id}`

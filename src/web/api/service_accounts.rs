@@ -91,16 +91,18 @@ pub(crate) async fn update(
     Ok(Json(detailed(&ServiceAccountDetails { account, ..details })).into_response())
 }
 
-/// `POST service-accounts/{service_account_id}/rotate`: another secret; the one before works on for the overlap.
+/// `POST service-accounts/{service_account_id}/rotate`: another secret; the one before works on for the overlap. That
+/// has to be stated: whoever leaves it out may not have thought of what still uses the old one.
 pub(crate) async fn rotate(
     request: ProgramRequest,
     Path(path): Path<AccountInPath>,
     OptionalObject(mut object): OptionalObject,
 ) -> Result<Response, WebError> {
     request.take_no_query()?;
-    let overlap = object.optional("overlap").unwrap_or(Overlap::None);
+    let id = one(&request, path.id()?).await?.account.id;
+    let overlap: Option<Overlap> = object.required("overlap");
     object.finish()?;
-    let id = path.id()?;
+    let overlap = overlap.ok_or_else(|| Problem::field("overlap", "is missing"))?;
     let token = ServiceAccountToken::generate(&request.web.entropy);
     let (store, organization) = (&request.web.store, request.organization_id());
     let rotated =

@@ -1,10 +1,10 @@
 //! The account of whoever is signed in: name, password, and the browsers in which they are signed in.
 
 use askama::Template;
-use axum::extract::State;
+use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use http::StatusCode;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use tower_cookies::Cookies;
 use tower_sessions::Session;
 
@@ -12,7 +12,8 @@ use super::FieldView;
 use crate::domain::credential::Password;
 use crate::domain::throttle::SignInTry;
 use crate::domain::user::{DisplayName, User};
-use crate::store::{ListedSession, PasswordRefused, SessionHash, SignIn, SignInRefused};
+use crate::store::{ListedSession, Membership, PasswordRefused, SessionHash, SignIn, SignInRefused};
+use crate::web::access::Member;
 use crate::web::browser::browser_label;
 use crate::web::device::{self, BrowserDevice};
 use crate::web::error::WebError;
@@ -23,13 +24,23 @@ use crate::web::visitor::Visitor;
 use crate::web::wording::{Moment, count};
 use crate::web::{Web, session};
 
-const HERE: &str = "/account";
+const TITLE: &str = "Your account";
+
+/// An organization's pages lead here with its id, so that its sidebar stays; everybody's first one's is shown
+/// otherwise.
+#[derive(Default, Deserialize, Serialize)]
+pub(crate) struct CameFrom {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    organization: Option<String>,
+}
 
 /// The account page.
 #[derive(Template)]
 #[template(path = "pages/account/show.html")]
 struct AccountShow {
     shell: Shell,
+    /// Behind the addresses of the page's forms: where the visitor came from.
+    query: String,
     email: String,
     name: FieldView,
     current_password_error: Option<String>,
@@ -55,6 +66,7 @@ struct Visit {
     user: User,
     cookies: Cookies,
     session: Session,
+    came_from: CameFrom,
 }
 
 /// What is wrong with the forms, and what was typed into them.
@@ -86,8 +98,9 @@ pub(crate) async fn show(
     visitor: Visitor,
     cookies: Cookies,
     session: Session,
+    Query(came_from): Query<CameFrom>,
 ) -> Result<Response, WebError> {
-    Visit::new(web, visitor, cookies, session)?.page(StatusCode::OK, Wrong::default()).await
+    Visit::new(web, visitor, cookies, session, came_from)?.page(StatusCode::OK, Wrong::default()).await
 }
 
 pub(crate) async fn rename(
@@ -95,9 +108,10 @@ pub(crate) async fn rename(
     visitor: Visitor,
     cookies: Cookies,
     session: Session,
+    Query(came_from): Query<CameFrom>,
     CheckedForm(form): CheckedForm<NameForm>,
 ) -> Result<Response, WebError> {
-    let visit = Visit::new(web, visitor, cookies, session)?;
+    let visit = Visit::new(web, visitor, cookies, session, came_from)?;
     let name: DisplayName = match form.name.parse() {
         Ok(name) => name,
         Err(error) => {
@@ -107,7 +121,7 @@ pub(crate) async fn rename(
         }
     };
     visit.web.store.rename_user(visit.visitor.caller(&visit.user), visit.user.clone(), name).await?;
-    Ok(visit.done(Sentence::NameSaved))
+    visit.done(Sentence::NameSaved)
 }
 
 pub(crate) async fn change_password(
@@ -115,9 +129,10 @@ pub(crate) async fn change_password(
     visitor: Visitor,
     cookies: Cookies,
     session: Session,
+    Query(came_from): Query<CameFrom>,
     CheckedForm(form): CheckedForm<PasswordForm>,
 ) -> Result<Response, WebError> {
-    Visit::new(web, visitor, cookies, session)?.change_password(form).await
+    Visit::new(web, visitor, cookies, session, came_from)?.change_password(form).await
 }
 
 pub(crate) async fn end_sessions(
@@ -125,9 +140,10 @@ pub(crate) async fn end_sessions(
     visitor: Visitor,
     cookies: Cookies,
     session: Session,
+    Query(came_from): Query<CameFrom>,
     CheckedForm(form): CheckedForm<SessionForm>,
 ) -> Result<Response, WebError> {
-    let visit = Visit::new(web, visitor, cookies, session)?;
+    let visit = Visit::new(web, visitor, cookies, session, came_from)?;
     let kept = visit.current().ok_or(WebError::MissingExtension("Session"))?;
     let (store, user, caller) = (&visit.web.store, visit.user.clone(), visit.visitor.caller(&visit.user));
     let sentence = match SessionsInForm::parse(&form.session).ok_or(WebError::BadForm)? {
@@ -141,7 +157,7 @@ pub(crate) async fn end_sessions(
         }
         SessionsInForm::One(_) => Sentence::Nothing,
     };
-    Ok(visit.done(sentence))
+    visit.done(sentence)
 }
 
 /// Which sessions are to end.
@@ -163,18 +179,46 @@ impl SessionsInForm {
 }
 
 impl Visit {
-    fn new(web: Web, visitor: Visitor, cookies: Cookies, session: Session) -> Result<Visit, WebError> {
+    fn new(
+        web: Web,
+        visitor: Visitor,
+        cookies: Cookies,
+        session: Session,
+        came_from: CameFrom,
+    ) -> Result<Visit, WebError> {
         let user = visitor.user.clone().ok_or(WebError::MissingExtension("User"))?;
-        Ok(Visit { web, visitor, user, cookies, session })
+        Ok(Visit { web, visitor, user, cookies, session, came_from })
     }
 
     fn current(&self) -> Option<SessionHash> {
         self.session.id().map(session::hash)
     }
 
-    fn done(&self, sentence: Sentence) -> Response {
+    fn done(&self, sentence: Sentence) -> Result<Response, WebError> {
         flash::leave(&self.web, &self.cookies, sentence);
-        Redirect::to(HERE).into_response()
+        Ok(Redirect::to(&format!("/account{}", self.query()?)).into_response())
+    }
+
+    fn query(&self) -> Result<String, WebError> {
+        let query = serde_urlencoded::to_string(&self.came_from)?;
+        Ok(if query.is_empty() { query } else { format!("?{query}") })
+    }
+
+    /// In the organization that the visitor came from, in their first one, or in none where they belong to none.
+    async fn shell(&self) -> Result<Shell, WebError> {
+        let alone = Shell::alone(&self.visitor, TITLE);
+        let memberships = self.web.store.memberships(self.user.id).await?;
+        let is_theirs = |membership: &&Membership| {
+            Some(membership.organization.id.to_string()) == self.came_from.organization
+        };
+        let Some(found) = memberships.iter().find(is_theirs).or(memberships.first()) else {
+            return Ok(alone);
+        };
+        let Membership { organization, role } = found.clone();
+        let member = Member { user: self.user.clone(), organization, role };
+        // The account is no organization's: its title names none.
+        let shell = Shell::of_member(&self.web, &self.visitor, &member, TITLE, None).await?;
+        Ok(Shell { title: alone.title, ..shell })
     }
 
     /// The same tries as at sign-in, counted with them: whoever finds a browser signed in can't guess on from here.
@@ -230,7 +274,7 @@ impl Visit {
         device::remember(&self.web, &self.cookies, self.user.id).await?;
         let (user_agent, now) = (self.visitor.user_agent(), self.web.clock.wall());
         session::sign_in(&self.session, self.user.id, version, user_agent, now).await?;
-        Ok(self.done(Sentence::PasswordChanged))
+        self.done(Sentence::PasswordChanged)
     }
 
     async fn wrong_password(&self, status: StatusCode, error: &str) -> Result<Response, WebError> {
@@ -247,8 +291,8 @@ impl Visit {
             .collect();
         let name = FieldView { value: self.user.display_name.to_string(), error: None };
         let page = AccountShow {
-            shell: Shell::alone(&self.visitor, "Your account")
-                .with_flash(flash::take(&self.web, &self.cookies)),
+            shell: self.shell().await?.with_flash(flash::take(&self.web, &self.cookies)),
+            query: self.query()?,
             email: self.user.email.to_string(),
             name: wrong.name.unwrap_or(name),
             current_password_error: wrong.current_password,

@@ -2,17 +2,18 @@
 //! asks first, on a page that the browser may show as a dialog.
 
 use askama::Template;
-use axum::extract::Path;
+use axum::extract::{Path, Query};
 use axum::response::{IntoResponse, Redirect, Response};
 use http::StatusCode;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
+use super::listing::{Pages, ROWS};
 use super::{Choice, FieldView, Select};
 use crate::domain::credential::LinkToken;
 use crate::domain::id::{InvitationId, UserId};
 use crate::domain::membership::{Ability, Role};
 use crate::domain::user::EmailAddress;
-use crate::store::{Invite, ListedMember, MembersRefused, OpenInvitation};
+use crate::store::{Invite, ListedMember, Listing, MembersRefused, OpenInvitation};
 use crate::web::access::{Member, MemberRequest};
 use crate::web::error::WebError;
 use crate::web::flash::Sentence;
@@ -34,7 +35,28 @@ struct MembersIndex {
     invited: Option<NewLink>,
     members_count: String,
     members: Vec<MemberView>,
+    member_pages: Pages,
     invitations: Vec<InvitationView>,
+    invitation_pages: Pages,
+}
+
+/// Places in the page's two lists.
+#[derive(Default, Deserialize, Serialize)]
+pub(crate) struct PlacesInMembers {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    member: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    invitation: Option<String>,
+}
+
+impl PlacesInMembers {
+    fn member(&self) -> Result<Option<EmailAddress>, WebError> {
+        self.member.as_deref().map(str::parse).transpose().map_err(|_| WebError::NotFound)
+    }
+
+    fn invitation(&self) -> Result<Option<InvitationId>, WebError> {
+        self.invitation.as_deref().map(str::parse).transpose().map_err(|_| WebError::NotFound)
+    }
 }
 
 /// A link that nobody is shown again.
@@ -128,14 +150,18 @@ pub(crate) struct InvitationInPath {
     invitation_id: String,
 }
 
-pub(crate) async fn index(request: MemberRequest) -> Result<Response, WebError> {
-    index_page(&request, StatusCode::OK, InviteFields::default(), None).await
+pub(crate) async fn index(
+    request: MemberRequest,
+    Query(places): Query<PlacesInMembers>,
+) -> Result<Response, WebError> {
+    index_page(&request, StatusCode::OK, &places, InviteFields::default(), None).await
 }
 
 pub(crate) async fn invite(
     request: MemberRequest,
     CheckedForm(form): CheckedForm<InviteForm>,
 ) -> Result<Response, WebError> {
+    let places = PlacesInMembers::default();
     let (email, role) = match (form.email.parse::<EmailAddress>(), form.role.parse::<Role>()) {
         (Ok(email), Ok(role)) => (email, role),
         (email, role) => {
@@ -144,24 +170,24 @@ pub(crate) async fn invite(
                 role_error: role.err().map(|_| "Choose a role.".to_owned()),
                 email: FieldView { value: form.email, error: email.err().map(|error| error.to_string()) },
             };
-            return index_page(&request, StatusCode::UNPROCESSABLE_ENTITY, fields, None).await;
+            return index_page(&request, StatusCode::UNPROCESSABLE_ENTITY, &places, fields, None).await;
         }
     };
     let token = LinkToken::generate(&request.web.entropy);
     let organization = request.organization_id();
     let invite = Invite { organization, email: email.clone(), role, token: token.hash() };
     match request.web.store.invite_as_member(request.caller(), invite).await {
-        Ok(ends) => {
+        Ok(sent) => {
             let url = format!("{}/invitations/{}", request.web.config.public_url.origin(), token.expose());
-            let ends = Moment::new(ends, request.web.clock.wall());
+            let ends = Moment::new(sent.expires_at, request.web.clock.wall());
             let link = NewLink { email: email.to_string(), role: role.label(), url, ends };
-            index_page(&request, StatusCode::CREATED, InviteFields::default(), Some(link)).await
+            index_page(&request, StatusCode::CREATED, &places, InviteFields::default(), Some(link)).await
         }
         Err(MembersRefused::AlreadyMember) => {
             let error = Some("This e-mail address belongs to a member already.".to_owned());
             let email = FieldView { value: form.email, error };
             let fields = InviteFields { email, role, role_error: None };
-            index_page(&request, StatusCode::UNPROCESSABLE_ENTITY, fields, None).await
+            index_page(&request, StatusCode::UNPROCESSABLE_ENTITY, &places, fields, None).await
         }
         Err(refused) => Err(refusal(refused)),
     }
@@ -305,14 +331,13 @@ impl Default for InviteFields {
 async fn index_page(
     request: &MemberRequest,
     status: StatusCode,
+    places: &PlacesInMembers,
     fields: InviteFields,
     invited: Option<NewLink>,
 ) -> Result<Response, WebError> {
-    let organization = request.organization_id();
-    let (members, invitations) = (
-        request.web.store.members(organization).await?,
-        request.web.store.open_invitations(organization).await?,
-    );
+    let (members, member_pages) = members(request, places).await?;
+    let (invitations, invitation_pages) = invitations(request, places).await?;
+    let members_count = request.web.store.count_members(request.organization_id()).await?;
     let here = href(&request.member);
     let own = request.member.role;
     let options = Role::ALL.into_iter().filter(|role| own.may_grant(*role)).map(|role| Choice {
@@ -326,11 +351,41 @@ async fn index_page(
         email: fields.email,
         roles: Select { options: options.collect(), error: fields.role_error },
         invited,
-        members_count: count(members.len() as u64, "member"),
-        members: members.iter().map(|member| member_view(request, &here, member)).collect(),
-        invitations: invitations.iter().map(|open| invitation_view(request, &here, open)).collect(),
+        members_count: count(members_count, "member"),
+        members,
+        member_pages,
+        invitations,
+        invitation_pages,
     };
     html(status, &page)
+}
+
+async fn members(
+    request: &MemberRequest,
+    places: &PlacesInMembers,
+) -> Result<(Vec<MemberView>, Pages), WebError> {
+    let (here, after) = (href(&request.member), places.member()?);
+    let is_first = after.is_none();
+    let listing = Listing { after, limit: ROWS };
+    let listed = request.web.store.members(request.organization_id(), listing).await?;
+    let next = listed.items.last().filter(|_| listed.has_more);
+    let next =
+        next.map(|last| PlacesInMembers { member: Some(last.user.email.to_string()), invitation: None });
+    let rows = listed.items.iter().map(|member| member_view(request, &here, member)).collect();
+    Ok((rows, Pages::new("More members", &here, is_first, next)?))
+}
+
+async fn invitations(
+    request: &MemberRequest,
+    places: &PlacesInMembers,
+) -> Result<(Vec<InvitationView>, Pages), WebError> {
+    let (here, after) = (href(&request.member), places.invitation()?);
+    let listing = Listing { after, limit: ROWS };
+    let listed = request.web.store.open_invitations(request.organization_id(), listing).await?;
+    let next = listed.items.last().filter(|_| listed.has_more);
+    let next = next.map(|last| PlacesInMembers { member: None, invitation: Some(last.id.to_string()) });
+    let rows = listed.items.iter().map(|open| invitation_view(request, &here, open)).collect();
+    Ok((rows, Pages::new("More invitations", &here, after.is_none(), next)?))
 }
 
 fn member_view(request: &MemberRequest, here: &str, member: &ListedMember) -> MemberView {

@@ -11,7 +11,7 @@ use crate::domain::integration::{Health, Situation};
 use crate::domain::membership::Ability;
 use crate::domain::organization::OrganizationName;
 use crate::domain::visible::visible;
-use crate::store::{CloseRefused, Integration, RenameRefused, StoredLine};
+use crate::store::{CloseRefused, Integration, Listing, RenameRefused, StoredLine};
 use crate::web::access::{Member, MemberRequest};
 use crate::web::error::WebError;
 use crate::web::flash::Sentence;
@@ -242,7 +242,7 @@ async fn delete_page(
         action: format!("{here}/delete"),
         cancel_href: here,
         organization_name: integration.organization.name.to_string(),
-        members: count(store.members(organization).await?.len() as u64, "member"),
+        members: count(store.count_members(organization).await?, "member"),
         pending: (pending > 0).then(|| count_with_verb(pending, "record")),
         hold: count(request.web.config.hold.span().as_secs() / SECONDS_A_DAY, "day"),
         delivers: matches!(integration.situation(), Situation::Active | Situation::Stopping),
@@ -255,13 +255,23 @@ async fn delete_page(
 async fn next_steps(request: &MemberRequest, integration: &Integration) -> Result<Vec<NextStep>, WebError> {
     let (store, organization) = (&request.web.store, request.organization_id());
     let base = organization_href(&request.member.organization);
-    let is_alone = store.members(organization).await?.len() < 2;
-    let mut steps = vec![NextStep {
-        done: !is_alone || !store.open_invitations(organization).await?.is_empty(),
-        title: "Invite somebody",
-        text: "Bring in who works here with you, each with the role that they need.",
-        href: format!("{base}/members"),
-    }];
+    let is_alone = store.count_members(organization).await? < 2;
+    let nobody_is_invited = store.open_invitations(organization, Listing::first(1)).await?.items.is_empty();
+    let has_no_project = store.projects(organization, Listing::first(1)).await?.items.is_empty();
+    let mut steps = vec![
+        NextStep {
+            done: !has_no_project,
+            title: "Create the first project",
+            text: "A project has its own API keys, and says who works on it.",
+            href: format!("{base}/projects/new"),
+        },
+        NextStep {
+            done: !is_alone || !nobody_is_invited,
+            title: "Invite somebody",
+            text: "Bring in who works here with you, each with the role that they need.",
+            href: format!("{base}/members"),
+        },
+    ];
     if request.member.organization.plan.includes_audit_logs() {
         steps.insert(
             0,

@@ -326,7 +326,7 @@ pub(crate) async fn delete(
     CheckedForm(form): CheckedForm<DeleteForm>,
 ) -> Result<Response, WebError> {
     let project = path.find(&request).await?;
-    if form.confirmation.trim() != project.name.as_str() {
+    if !project.name.is_typed(&form.confirmation) {
         let error = Some("This is not the project’s name. Nothing was deleted.".to_owned());
         let typed = FieldView { value: form.confirmation, error };
         return confirmation(&request, StatusCode::UNPROCESSABLE_ENTITY, &project, typed).await;

@@ -47,6 +47,7 @@ impl SecretInPath {
 
 #[derive(Deserialize)]
 pub(crate) struct RotateForm {
+    #[serde(default)]
     overlap: String,
 }
 
@@ -107,7 +108,7 @@ pub(crate) async fn rotate(
     };
     let overlap: Overlap = match form.overlap.parse() {
         Ok(overlap) => overlap,
-        Err(error) => return refused(error).await,
+        Err(_) => return refused("Choose when the old secret stops working.".to_owned()).await,
     };
     let token = ServiceAccountToken::generate(&request.web.entropy);
     let (store, id) = (&request.web.store, details.account.id);

@@ -503,9 +503,10 @@ pub(in crate::web) const OPERATIONS: &[Operation] = &[
         id: "rotateServiceAccount",
         resource: Resource::ServiceAccounts,
         summary: "Rotate a secret",
-        description: "The new secret is answered this once. The one before goes on working for the overlap; without \
-                      one, every other secret stops at once. While two work, only a rotation without overlap is taken.",
-        body: optional_body("Rotation", r#"{"overlap": "24h"}"#),
+        description: "The new secret is answered this once. The one before goes on working for the overlap, which has \
+                      to be stated; with none, every other secret stops at once. While two work, only a rotation with \
+                      the overlap none is taken.",
+        body: body("Rotation", r#"{"overlap": "24h"}"#),
         answers: &[answer(200, "The service account with its new secret.", "ServiceAccountWithToken")],
         conflicts: true,
         ..PLAIN

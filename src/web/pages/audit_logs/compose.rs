@@ -1,11 +1,11 @@
 //! Composes the page for the situation that the integration is in.
 
-use super::form::{FormInput, labelled, submit_label};
+use super::form::{FormInput, TurnedDown, labelled, submit_label};
 use super::preview::preview;
 use super::view::{AuditLogsShow, Conflict, History, Retry, Situation as Shown, Stopping};
 use super::{href, parts, setup};
-use crate::domain::access_check::CheckState;
-use crate::domain::integration::{Situation, TypedSettings};
+use crate::domain::access_check::{CheckState, Purpose};
+use crate::domain::integration::{Settings, Situation, TypedSettings};
 use crate::store::{AccessCheck, HistoryCursor, Integration, Stop, SwitchOff};
 use crate::web::Web;
 use crate::web::access::MemberRequest;
@@ -31,7 +31,12 @@ pub(super) async fn page(
         Some(_) => Some(history(request, integration, cursor).await?),
         None => None,
     };
-    let has_form = matches!(shown, Shown::NotConfigured | Shown::Active | Shown::Inactive);
+    // What was typed is never lost, also where the page would have no form of its own.
+    let has_form = match shown {
+        Shown::NotConfigured | Shown::Active | Shown::Inactive => true,
+        Shown::Checking => input.is_typed(),
+        Shown::NeedsEnterprise | Shown::Stopping | Shown::Suspended => false,
+    };
     let (settings_heading, settings) = settings_list(shown, integration);
     Ok(AuditLogsShow {
         shell: request.shell("Audit logs", Place::AuditLogs).await?,
@@ -41,10 +46,10 @@ pub(super) async fn page(
         revision: integration.revision.get(),
         can_act: matches!(shown, Shown::Active | Shown::Inactive),
         switch_sentence: switch_sentence(integration),
+        reload_href: input.answers_a_press().then(|| base_href.clone()),
         stopping: integration.stop.as_ref().map(|stop| stopping(web, stop)),
         conflict: conflict(web, integration, &input),
-        failing: parts::failing(web, integration, &status),
-        too_open: parts::too_open(web, integration),
+        troubles: parts::troubles(web, integration, &status),
         given_up: parts::given_up(web, integration, &status),
         check: visible_check(integration, &input).map(|check| parts::check(web, visitor, integration, check)),
         status: (shown != Shown::Checking).then(|| parts::status(web, integration, &status)).flatten(),
@@ -97,8 +102,7 @@ fn query(cursor: HistoryCursor) -> String {
 }
 
 fn shown(integration: &Integration) -> Shown {
-    let checking = integration.check.as_ref().is_some_and(|check| check.state.is_open());
-    if checking && integration.stop.is_none() {
+    if integration.open_check().is_some() && integration.stop.is_none() {
         return Shown::Checking;
     }
     match integration.situation() {
@@ -122,26 +126,23 @@ fn stopping(web: &Web, stop: &Stop) -> Stopping {
     }
 }
 
-/// The check under way, or the last one if it says why nothing changed.
+/// The check under way, or one that ended and says why nothing changed.
 fn visible_check<'a>(integration: &'a Integration, input: &FormInput) -> Option<&'a AccessCheck> {
-    let check = integration.check.as_ref()?;
-    let is_newest = integration.changed.as_ref().is_none_or(|(_, at)| *at < check.asked_at);
-    let tells = is_newest && input.is_fresh() && check.state != CheckState::Cancelled;
-    (check.state.is_open() || tells).then_some(check)
+    let ended = || integration.check_without_effect().filter(|_| input.is_fresh());
+    integration.open_check().or_else(|| ended().filter(|check| check.state != CheckState::Cancelled))
 }
 
 fn settings_list(shown: Shown, integration: &Integration) -> (&'static str, Vec<(&'static str, String)>) {
-    let filled =
-        |typed: TypedSettings| labelled(&typed).into_iter().filter(|(_, value)| !value.is_empty()).collect();
-    match (shown, &integration.check, &integration.settings) {
-        (Shown::Checking, Some(check), _) => {
-            ("Settings being checked", filled(TypedSettings::from(&check.proposed)))
-        }
-        (Shown::Suspended | Shown::Stopping, _, Some(settings)) => {
-            ("Settings", filled(TypedSettings::from(settings)))
-        }
+    match (shown, integration.open_check(), &integration.settings) {
+        (Shown::Checking, Some(check), _) => ("Settings being checked", filled_in(&check.proposed)),
+        (Shown::Suspended | Shown::Stopping, _, Some(settings)) => ("Settings", filled_in(settings)),
         _ => ("", Vec::new()),
     }
+}
+
+/// The settings that are not left empty, as label and value.
+pub(super) fn filled_in(settings: &Settings) -> Vec<(&'static str, String)> {
+    labelled(&TypedSettings::from(settings)).into_iter().filter(|(_, value)| !value.is_empty()).collect()
 }
 
 fn switch_sentence(integration: &Integration) -> String {
@@ -159,25 +160,47 @@ fn switch_sentence(integration: &Integration) -> String {
     }
 }
 
-/// The comparison after a 409. Against nothing saved (somebody removed the integration) it stays empty.
+/// What a 409 says.
 fn conflict(web: &Web, integration: &Integration, input: &FormInput) -> Option<Conflict> {
-    if !input.conflict {
-        return None;
-    }
-    let (changed_by, changed_at) = match &integration.changed {
-        Some((who, at)) => (who.clone(), *at),
-        None => ("Somebody".to_owned(), web.clock.now()),
+    let other_check =
+        integration.check.as_ref().filter(|_| input.turned_down == Some(TurnedDown::OtherCheck));
+    let theirs = match other_check {
+        Some(check) => Some(&check.proposed),
+        // Against nothing saved (somebody removed the integration) there is nothing to compare.
+        None => integration.settings.as_ref(),
     };
-    let saved = integration.settings.as_ref().map(TypedSettings::from).unwrap_or_default();
-    let differences = labelled(&saved)
-        .into_iter()
-        .zip(labelled(&input.typed))
-        .filter(|((_, theirs), (_, yours))| theirs != yours)
-        .map(|((label, theirs), (_, yours))| (label, theirs, yours));
+    let (by, at) = match (other_check, &integration.changed) {
+        (Some(check), _) => (check.asked_by.clone(), check.asked_at),
+        (None, Some((who, at))) => (who.clone(), *at),
+        (None, None) => ("Somebody".to_owned(), web.clock.now()),
+    };
+    input.turned_down?;
     Some(Conflict {
-        changed_by,
-        changed_at: Moment::new(changed_at, web.clock.now()),
+        by,
+        at: Moment::new(at, web.clock.now()),
+        other_check: other_check.map(|check| what_for(check.purpose)),
         submit_label: submit_label(integration.settings.is_some()),
-        differences: differences.collect(),
+        is_about_the_form: input.is_typed(),
+        differences: theirs.map(|theirs| differences(theirs, input)).unwrap_or_default(),
     })
+}
+
+/// Label, theirs, yours.
+fn differences(theirs: &Settings, input: &FormInput) -> Vec<(&'static str, String, String)> {
+    if !input.is_typed() {
+        return Vec::new();
+    }
+    let both = labelled(&TypedSettings::from(theirs)).into_iter().zip(labelled(&input.typed));
+    both.filter(|(theirs, yours)| theirs != yours)
+        .map(|((label, theirs), (_, yours))| (label, theirs, yours))
+        .collect()
+}
+
+fn what_for(purpose: Purpose) -> &'static str {
+    match purpose {
+        Purpose::Enable => "to enable audit logging",
+        Purpose::Update => "to update the settings",
+        Purpose::Activate => "to switch audit logs on",
+        Purpose::Test => "for the settings in force",
+    }
 }

@@ -1,24 +1,47 @@
 //! The settings form: what it is filled with, and what is wrong with what was typed.
 
+use super::FormQuery;
 use super::setup::Choices;
-use super::view::SettingsForm;
+use super::view::{NotInForce, SettingsForm};
 use crate::domain::access_check::{CheckState, Purpose};
 use crate::domain::encryption::EncryptionKind;
-use crate::domain::integration::{FieldError, SettingsField, TypedSettings};
+use crate::domain::integration::{FieldError, Revision, SettingsField, TypedSettings};
 use crate::domain::object_key::{Compression, Format};
 use crate::domain::window::WindowLength;
 use crate::store::Integration;
 use crate::web::pages::{Choice, FieldView, Select};
 
+/// Why something was not done that was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TurnedDown {
+    /// The settings had changed since the page was made.
+    Stale,
+    /// A check of other settings, or for another purpose, was under way.
+    OtherCheck,
+}
+
+/// Where what the form holds comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Holds {
+    /// What is in force, or the defaults.
+    InForce,
+    /// What a check was about that had no effect.
+    Proposal,
+    /// What somebody typed, who sent it and looks at the answer.
+    Typed,
+}
+
 /// What the form is filled with.
 #[derive(Clone, Debug)]
 pub(super) struct FormInput {
-    /// As typed, or as stored.
     pub(super) typed: TypedSettings,
+    holds: Holds,
     /// After a 422.
     pub(super) errors: Vec<FieldError>,
+    /// After a 422: the form did not say which revision it was made from.
+    without_revision: bool,
     /// After a 409.
-    pub(super) conflict: bool,
+    pub(super) turned_down: Option<TurnedDown>,
     /// What is chosen for the set-up.
     pub(super) setup: Choices,
     /// The set-up was asked for, to be seen at once.
@@ -26,34 +49,36 @@ pub(super) struct FormInput {
 }
 
 impl FormInput {
-    /// The settings in force; what a check that did not pass was about, so that nothing has to be typed again; or
-    /// the defaults.
+    /// What a check without effect was about, so that nothing has to be typed again; else the settings in force, or the
+    /// defaults.
     pub(super) fn as_stored(integration: &Integration, default_window: WindowLength) -> FormInput {
-        let proposed = integration.check.as_ref().filter(|check| {
-            let is_newest = integration.changed.as_ref().is_none_or(|(_, at)| *at < check.asked_at);
-            is_newest
-                && matches!(check.purpose, Purpose::Enable | Purpose::Update)
-                && check.state != CheckState::Passed
-        });
-        let typed = match (proposed, &integration.settings) {
-            (Some(check), _) => TypedSettings::from(&check.proposed),
-            (None, Some(settings)) => TypedSettings::from(settings),
-            (None, None) => TypedSettings {
-                encryption: EncryptionKind::default().as_str().to_owned(),
-                format: Format::default().to_string(),
-                compression: Compression::default().to_string(),
-                window_minutes: default_window.minutes().to_string(),
-                ..TypedSettings::default()
-            },
-        };
-        FormInput::of(typed)
+        let newest = integration.open_check().or(integration.check_without_effect());
+        match newest.filter(|check| matches!(check.purpose, Purpose::Enable | Purpose::Update)) {
+            Some(check) => FormInput::of(TypedSettings::from(&check.proposed), Holds::Proposal),
+            None => FormInput::in_force(integration, default_window),
+        }
     }
 
-    fn of(typed: TypedSettings) -> FormInput {
+    /// The settings in force, or the defaults.
+    pub(super) fn in_force(integration: &Integration, default_window: WindowLength) -> FormInput {
+        let defaults = || TypedSettings {
+            encryption: EncryptionKind::default().as_str().to_owned(),
+            format: Format::default().to_string(),
+            compression: Compression::default().to_string(),
+            window_minutes: default_window.minutes().to_string(),
+            ..TypedSettings::default()
+        };
+        let typed = integration.settings.as_ref().map_or_else(defaults, TypedSettings::from);
+        FormInput::of(typed, Holds::InForce)
+    }
+
+    fn of(typed: TypedSettings, holds: Holds) -> FormInput {
         FormInput {
             typed,
+            holds,
             errors: Vec::new(),
-            conflict: false,
+            without_revision: false,
+            turned_down: None,
             setup: Choices::default(),
             shows_setup: false,
         }
@@ -61,21 +86,42 @@ impl FormInput {
 
     /// What was sent can't be used; the tab of the set-up stays the one that was chosen.
     pub(super) fn invalid(typed: TypedSettings, errors: Vec<FieldError>, setup: Choices) -> FormInput {
-        FormInput { errors, setup, ..FormInput::of(typed) }
+        FormInput { errors, setup, ..FormInput::of(typed, Holds::Typed) }
     }
 
-    pub(super) fn conflicting(typed: TypedSettings) -> FormInput {
-        FormInput { conflict: true, ..FormInput::of(typed) }
+    /// The same, sent in a form that was made from this revision, or did not say from which.
+    pub(super) fn of_revision(self, revision: Option<Revision>) -> FormInput {
+        FormInput { without_revision: revision.is_none(), ..self }
+    }
+
+    /// What was typed beside what is there now.
+    pub(super) fn conflicting(typed: TypedSettings, turned_down: TurnedDown) -> FormInput {
+        FormInput { turned_down: Some(turned_down), ..FormInput::of(typed, Holds::Typed) }
+    }
+
+    /// A button without fields came too late; the form is what it would be anyway.
+    pub(super) fn pressed_late(self, turned_down: TurnedDown) -> FormInput {
+        FormInput { turned_down: Some(turned_down), ..self }
+    }
+
+    /// The form holds what somebody typed, who looks at the answer.
+    pub(super) fn is_typed(&self) -> bool {
+        self.holds == Holds::Typed
+    }
+
+    /// The page answers a press, so that its address can't be asked for again.
+    pub(super) fn answers_a_press(&self) -> bool {
+        self.is_typed() || self.turned_down.is_some()
     }
 
     /// For a look at what files will be like.
     pub(super) fn for_preview(typed: TypedSettings) -> FormInput {
-        FormInput::of(typed)
+        FormInput::of(typed, Holds::Typed)
     }
 
     /// **Show set-up** was pressed, this tab being chosen.
     pub(super) fn for_setup(typed: TypedSettings, errors: Vec<FieldError>, setup: Choices) -> FormInput {
-        FormInput { shows_setup: errors.is_empty(), errors, setup, ..FormInput::of(typed) }
+        FormInput { shows_setup: errors.is_empty(), errors, setup, ..FormInput::of(typed, Holds::Typed) }
     }
 
     fn error(&self, field: SettingsField) -> Option<String> {
@@ -96,7 +142,26 @@ impl FormInput {
 
     /// Nothing was pressed yet: the page may tell of the last check.
     pub(super) fn is_fresh(&self) -> bool {
-        self.errors.is_empty() && !self.conflict
+        self.errors.is_empty() && !self.without_revision && self.turned_down.is_none()
+    }
+
+    /// What to say of a form that holds what a check without effect was about.
+    fn not_in_force(&self, base_href: &str, integration: &Integration) -> Option<NotInForce> {
+        let in_force = integration.settings.as_ref().filter(|_| self.holds == Holds::Proposal)?;
+        let check = integration.check_without_effect()?;
+        let in_force = labelled(&TypedSettings::from(in_force));
+        let differing =
+            in_force.into_iter().zip(labelled(&self.typed)).filter(|(theirs, ours)| theirs != ours);
+        let differing: Vec<_> = differing.map(|(in_force, _)| in_force).collect();
+        (!differing.is_empty()).then(|| NotInForce {
+            because: match check.state {
+                CheckState::Cancelled => "Their access check was cancelled",
+                CheckState::Superseded => "Their access check was superseded",
+                _ => "Their access check failed",
+            },
+            in_force: differing,
+            href: format!("{base_href}?form={}#settings-form", FormQuery::IN_FORCE),
+        })
     }
 
     /// The form, for an integration as it is now.
@@ -105,12 +170,16 @@ impl FormInput {
         let typed = &self.typed;
         let in_advanced =
             |error: &FieldError| !matches!(error.field, SettingsField::RoleArn | SettingsField::Bucket);
+        let is_compared = self.is_typed() && self.turned_down.is_some();
+        let not_in_force = self.not_in_force(base_href, integration);
+        let differs_in_advanced =
+            (is_compared || not_in_force.is_some()) && differs_in_advanced(typed, integration);
         SettingsForm {
             action: format!("{base_href}/{}", if configured { "update" } else { "enable" }),
             setup_action: format!("{base_href}/setup"),
             submit_label: submit_label(configured),
             note: if configured {
-                "We check the access first. Until that passes, the settings above stay in force."
+                "We check the access first. Until that passes, what is in force stays in force."
             } else {
                 "We check the access first, by writing a test object named audit-log-access-test."
             },
@@ -124,7 +193,10 @@ impl FormInput {
             format: self.select(SettingsField::Format, &typed.format, format_options()),
             compression: self.select(SettingsField::Compression, &typed.compression, compression_options()),
             window: self.select(SettingsField::WindowMinutes, &typed.window_minutes, window_options()),
-            advanced_open: self.shows_setup || self.errors.iter().any(in_advanced),
+            advanced_open: self.shows_setup || self.errors.iter().any(in_advanced) || differs_in_advanced,
+            is_typed: self.is_typed(),
+            not_in_force,
+            without_revision: self.without_revision,
             summary: self
                 .errors
                 .iter()
@@ -132,6 +204,21 @@ impl FormInput {
                 .collect(),
         }
     }
+}
+
+/// Errors of fields, with those of fields that came more than once: nobody can tell what else is wrong with these.
+pub(super) fn with_repeated(errors: Vec<FieldError>, repeated: Vec<FieldError>) -> Vec<FieldError> {
+    let others = errors.into_iter().filter(|error| repeated.iter().all(|other| other.field != error.field));
+    let others: Vec<_> = others.collect();
+    [repeated, others].concat()
+}
+
+/// Whether a field under Advanced holds something else than is saved.
+fn differs_in_advanced(typed: &TypedSettings, integration: &Integration) -> bool {
+    let saved = integration.settings.as_ref().map(TypedSettings::from).unwrap_or_default();
+    let seen =
+        TypedSettings { role_arn: saved.role_arn.clone(), bucket: saved.bucket.clone(), ..typed.clone() };
+    seen != saved
 }
 
 pub(super) fn submit_label(configured: bool) -> &'static str {
@@ -181,19 +268,14 @@ pub(super) fn label(field: SettingsField) -> &'static str {
 
 /// Typed settings as label and value, for a list of them or a comparison.
 pub(super) fn labelled(typed: &TypedSettings) -> Vec<(&'static str, String)> {
-    [
-        (SettingsField::RoleArn, &typed.role_arn),
-        (SettingsField::Bucket, &typed.bucket),
-        (SettingsField::Prefix, &typed.prefix),
-        (SettingsField::BucketOwnerAccount, &typed.bucket_owner_account),
-        (SettingsField::Encryption, &chosen(&typed.encryption, &encryption_options())),
-        (SettingsField::KmsKeyArn, &typed.kms_key_arn),
-        (SettingsField::Format, &chosen(&typed.format, &format_options())),
-        (SettingsField::Compression, &chosen(&typed.compression, &compression_options())),
-        (SettingsField::WindowMinutes, &chosen(&typed.window_minutes, &window_options())),
-    ]
-    .map(|(field, value)| (label(field), value.clone()))
-    .to_vec()
+    let shown = |field: SettingsField| match field {
+        SettingsField::Encryption => chosen(typed.value(field), &encryption_options()),
+        SettingsField::Format => chosen(typed.value(field), &format_options()),
+        SettingsField::Compression => chosen(typed.value(field), &compression_options()),
+        SettingsField::WindowMinutes => chosen(typed.value(field), &window_options()),
+        _ => typed.value(field).to_owned(),
+    };
+    SettingsField::ALL.map(|field| (label(field), shown(field))).to_vec()
 }
 
 /// What a choice is called on the page.

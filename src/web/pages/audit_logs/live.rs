@@ -3,14 +3,17 @@
 
 use axum::extract::{Path, Query};
 use axum::response::{IntoResponse, Response};
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::Deserialize;
 
-use super::view::{CheckFragment, DeliveriesFragment, StatusFragment};
-use super::{CheckInPath, HistoryQuery, compose, integration, parts};
+use super::view::{AuditLogsCheck, CheckFragment, CheckView, DeliveriesFragment, StatusFragment};
+use super::{CheckInPath, HistoryQuery, compose, href, integration, parts};
+use crate::domain::access_check::CheckState;
 use crate::web::access::MemberRequest;
 use crate::web::error::WebError;
-use crate::web::render::html;
+use crate::web::flash::Sentence;
+use crate::web::render::{Place, html};
+use crate::web::visitor::POLLING;
 
 const RELOAD: HeaderName = HeaderName::from_static("x-trailpost-reload");
 
@@ -18,13 +21,15 @@ const RELOAD: HeaderName = HeaderName::from_static("x-trailpost-reload");
 #[derive(Deserialize)]
 pub(crate) struct SeenByPage {
     revision: Option<String>,
+    situation: Option<String>,
     health: Option<String>,
     banners: Option<String>,
 }
 
-/// The checklist.
+/// The checklist alone, for the page that shows it; for everybody else a page of its own.
 pub(crate) async fn check(
     request: MemberRequest,
+    headers: HeaderMap,
     Path(path): Path<CheckInPath>,
 ) -> Result<Response, WebError> {
     let organization = request.organization_id();
@@ -32,6 +37,18 @@ pub(crate) async fn check(
     let check = found.ok_or(WebError::NotFound)?;
     let integration = integration(&request).await?;
     let view = parts::check(&request.web, &request.visitor, &integration, &check);
+    if !headers.contains_key(POLLING) {
+        let page = AuditLogsCheck {
+            shell: request.shell("Access check", Place::AuditLogs).await?,
+            back_href: href(&request.member),
+            settings: compose::filled_in(&check.proposed),
+            check: CheckView { heading: "Stages", ..view },
+        };
+        return html(StatusCode::OK, &page);
+    }
+    if check.state == CheckState::Passed {
+        request.leave_flash(Sentence::CheckPassed);
+    }
     let response = html(StatusCode::OK, &CheckFragment { check: view })?;
     Ok(if check.state.is_open() { response } else { asking_to_reload(response) })
 }
@@ -46,8 +63,9 @@ pub(crate) async fn status(
     let Some(card) = parts::status(&request.web, &integration, &status) else {
         return Ok(asking_to_reload(StatusCode::OK.into_response()));
     };
-    let checking = integration.check.as_ref().is_some_and(|check| check.state.is_open());
+    let checking = integration.open_check().is_some();
     let as_seen = seen.revision.is_none_or(|revision| revision == integration.revision.get().to_string())
+        && seen.situation.is_none_or(|situation| situation == integration.situation().as_str())
         && seen.health.is_none_or(|health| health == integration.health.as_str())
         && seen.banners.is_none_or(|banners| banners == parts::banners(&integration));
     let response = html(StatusCode::OK, &StatusFragment { status: card })?;

@@ -8,6 +8,7 @@ pub(crate) mod live;
 mod parts;
 pub(crate) mod preview;
 mod refusals;
+mod settings_post;
 pub(crate) mod setup;
 pub(crate) mod switching_off;
 mod view;
@@ -20,8 +21,7 @@ use serde::Deserialize;
 use crate::domain::access_check::Purpose;
 use crate::domain::event_catalog::DeliveryRequest;
 use crate::domain::id::CheckId;
-use crate::domain::integration::{Revision, Settings, TypedSettings};
-use crate::domain::role_arn::Partition;
+use crate::domain::integration::{Revision, Settings, Situation};
 use crate::domain::sequence::Sequence;
 use crate::store::{HistoryCursor, Integration, NewCheck, OpenedCheck, Refused};
 use crate::web::access::{Member, MemberRequest};
@@ -31,55 +31,7 @@ use crate::web::form::{CheckedForm, NoFields};
 use crate::web::render::{html, organization_href};
 use form::FormInput;
 use refusals::{Wish, had_been_done, refusal, turn_down};
-
-#[derive(Deserialize)]
-pub(crate) struct SettingsPost {
-    revision: i64,
-    #[serde(default)]
-    role_arn: String,
-    #[serde(default)]
-    bucket: String,
-    #[serde(default)]
-    prefix: String,
-    #[serde(default)]
-    bucket_owner_account: String,
-    #[serde(default)]
-    encryption: String,
-    #[serde(default)]
-    kms_key_arn: String,
-    #[serde(default)]
-    format: String,
-    #[serde(default)]
-    compression: String,
-    #[serde(default)]
-    window_minutes: String,
-    /// The tab of the set-up, which stands beside the form.
-    #[serde(default)]
-    setup_way: setup::Way,
-    /// The partition of AWS that the set-up is for, where several are served.
-    setup_partition: Option<Partition>,
-}
-
-impl SettingsPost {
-    fn setup_choices(&self) -> setup::Choices {
-        setup::Choices { way: self.setup_way, partition: self.setup_partition }
-    }
-
-    fn into_typed(self) -> (Revision, TypedSettings) {
-        let typed = TypedSettings {
-            role_arn: self.role_arn,
-            bucket: self.bucket,
-            prefix: self.prefix,
-            bucket_owner_account: self.bucket_owner_account,
-            encryption: self.encryption,
-            kms_key_arn: self.kms_key_arn,
-            format: self.format,
-            compression: self.compression,
-            window_minutes: self.window_minutes,
-        };
-        (Revision::new(self.revision), typed)
-    }
-}
+pub(crate) use settings_post::SettingsPost;
 
 /// A button that names the revision its page showed.
 #[derive(Deserialize)]
@@ -103,6 +55,21 @@ impl CheckInPath {
 pub(crate) struct HistoryQuery {
     before: Option<String>,
     after: Option<String>,
+}
+
+/// What the form is to hold.
+#[derive(Deserialize)]
+pub(crate) struct FormQuery {
+    form: Option<String>,
+}
+
+impl FormQuery {
+    const IN_FORCE: &str = "in_force";
+
+    /// Rather than what a check without effect was about.
+    fn is_in_force(&self) -> bool {
+        self.form.as_deref() == Some(FormQuery::IN_FORCE)
+    }
 }
 
 impl HistoryQuery {
@@ -133,10 +100,15 @@ async fn integration(request: &MemberRequest) -> Result<Integration, WebError> {
 pub(crate) async fn show(
     request: MemberRequest,
     Query(history): Query<HistoryQuery>,
+    Query(form): Query<FormQuery>,
 ) -> Result<Response, WebError> {
     let cursor = history.cursor()?;
     let integration = integration(&request).await?;
-    let input = FormInput::as_stored(&integration, request.web.config.default_window);
+    let default_window = request.web.config.default_window;
+    let input = match form.is_in_force() {
+        true => FormInput::in_force(&integration, default_window),
+        false => FormInput::as_stored(&integration, default_window),
+    };
     let page = compose::page(&request, &integration, input, cursor).await?;
     html(StatusCode::OK, &page.with_flash(request.take_flash()))
 }
@@ -157,17 +129,18 @@ pub(crate) async fn update(
 
 /// Parses the form and asks for the check of it; what can't be done comes back with the typed values kept.
 async fn submit(request: &MemberRequest, post: SettingsPost, purpose: Purpose) -> Result<Response, WebError> {
-    let choices = post.setup_choices();
-    let (revision, typed) = post.into_typed();
+    let SettingsPost { revision, typed, repeated, choices } = post;
     let stored = integration(request).await?;
     let shown = FormInput::as_stored(&stored, request.web.config.default_window).typed;
     let typed = form::without_the_key_left_over(typed, &shown);
     let default_window =
         stored.settings.map_or(request.web.config.default_window, |settings| settings.window);
-    let proposed = match typed.parse_served(default_window, &request.web.config.principals) {
-        Ok(settings) => settings,
-        Err(errors) => {
-            let input = FormInput::invalid(typed, errors, choices);
+    let parsed = typed.parse_served(default_window, &request.web.config.principals);
+    let (proposed, revision) = match (parsed, revision) {
+        (Ok(settings), Some(revision)) if repeated.is_empty() => (settings, revision),
+        (parsed, revision) => {
+            let errors = form::with_repeated(parsed.err().unwrap_or_default(), repeated);
+            let input = FormInput::invalid(typed, errors, choices).of_revision(revision);
             return again(request, StatusCode::UNPROCESSABLE_ENTITY, input).await;
         }
     };
@@ -200,7 +173,14 @@ pub(crate) async fn check(
 async fn press(request: &MemberRequest, post: &RevisionPost, purpose: Purpose) -> Result<Response, WebError> {
     match ask(request, purpose, None, Revision::new(post.revision)).await {
         Ok(opened) => Ok(show_checklist(request, opened)),
-        Err(refused) => turn_down(request, Wish::Check(purpose, None), refused, None).await,
+        Err(refused) => {
+            let wish = Wish::Check(purpose, None);
+            let is_on = integration(request).await?.situation() == Situation::Active;
+            if purpose == Purpose::Activate && is_on && matches!(refused, Refused::NotPossible) {
+                return had_been_done(request, wish, &refused).await;
+            }
+            turn_down(request, wish, refused, None).await
+        }
     }
 }
 
@@ -252,7 +232,7 @@ pub(crate) async fn try_again(
     let revision = Revision::new(post.revision);
     match request.web.store.try_again(request.caller(), organization, revision).await {
         Ok(true) => request.leave_flash(Sentence::TryingAgain),
-        Ok(false) => request.leave_flash(Sentence::Nothing),
+        Ok(false) => request.leave_flash(Sentence::NothingFailed),
         Err(refused) => {
             let wish = Wish::Delivery(DeliveryRequest::TryAgain);
             return turn_down(&request, wish, refused, None).await;

@@ -1,8 +1,8 @@
 //! The parts of the page, each made of what the store knows.
 
 use super::view::{
-    AttemptView, CheckView, DeliveryRow, Failing, FailureView, GivenUp, LastDelivery, OldestPending,
-    StageView, StatusCard, TooOpen,
+    AttemptView, CheckView, DeliveryRow, FailureView, GivenUp, LastCheck, LastDelivery, OldestPending,
+    StageView, StatusCard, Trouble,
 };
 use crate::domain::access_check::{CheckState, Stage, StageState};
 use crate::domain::clock::Timestamp;
@@ -38,10 +38,12 @@ pub(super) fn check(
             StageState::Passed => "passed",
             StageState::Failed => "failed",
         },
-        detail: line.detail.clone(),
+        // What is only being tried is over with the check.
+        detail: line.detail.clone().filter(|_| check.state.is_open() || line.state != StageState::Running),
     });
     CheckView {
         id: check.id.to_string(),
+        heading: "Access check",
         csrf: visitor.form_token.clone(),
         state: match check.state {
             CheckState::Waiting | CheckState::Running => "running",
@@ -55,6 +57,7 @@ pub(super) fn check(
             .failure
             .as_ref()
             .map(|failed| failure(web, integration, failed, &check.proposed, Trying::NoMore)),
+        ended_because: check.ended_because.clone(),
         trying: check
             .checklist
             .trying()
@@ -98,30 +101,40 @@ fn failure(
     }
 }
 
-/// The banner over a failing integration.
-pub(super) fn failing(web: &Web, integration: &Integration, status: &DeliveryStatus) -> Option<Failing> {
+/// The banners over a running integration.
+pub(super) fn troubles(web: &Web, integration: &Integration, status: &DeliveryStatus) -> Vec<Trouble> {
+    [failing(web, integration, status), too_open(web, integration)].into_iter().flatten().collect()
+}
+
+fn failing(web: &Web, integration: &Integration, status: &DeliveryStatus) -> Option<Trouble> {
     let (failed, since) = integration.failure.as_ref()?;
     let settings = integration.settings.as_ref()?;
-    Some(Failing {
+    let held = count_with_verb(status.pending_records, "record");
+    Some(Trouble {
+        word: "failing",
+        is_danger: integration.health != Health::Retrying,
         failure: failure(web, integration, failed, settings, Trying::Again),
+        since_label: "Since",
         since: Moment::new(*since, web.clock.now()),
-        held: match integration.stop {
-            None => {
-                format!("{} held and will be delivered.", count_with_verb(status.pending_records, "record"))
-            }
-            Some(_) => format!("{} held.", count_with_verb(status.pending_records, "record")),
+        meanwhile: match integration.stop {
+            None => format!("{held} held and will be delivered."),
+            Some(_) => format!("{held} held."),
         },
         expires: status.held_since.map(|since| Moment::new(since + web.config.hold.span(), web.clock.now())),
     })
 }
 
-/// The banner over a running integration whose role lets anybody in.
-pub(super) fn too_open(web: &Web, integration: &Integration) -> Option<TooOpen> {
+fn too_open(web: &Web, integration: &Integration) -> Option<Trouble> {
     let (since, settings) = (integration.too_open_since?, integration.settings.as_ref()?);
     let failed = Failure { stage: Stage::ExternalIdRequired, cause: Cause::RoleTooOpen, aws: None };
-    integration.active.then(|| TooOpen {
+    integration.active.then(|| Trouble {
+        word: "too-open",
+        is_danger: false,
         failure: failure(web, integration, &failed, settings, Trying::Again),
+        since_label: "Known since",
         since: Moment::new(since, web.clock.now()),
+        meanwhile: "Deliveries go on.".to_owned(),
+        expires: None,
     })
 }
 
@@ -193,14 +206,35 @@ pub(super) fn status(web: &Web, integration: &Integration, status: &DeliveryStat
         }),
         external_id: integration.organization.external_id.to_string(),
         changed_by: integration.changed.as_ref().map(|(who, at)| (who.clone(), Moment::new(*at, now))),
+        last_check: last_check(web, integration, settings),
         live_url: format!(
-            "{}/status?revision={}&health={}&banners={}",
+            "{}/status?revision={}&situation={}&health={}&banners={}",
             base_href(integration),
             integration.revision.get(),
+            integration.situation().as_str(),
             integration.health.as_str(),
             banners(integration)
         ),
     })
+}
+
+/// The newest check of the settings in force, if it came to an end by itself; else when they were proved before.
+fn last_check(web: &Web, integration: &Integration, in_force: &Settings) -> Option<LastCheck> {
+    let ended = |check: &&AccessCheck| {
+        matches!(check.state, CheckState::Passed | CheckState::Failed) && check.proposed == *in_force
+    };
+    let kept = integration.check.as_ref().filter(ended);
+    let kept = kept.and_then(|check| Some((check, check.finished_at?)));
+    let moment = |at| Moment::new(at, web.clock.now());
+    match (kept, integration.access_proved_at) {
+        (Some((check, at)), proved) if proved.is_none_or(|proved| proved <= at) => Some(LastCheck {
+            at: moment(at),
+            passed: check.state == CheckState::Passed,
+            href: Some(format!("{}/checks/{}", base_href(integration), check.id)),
+        }),
+        (_, Some(proved)) => Some(LastCheck { at: moment(proved), passed: true, href: None }),
+        (_, None) => None,
+    }
 }
 
 /// Records are held from the sealing of their batch on, which follows the end of their window.

@@ -21,8 +21,7 @@ pub(crate) async fn show(
     CheckedForm(post): CheckedForm<SettingsPost>,
 ) -> Result<Response, WebError> {
     let stored = integration(&request).await?;
-    let (_, typed) = post.into_typed();
-    let input = FormInput::for_preview(typed);
+    let input = FormInput::for_preview(post.typed);
     html(StatusCode::OK, &PreviewFragment { preview: preview(&request.web, &stored, &input) })
 }
 

@@ -3,10 +3,10 @@
 use axum::response::Response;
 use http::StatusCode;
 
-use super::form::FormInput;
+use super::form::{FormInput, TurnedDown};
 use super::{again, back, integration};
 use crate::domain::access_check::Purpose;
-use crate::domain::event_catalog::{self, DeliveryRequest, EventDraft, IntegrationAction};
+use crate::domain::event_catalog::{self, DeliveryRequest, EventDraft};
 use crate::domain::integration::{Settings, TypedSettings};
 use crate::store::{Integration, Refused, SwitchOff};
 use crate::web::access::MemberRequest;
@@ -30,18 +30,13 @@ impl Wish<'_> {
     /// The event that it would have been, with the settings before and after.
     fn event(&self, stored: &Integration) -> EventDraft {
         let (organization, before) = (stored.organization.id, stored.settings.as_ref());
-        let integration =
-            |action, before, after| event_catalog::integration(action, organization, before, after);
         match *self {
-            Wish::Check(Purpose::Enable, proposed) => {
-                integration(IntegrationAction::Create, before, proposed)
+            Wish::Check(purpose, proposed) => {
+                event_catalog::access_check(purpose, organization, before, proposed)
             }
-            Wish::Check(Purpose::Update, proposed) => {
-                integration(IntegrationAction::Update, before, proposed)
+            Wish::SwitchOff(switch_off) => {
+                event_catalog::integration(switch_off.action(), organization, before, None)
             }
-            Wish::Check(Purpose::Activate, _) => integration(IntegrationAction::Enable, before, before),
-            Wish::Check(Purpose::Test, _) => integration(IntegrationAction::Test, None, before),
-            Wish::SwitchOff(switch_off) => integration(switch_off.action(), before, None),
             Wish::DeliverFirst(then) => event_catalog::deliver_first(then.action(), organization),
             Wish::Delivery(request) => event_catalog::delivery_request(request, organization),
         }
@@ -57,6 +52,7 @@ async fn record(
 ) -> Result<(), WebError> {
     let (reason, code) = match refused {
         Refused::Stale => ("Someone else changed the settings meanwhile", "ABORTED"),
+        Refused::OtherCheck(_) => ("Another access check was under way", "ABORTED"),
         Refused::NotPossible => ("As the integration is, this can’t be done", "FAILED_PRECONDITION"),
         Refused::NotAnOwner | Refused::PlanTooLow | Refused::Store(_) => return Ok(()),
     };
@@ -71,12 +67,14 @@ pub(super) async fn turn_down(
     refused: Refused,
     typed: Option<TypedSettings>,
 ) -> Result<Response, WebError> {
-    if !matches!(refused, Refused::Stale | Refused::NotPossible) {
-        return Err(refusal(refused));
-    }
+    let turned_down = match refused {
+        Refused::Stale | Refused::NotPossible => TurnedDown::Stale,
+        Refused::OtherCheck(_) => TurnedDown::OtherCheck,
+        Refused::NotAnOwner | Refused::PlanTooLow | Refused::Store(_) => return Err(refusal(refused)),
+    };
     let stored = integration(request).await?;
     record(request, &stored, wish, &refused).await?;
-    conflict(request, &stored, typed).await
+    conflict(request, &stored, turned_down, typed).await
 }
 
 /// Answers what was refused and is no conflict with anybody's change: it had been done already.
@@ -91,18 +89,21 @@ pub(super) async fn had_been_done(
     Ok(back(request))
 }
 
-/// The page as it is now, with what was typed beside it. While it is stopping there is no form to compare with.
+/// The page as it is now, with what was typed beside it, if anything was. While it is stopping there is no form to
+/// compare with.
 pub(super) async fn conflict(
     request: &MemberRequest,
     stored: &Integration,
+    turned_down: TurnedDown,
     typed: Option<TypedSettings>,
 ) -> Result<Response, WebError> {
     if stored.stop.is_some() {
         request.leave_flash(Sentence::StoppingNow);
         return Ok(back(request));
     }
-    let as_stored = || FormInput::as_stored(stored, request.web.config.default_window).typed;
-    let input = FormInput::conflicting(typed.unwrap_or_else(as_stored));
+    let default_window = request.web.config.default_window;
+    let as_stored = || FormInput::as_stored(stored, default_window).pressed_late(turned_down);
+    let input = typed.map_or_else(as_stored, |typed| FormInput::conflicting(typed, turned_down));
     again(request, StatusCode::CONFLICT, input).await
 }
 
@@ -112,6 +113,9 @@ pub(super) fn refusal(refused: Refused) -> WebError {
         Refused::PlanTooLow => WebError::PlanTooLow,
         Refused::Stale | Refused::NotPossible => {
             WebError::Conflict { detail: "Someone else changed these settings.".to_owned(), index: None }
+        }
+        Refused::OtherCheck(_) => {
+            WebError::Conflict { detail: "Another access check is under way.".to_owned(), index: None }
         }
         Refused::Store(error) => error.into(),
     }

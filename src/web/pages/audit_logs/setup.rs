@@ -5,12 +5,12 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::Deserialize;
 
-use super::form::FormInput;
+use super::form::{self, FormInput, TurnedDown};
 use super::refusals::conflict;
 use super::view::{FilledIn, SetupGuide, SetupWays, WayChoice};
 use super::{SettingsPost, again, integration};
 use crate::domain::encryption::Encryption;
-use crate::domain::integration::{FieldError, SettingsField, Situation, TypedSettings};
+use crate::domain::integration::{FieldError, Settings, SettingsField, Situation, TypedSettings};
 use crate::domain::role_arn::Partition;
 use crate::domain::setup::{NoSetup, Parameter, ParameterError, Setup, SetupFile, SetupValues, TypedSetup};
 use crate::store::Integration;
@@ -23,8 +23,7 @@ use crate::web::render::organization_href;
 use crate::web::visitor::POLLING;
 
 /// A tab of the set-up.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Way {
     #[default]
     Console,
@@ -40,6 +39,11 @@ impl Way {
         (Way::Cloudformation, "cloudformation", "CloudFormation"),
         (Way::Terraform, "terraform", "Terraform"),
     ];
+
+    /// The tab with this word in the form.
+    pub(super) fn named(word: &str) -> Option<Way> {
+        Way::ALL.into_iter().find(|(_, known, _)| *known == word).map(|(way, ..)| way)
+    }
 }
 
 /// What is chosen for the set-up beside the form.
@@ -63,20 +67,21 @@ pub(crate) async fn show(
     headers: HeaderMap,
     CheckedForm(post): CheckedForm<SettingsPost>,
 ) -> Result<Response, WebError> {
-    let choices = post.setup_choices();
-    let (revision, typed) = post.into_typed();
+    let SettingsPost { revision, typed, repeated, choices } = post;
     // While somebody types nothing is pressed yet: only the set-up of the answer is looked at.
     if headers.contains_key(POLLING) {
         return again(&request, StatusCode::OK, FormInput::for_setup(typed, Vec::new(), choices)).await;
     }
     let stored = integration(&request).await?;
     // The form that comes back names the newest revision: what is typed over an older one must not pass for newer.
-    if stored.revision != revision {
-        return conflict(&request, &stored, Some(typed)).await;
+    if revision.is_some_and(|revision| revision != stored.revision) {
+        return conflict(&request, &stored, TurnedDown::Stale, Some(typed)).await;
     }
     let errors = typed_setup(&request.web, &stored, &typed, choices.partition).err().unwrap_or_default();
-    let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
-    again(&request, status, FormInput::for_setup(typed, errors, choices)).await
+    let errors = form::with_repeated(errors, repeated);
+    let is_right = errors.is_empty() && revision.is_some();
+    let status = if is_right { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    again(&request, status, FormInput::for_setup(typed, errors, choices).of_revision(revision)).await
 }
 
 /// The set-up of what is typed; none without a principal.
@@ -206,6 +211,7 @@ fn links(integration: &Integration, input: &FormInput, setup: &Setup) -> FilledI
         role_name: values.role().name().to_string(),
         target: format!("s3://{}/{}", destination.bucket(), destination.prefix().join("")),
         kms_key_arn,
+        is_not_in_force: integration.settings.as_ref().is_some_and(|settings| is_another(settings, input)),
         bucket_owner: values.other_bucket_owner().map(ToString::to_string),
         trust_policy_href: href(SetupFile::TrustPolicy),
         permissions_policy_href: href(SetupFile::PermissionsPolicy),
@@ -213,6 +219,16 @@ fn links(integration: &Integration, input: &FormInput, setup: &Setup) -> FilledI
         cloudformation_href: href(SetupFile::CloudFormation),
         terraform_href: href(SetupFile::Terraform),
     }
+}
+
+/// Whether AWS has to be set up otherwise for what is typed than for the settings in force.
+fn is_another(in_force: &Settings, input: &FormInput) -> bool {
+    let needs = |settings: &Settings| {
+        let key = settings.encryption.kms_key_arn().cloned();
+        (settings.role_arn.clone(), settings.destination(), settings.bucket_owner_account.clone(), key)
+    };
+    let typed = input.typed.parse(in_force.window);
+    typed.map_or(true, |typed| needs(&typed) != needs(in_force))
 }
 
 /// A file of the set-up. Every parameter is parsed; one that is unknown or there twice is refused, because a file that

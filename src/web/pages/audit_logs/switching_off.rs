@@ -141,7 +141,7 @@ pub(crate) async fn stop_waiting(
     let revision = Revision::new(post.revision);
     match request.web.store.stop_waiting(request.caller(), organization, revision).await {
         Ok(true) => request.leave_flash(Sentence::StoppedWaiting),
-        Ok(false) => request.leave_flash(Sentence::Nothing),
+        Ok(false) => request.leave_flash(Sentence::NotStopping),
         Err(refused) => {
             let wish = Wish::Delivery(DeliveryRequest::StopWaiting);
             return turn_down(&request, wish, refused, None).await;

@@ -31,10 +31,10 @@ pub(super) struct AuditLogsShow {
     pub(super) stopping: Option<Stopping>,
     /// After a 409.
     pub(super) conflict: Option<Conflict>,
-    /// Above the active page, when delivery fails.
-    pub(super) failing: Option<Failing>,
-    /// Above the active page, when the role lets anybody in.
-    pub(super) too_open: Option<TooOpen>,
+    /// Where this page is to be had again, if its own address can't be asked for: it answers a press.
+    pub(super) reload_href: Option<String>,
+    /// Above the active page, when delivery fails, or the role lets anybody in.
+    pub(super) troubles: Vec<Trouble>,
     /// Above the active page, after a stop that nobody gave up.
     pub(super) given_up: Option<GivenUp>,
     /// The check that runs, or one that ended and says why nothing changed.
@@ -84,30 +84,41 @@ pub(super) struct Stopping {
     pub(super) asked_at: Moment,
 }
 
-/// Someone else saved first.
+/// Someone else was faster: they saved, or are having something else checked.
 pub(super) struct Conflict {
-    pub(super) changed_by: String,
-    pub(super) changed_at: Moment,
+    pub(super) by: String,
+    pub(super) at: Moment,
+    /// `to update the settings`: what the check under way is for.
+    pub(super) other_check: Option<&'static str>,
     /// The form's button, to say what to press.
     pub(super) submit_label: &'static str,
-    /// Label, the saved value, the typed value.
+    /// Something was typed; otherwise a button was pressed that carries nothing.
+    pub(super) is_about_the_form: bool,
+    /// Label, their value, the typed value; empty while nothing is saved.
     pub(super) differences: Vec<(&'static str, String, String)>,
 }
 
-/// Delivery fails and the customer can mend it.
-pub(super) struct Failing {
-    pub(super) failure: FailureView,
-    pub(super) since: Moment,
-    /// `132 records are held.`
-    pub(super) held: String,
-    /// When the first of them expire.
-    pub(super) expires: Option<Moment>,
+impl Conflict {
+    /// Over their values.
+    pub(super) fn theirs_label(&self) -> &'static str {
+        if self.other_check.is_some() { "Being checked" } else { "Saved now" }
+    }
 }
 
-/// The role of a running integration does not require the external ID; deliveries go on.
-pub(super) struct TooOpen {
+/// What is wrong with a running integration and the customer can mend.
+pub(super) struct Trouble {
+    /// `failing` or `too-open`, for the ids of its parts.
+    pub(super) word: &'static str,
+    /// Somebody has to act before anything is delivered.
+    pub(super) is_danger: bool,
     pub(super) failure: FailureView,
+    /// `Since` or `Known since`.
+    pub(super) since_label: &'static str,
     pub(super) since: Moment,
+    /// `132 records are held.`
+    pub(super) meanwhile: String,
+    /// When the first records that are held expire.
+    pub(super) expires: Option<Moment>,
 }
 
 /// A stop was given up by itself.
@@ -172,6 +183,8 @@ pub(super) struct FilledIn {
     pub(super) role_name: String,
     /// `s3://bucket/prefix/`.
     pub(super) target: String,
+    /// It is what the form holds, while something else is in force.
+    pub(super) is_not_in_force: bool,
     pub(super) kms_key_arn: Option<String>,
     /// The bucket's account, where it is not the role's.
     pub(super) bucket_owner: Option<String>,
@@ -211,10 +224,27 @@ pub(super) struct SettingsForm {
     pub(super) format: Select,
     pub(super) compression: Select,
     pub(super) window: Select,
-    /// Open when a field in it has an error.
+    /// It holds what somebody typed, who looks at the answer: it must not be replaced.
+    pub(super) is_typed: bool,
+    /// It holds what a check without effect was about.
+    pub(super) not_in_force: Option<NotInForce>,
+    /// After a 422: it did not say which revision it was made from.
+    pub(super) without_revision: bool,
+    /// Open when a field in it has an error, or another value than is saved that has to be seen.
     pub(super) advanced_open: bool,
     /// Field id (its name), label, message: after a 422.
     pub(super) summary: Vec<(&'static str, &'static str, String)>,
+}
+
+/// That what the form holds is not in force, and what is.
+#[derive(Clone)]
+pub(super) struct NotInForce {
+    /// `Their access check failed`
+    pub(super) because: &'static str,
+    /// Label and value of what differs.
+    pub(super) in_force: Vec<(&'static str, String)>,
+    /// The page with the form filled with what is in force.
+    pub(super) href: String,
 }
 
 /// One access check.
@@ -222,11 +252,14 @@ pub(super) struct SettingsForm {
 pub(super) struct CheckView {
     /// The check's id, for the ids of its parts.
     pub(super) id: String,
+    pub(super) heading: &'static str,
     pub(super) csrf: String,
     /// `running passed failed cancelled superseded`.
     pub(super) state: &'static str,
     pub(super) stages: Vec<StageView>,
     pub(super) failure: Option<FailureView>,
+    /// Why it was cancelled or superseded.
+    pub(super) ended_because: Option<String>,
     /// What failed so far, while it is tried again.
     pub(super) trying: Option<FailureView>,
     pub(super) asked_by: String,
@@ -248,7 +281,18 @@ impl CheckView {
     }
 }
 
-/// A fragment: `GET …/audit-logs/checks/{check_id}`.
+/// One access check, after it was on the page.
+#[derive(Template)]
+#[template(path = "pages/audit_logs/check.html")]
+pub(super) struct AuditLogsCheck {
+    pub(super) shell: Shell,
+    pub(super) back_href: String,
+    pub(super) check: CheckView,
+    /// What it proved, or did not, as label and value.
+    pub(super) settings: Vec<(&'static str, String)>,
+}
+
+/// A fragment: `GET …/audit-logs/checks/{check_id}`, as live parts ask for it.
 #[derive(Template)]
 #[template(path = "partials/check.html")]
 pub(super) struct CheckFragment {
@@ -305,7 +349,17 @@ pub(super) struct StatusCard {
     pub(super) oldest: Option<OldestPending>,
     pub(super) external_id: String,
     pub(super) changed_by: Option<(String, Moment)>,
+    pub(super) last_check: Option<LastCheck>,
     pub(super) live_url: String,
+}
+
+/// When the access to the settings in force was looked at last.
+#[derive(Clone)]
+pub(super) struct LastCheck {
+    pub(super) at: Moment,
+    pub(super) passed: bool,
+    /// The whole check, if it is the newest one. A daily one that passed is not kept.
+    pub(super) href: Option<String>,
 }
 
 /// The oldest record that waits.
