@@ -11,10 +11,11 @@
 //! | module | is | imports of ours |
 //! |---|---|---|
 //! | [`domain`] | types and rules, policies, the catalogue of failures; no I/O, no clock of its own | nothing |
-//! | [`store`] | the only code that speaks SQL | domain |
-//! | [`aws`] | the only code that speaks to AWS | domain |
-//! | [`writer`] | background work: checks, sealing, delivering | domain, store, aws |
-//! | [`web`] | console pages, HTTP API, sessions | domain, store |
+//! | [`metrics`] | the list of everything that a monitoring system is told, and its handles | domain |
+//! | [`store`] | the only code that speaks SQL | domain, metrics |
+//! | [`aws`] | the only code that speaks to AWS | domain, metrics |
+//! | [`writer`] | background work: checks, sealing, delivering | domain, metrics, store, aws |
+//! | [`web`] | console pages, HTTP API, sessions | domain, metrics, store |
 //! | `sandbox` | S3 and STS over real HTTP (feature `demo`) | domain |
 //! | `demo` | seeds, a small AWS, activity (feature `demo`) | domain, store, sandbox |
 //! | [`config`] | the operator's configuration, parsed | domain, store, web |
@@ -52,6 +53,7 @@ pub mod config;
 #[cfg(feature = "demo")]
 pub mod demo;
 pub mod domain;
+pub mod metrics;
 #[cfg(feature = "demo")]
 pub mod sandbox;
 pub mod shutdown;

@@ -25,7 +25,11 @@ pub fn log_as_configured(log: &LogConfig) -> Result<(), RustLogError> {
     let builder = to_stderr(log.filter().as_str())?;
     match log.format() {
         LogFormat::Text => builder.finish().with(filter_fn(keeps_secrets)).init(),
-        LogFormat::Json => builder.json().finish().with(filter_fn(keeps_secrets)).init(),
+        LogFormat::Json => {
+            // One object a line: what happened, with its own fields beside it, and the request that it happened in.
+            let json = builder.json().flatten_event(true).with_current_span(true).with_span_list(false);
+            json.finish().with(filter_fn(keeps_secrets)).init();
+        }
     }
     Ok(())
 }

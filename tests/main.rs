@@ -16,6 +16,7 @@ mod cli;
 mod console;
 mod encryption;
 mod links;
+mod metrics;
 mod model;
 mod people;
 mod qa;

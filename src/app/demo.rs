@@ -9,7 +9,9 @@ use std::sync::Arc;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
-use super::{App, AppConfig, DataFolder, EndedEarly, StartError, WriterConfig, listen, local_address};
+use super::{
+    App, AppConfig, DataFolder, EndedEarly, MetricsConfig, StartError, WriterConfig, listen, local_address,
+};
 use crate::aws::AwsIdentity;
 use crate::demo::seed::{PASSWORD, Seeded, seed};
 use crate::demo::{activity, world};
@@ -20,7 +22,9 @@ use crate::domain::principals::Principals;
 use crate::domain::window::{SealSpread, WindowLength};
 use crate::sandbox::{Sandbox, SandboxConfig};
 use crate::store::Store;
-use crate::web::{Hosts, PublicUrl, SignInShortcut, TrustedProxies, WebConfig, hash_new_password};
+use crate::web::{
+    Hosts, MetricsToken, PublicUrl, SignInShortcut, TrustedProxies, WebConfig, hash_new_password,
+};
 use crate::writer::WriterSettings;
 
 const MOST_CONNECTIONS: NonZeroUsize = NonZeroUsize::new(1024).expect("more than none");
@@ -40,6 +44,8 @@ pub struct DemoOptions {
     pub activity: bool,
     /// What time it is.
     pub clock: Clock,
+    /// What `/metrics` is told for; none where it is told nobody.
+    pub metrics_token: Option<MetricsToken>,
 }
 
 impl DemoOptions {
@@ -53,6 +59,7 @@ impl DemoOptions {
             window: WindowLength::new(1).expect("one minute divides the hour"),
             activity: false,
             clock: Clock::system(),
+            metrics_token: None,
         }
     }
 }
@@ -166,7 +173,12 @@ impl Demo {
         let settings =
             WriterSettings { seal_spread: SealSpread::None, hold: Days::HOLD, retention: Days::RETENTION };
         let writer = WriterConfig { aws: aws.into(), settings };
-        let config = AppConfig { web: Some(web), writer: Some(writer), most_connections: MOST_CONNECTIONS };
+        let config = AppConfig {
+            web: Some(web),
+            writer: Some(writer),
+            most_connections: MOST_CONNECTIONS,
+            metrics: MetricsConfig { listener: None, token: options.metrics_token },
+        };
         let app = App::start(store, clock.clone(), entropy, config, console_listener).await;
         Ok(Demo { app, sandbox, clock, announcement, activity: trickling, stop, _folder: folder })
     }

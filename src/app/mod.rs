@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use axum::middleware::from_fn_with_state;
 use tokio::net::TcpListener;
 use tokio::time::timeout;
@@ -25,8 +26,13 @@ use tokio::time::timeout;
 use crate::aws::{Aws, AwsConfig};
 use crate::config::StoreConfig;
 use crate::domain::clock::{Clock, Entropy};
+use crate::domain::days::Days;
+use crate::metrics::{Metrics, ThisProcess};
 use crate::store::{Opening, Store, StoreError, StoreUrl, behind_links};
-use crate::web::{Web, WebConfig, health_router};
+use crate::web::{
+    MetricsAccess, MetricsEndpoint, MetricsSource, MetricsToken, Web, WebConfig, background_router,
+    metrics_router,
+};
 use crate::writer::{Writer, WriterSettings};
 use parts::Parts;
 
@@ -35,6 +41,8 @@ pub use parts::EndedEarly;
 /// What is in flight at a stop gets so long to finish. The store keeps what does not.
 const DRAIN: Duration = Duration::from_secs(20);
 const CLOSE: Duration = Duration::from_secs(5);
+/// A monitoring system needs one.
+const METRICS_CONNECTIONS: NonZeroUsize = NonZeroUsize::new(16).expect("more than none");
 /// For a store in a data folder, which is SQLite's and has its own number.
 const STORE_CONNECTIONS: u32 = 4;
 
@@ -197,6 +205,17 @@ pub struct AppConfig {
     pub writer: Option<WriterConfig>,
     /// How many connections are served at once.
     pub most_connections: NonZeroUsize,
+    /// Where a monitoring system is answered, and which.
+    pub metrics: MetricsConfig,
+}
+
+/// Where a monitoring system is answered, and which: where neither is set, `/metrics` is nowhere.
+#[derive(Debug, Default)]
+pub struct MetricsConfig {
+    /// A listener of its own; none for that of the console.
+    pub listener: Option<TcpListener>,
+    /// What is to be presented there. On a listener of its own nothing has to.
+    pub token: Option<MetricsToken>,
 }
 
 /// What the operator (or the demo) decides about the work in the background.
@@ -225,24 +244,33 @@ impl App {
         config: AppConfig,
         listener: TcpListener,
     ) -> App {
+        let metrics = Metrics::new(this_process(&config, &store, &clock));
+        let store = store.measured_by(metrics.store.clone());
+        let source = MetricsSource::new(metrics.clone(), store.clone(), clock.clone(), config.hold());
+        let endpoint = |access| MetricsEndpoint { access, source: source.clone() };
+        let (beside, own) = config.metrics.access();
+        let (beside, own) = (endpoint(beside), own.map(|(listener, access)| (listener, endpoint(access))));
         let mut parts = Parts::default();
         let mut our_side = None;
         if let Some(WriterConfig { aws, settings }) = config.writer {
-            let aws = Arc::new(Aws::new(aws, clock.clone()).await);
-            let writer =
-                Writer::new(store.clone(), Arc::clone(&aws), clock.clone(), entropy.clone(), settings);
+            let aws = Arc::new(Aws::measured_by(metrics.aws, aws, clock.clone()).await);
+            let (ours, counted) = (Arc::clone(&aws), metrics.writer);
+            let writer = Writer::new(store.clone(), ours, clock.clone(), entropy.clone(), settings, counted);
             parts.start("writer", writer.run(parts.stop_token()));
             our_side = Some(aws);
         }
-        let mut router = match config.web {
-            Some(web) => Web::new(store.clone(), clock, entropy, web).router(),
-            None => health_router(store.clone()),
+        let router = match config.web {
+            Some(web) => Web::new(store.clone(), clock, entropy, web, metrics.web, beside).router(),
+            None => background_router(store.clone(), beside),
         };
-        if let Some(aws) = our_side {
-            router = router.layer(from_fn_with_state(aws, readiness::require_our_identity));
-        }
+        let router = telling_of_our_identity(router, our_side.as_ref());
         let server = server::serve(listener, router, config.most_connections, parts.stop_token());
         parts.start("server", server);
+        if let Some((listener, endpoint)) = own {
+            let router = telling_of_our_identity(metrics_router(endpoint), our_side.as_ref());
+            let server = server::serve(listener, router, METRICS_CONNECTIONS, parts.stop_token());
+            parts.start("server of the metrics", server);
+        }
         App { store, parts }
     }
 
@@ -266,5 +294,41 @@ impl App {
         if timeout(CLOSE, self.store.close()).await.is_err() {
             tracing::warn!("the store did not close in time; what was committed is on the disk");
         }
+    }
+}
+
+impl AppConfig {
+    /// How long records are held that can't be delivered.
+    fn hold(&self) -> Days {
+        let writers = self.writer.as_ref().map(|writer| writer.settings.hold);
+        writers.or(self.web.as_ref().map(|web| web.hold)).unwrap_or(Days::HOLD)
+    }
+}
+
+impl MetricsConfig {
+    /// Who is answered beside the console, and on which listener of its own.
+    fn access(self) -> (MetricsAccess, Option<(TcpListener, MetricsAccess)>) {
+        match (self.listener, self.token.map(MetricsAccess::Bearer)) {
+            (Some(listener), access) => {
+                (MetricsAccess::Nobody, Some((listener, access.unwrap_or(MetricsAccess::Anybody))))
+            }
+            (None, access) => (access.unwrap_or(MetricsAccess::Nobody), None),
+        }
+    }
+}
+
+fn this_process(config: &AppConfig, store: &Store, clock: &Clock) -> ThisProcess {
+    let role = match (&config.web, &config.writer) {
+        (Some(_), Some(_)) => "all",
+        (Some(_), None) => "console",
+        (None, _) => "writer",
+    };
+    ThisProcess { version: env!("CARGO_PKG_VERSION"), engine: store.engine(), role, started_at: clock.wall() }
+}
+
+fn telling_of_our_identity(router: Router, our_side: Option<&Arc<Aws>>) -> Router {
+    match our_side {
+        Some(aws) => router.layer(from_fn_with_state(Arc::clone(aws), readiness::tell_of_our_identity)),
+        None => router,
     }
 }

@@ -1,33 +1,35 @@
 //! A process that works in the background is ready only while AWS takes its own identity, and does not deny it the roles
-//! of many customers at once: whoever watches `/readyz` hears of it before the customers do.
+//! of many customers at once: whoever watches `/readyz` or `/metrics` hears of it before the customers do.
 
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::middleware::Next;
-use axum::response::{IntoResponse, Json, Response};
-use http::StatusCode;
-use serde_json::json;
+use axum::response::{IntoResponse, Response};
 
 use crate::aws::Aws;
+use crate::web::Unready;
 
-/// Answers `/readyz` in place of the router where it would say that all is well, and AWS refuses us.
-pub(super) async fn require_our_identity(
+/// Adds to the answer of `/readyz` why AWS refuses us, where it does, and has `/metrics` tell whether it does.
+pub(super) async fn tell_of_our_identity(
     State(aws): State<Arc<Aws>>,
     request: Request,
     next: Next,
 ) -> Response {
-    let asks = request.uri().path() == "/readyz";
+    let asks_for_readiness = request.uri().path() == "/readyz";
+    if request.uri().path() == "/metrics" {
+        aws.tell_own_identity();
+    }
     let answer = next.run(request).await;
-    let reasons = if asks && answer.status().is_success() { reasons(&aws) } else { Vec::new() };
-    if reasons.is_empty() {
+    let refusals = if asks_for_readiness { refusals(&aws) } else { Vec::new() };
+    if refusals.is_empty() {
         return answer;
     }
-    let body = Json(json!({ "status": "unavailable", "reasons": reasons }));
-    (StatusCode::SERVICE_UNAVAILABLE, body).into_response()
+    let Unready(reasons) = answer.extensions().get().cloned().unwrap_or_default();
+    Unready([reasons, refusals].concat()).into_response()
 }
 
-fn reasons(aws: &Aws) -> Vec<String> {
+fn refusals(aws: &Aws) -> Vec<String> {
     let refused = aws.refused_since().map(|since| {
         format!("AWS has refused our own identity, what it may do, or our clock, since {since}")
     });

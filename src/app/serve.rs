@@ -3,9 +3,10 @@
 use std::net::SocketAddr;
 
 use serde::Serialize;
-use tokio::net::TcpListener;
 
-use super::{App, AppConfig, DataFolder, EndedEarly, StartError, WriterConfig, listen, local_address};
+use super::{
+    App, AppConfig, DataFolder, EndedEarly, MetricsConfig, StartError, WriterConfig, listen, local_address,
+};
 use crate::aws::{AwsConfig, AwsIdentity};
 use crate::config::Config;
 use crate::domain::clock::{Clock, Entropy};
@@ -24,6 +25,9 @@ pub struct Announcement {
     pub listen: SocketAddr,
     /// What the process does.
     pub role: &'static str,
+    /// The address that a monitoring system is listened to on, where it has one of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metrics_listen: Option<SocketAddr>,
 }
 
 /// One running process of the product.
@@ -49,6 +53,7 @@ impl Serving {
         };
         let listener = listen(config.server().listen()).await?;
         let address = local_address(&listener)?;
+        let metrics = metrics(config).await?;
         let most = config.store().most_connections();
         let store = Store::open(url, Opening::Serve, most, clock.clone(), entropy.clone()).await?;
         let web = if role.serves_console() { Some(web(config, address)?) } else { None };
@@ -56,8 +61,11 @@ impl Serving {
             console_url: web.as_ref().map(|web| web.public_url.origin()),
             listen: address,
             role: role.as_str(),
+            metrics_listen: metrics.listener.as_ref().map(local_address).transpose()?,
         };
-        let app = start_app(config, web, store, clock, entropy, listener).await;
+        let (writer, most_connections) = (writer(config), config.server().most_connections());
+        let config = AppConfig { web, writer, most_connections, metrics };
+        let app = App::start(store, clock, entropy, config, listener).await;
         Ok(Serving { app, announcement, _folder: folder })
     }
 
@@ -120,24 +128,19 @@ fn aws(config: &Config) -> AwsConfig {
     }
 }
 
-async fn start_app(
-    config: &Config,
-    web: Option<WebConfig>,
-    store: Store,
-    clock: Clock,
-    entropy: Entropy,
-    listener: TcpListener,
-) -> App {
+fn writer(config: &Config) -> Option<WriterConfig> {
     let settings = WriterSettings {
         seal_spread: SealSpread::PerOrganization,
         hold: config.hold(),
         retention: config.retention(),
     };
-    let writer = WriterConfig { aws: aws(config), settings };
-    let config = AppConfig {
-        web,
-        writer: config.server().role().writes().then_some(writer),
-        most_connections: config.server().most_connections(),
+    config.server().role().writes().then(|| WriterConfig { aws: aws(config), settings })
+}
+
+async fn metrics(config: &Config) -> Result<MetricsConfig, StartError> {
+    let listener = match config.metrics().listen() {
+        Some(address) => Some(listen(address).await?),
+        None => None,
     };
-    App::start(store, clock, entropy, config, listener).await
+    Ok(MetricsConfig { listener, token: config.metrics().token().cloned() })
 }

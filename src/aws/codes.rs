@@ -224,17 +224,16 @@ impl NamedPolicy {
     ];
 }
 
+/// Whether AWS asks us to slow down.
+pub(super) fn is_throttling(code: &str, status: u16) -> bool {
+    let codes =
+        ["SlowDown", "Throttling", "ThrottlingException", "RequestLimitExceeded", "KMS.ThrottlingException"];
+    status == 429 || codes.contains(&code)
+}
+
 fn cause_of_any(answer: &AwsAnswer) -> Cause {
     match (answer.code.as_str(), answer.status) {
-        (
-            "SlowDown"
-            | "Throttling"
-            | "ThrottlingException"
-            | "RequestLimitExceeded"
-            | "KMS.ThrottlingException",
-            _,
-        )
-        | (_, 429) => Cause::Throttled,
+        (code, status) if is_throttling(code, status) => Cause::Throttled,
         ("RequestTimeout", _) => Cause::Timeout,
         (_, 500..=599) => Cause::AwsUnavailable,
         _ => Cause::Unexpected,

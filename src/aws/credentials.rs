@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use aws_credential_types::Credentials;
 use aws_sdk_sts::operation::assume_role::AssumeRoleOutput;
+use futures::FutureExt as _;
 
 use super::Aws;
 use super::diagnosis::{diagnose_in, unexpected};
@@ -24,6 +25,7 @@ use crate::domain::integration::Settings;
 use crate::domain::organization::ExternalId;
 use crate::domain::policy;
 use crate::domain::role_arn::{Partition, RoleArn};
+use crate::metrics::AwsOperation;
 
 /// AWS's own default, and the most a chained role may have
 /// (<https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>).
@@ -184,15 +186,16 @@ impl Aws {
         external_id: Option<&ExternalId>,
     ) -> Result<AssumeRoleOutput, Failure> {
         let own = self.own(role.partition());
-        let answer = own
+        let call = own
             .sts
             .assume_role()
             .role_arn(role.role_arn.as_str())
             .role_session_name(role.session_name())
             .duration_seconds(SESSION_SECONDS)
             .policy(&role.session_policy)
-            .set_external_id(external_id.map(ToString::to_string))
-            .send()
+            .set_external_id(external_id.map(ToString::to_string));
+        let answer = self
+            .timed(AwsOperation::AssumeRole, call.send().boxed())
             .await
             .map_err(|error| diagnose_in(&own.region(), Stage::AssumeRole, &error));
         self.note_our_standing(answer.as_ref().err());

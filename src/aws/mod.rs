@@ -8,6 +8,7 @@ mod codes;
 mod connection;
 mod credentials;
 mod diagnosis;
+mod measured;
 mod partitions;
 mod s3;
 
@@ -26,7 +27,9 @@ use crate::domain::bucket::BucketName;
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::role_arn::Partition;
 use crate::domain::s3_endpoint::S3Endpoint;
+use crate::metrics::{AwsMetrics, Metrics};
 use credentials::{CredentialsCache, ManyDenied};
+use measured::CompareClocks;
 use partitions::OwnIdentity;
 
 pub use credentials::{AssumedRole, ExternalIdProbe};
@@ -99,17 +102,25 @@ pub struct Aws {
     let_in_at: Mutex<Option<Timestamp>>,
     refused_since: Mutex<Option<Timestamp>>,
     many_denied: Mutex<Option<ManyDenied>>,
+    metrics: AwsMetrics,
 }
 
 impl Aws {
     /// Makes the clients. Nothing is called yet.
     pub async fn new(config: AwsConfig, clock: Clock) -> Aws {
+        Aws::measured_by(Metrics::default().aws, config, clock).await
+    }
+
+    /// The same, telling how long AWS takes, and what its clock says.
+    pub async fn measured_by(metrics: AwsMetrics, config: AwsConfig, clock: Clock) -> Aws {
+        let compare = CompareClocks { clock: clock.clone(), metrics: metrics.clone() };
         let mut further = HashMap::new();
         for partition in config.further {
-            further.insert(partition, OwnIdentity::of_profile(partition).await);
+            further.insert(partition, OwnIdentity::of_profile(partition, compare.clone()).await);
         }
         Aws {
-            home: home_identity(config.identity).await,
+            metrics,
+            home: home_identity(config.identity, compare).await,
             further,
             clock,
             endpoint: config.s3,
@@ -128,7 +139,7 @@ impl Aws {
     }
 }
 
-async fn home_identity(identity: AwsIdentity) -> OwnIdentity {
+async fn home_identity(identity: AwsIdentity, compare: CompareClocks) -> OwnIdentity {
     let mut loader = loader();
     if let AwsIdentity::Stated { endpoint_url, region, access_key_id, secret_access_key } = identity {
         use secrecy::ExposeSecret as _;
@@ -143,7 +154,7 @@ async fn home_identity(identity: AwsIdentity) -> OwnIdentity {
         );
         sdk = sdk.into_builder().region(Region::new(FALLBACK_REGION)).build();
     }
-    OwnIdentity::new(sdk)
+    OwnIdentity::new(sdk, compare)
 }
 
 fn loader() -> ConfigLoader {

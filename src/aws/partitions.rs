@@ -5,6 +5,7 @@ use aws_config::meta::region::ProvideRegion as _;
 use aws_config::profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider};
 use aws_config::{Region, SdkConfig};
 
+use super::measured::CompareClocks;
 use super::{FALLBACK_REGION, loader};
 use crate::domain::role_arn::Partition;
 
@@ -13,16 +14,23 @@ use crate::domain::role_arn::Partition;
 pub(super) struct OwnIdentity {
     pub(super) sdk: SdkConfig,
     pub(super) sts: aws_sdk_sts::Client,
+    compare: CompareClocks,
 }
 
 impl OwnIdentity {
-    pub(super) fn new(sdk: SdkConfig) -> OwnIdentity {
-        OwnIdentity { sts: aws_sdk_sts::Client::new(&sdk), sdk }
+    pub(super) fn new(sdk: SdkConfig, compare: CompareClocks) -> OwnIdentity {
+        let sts = aws_sdk_sts::config::Builder::from(&sdk).interceptor(compare.clone());
+        OwnIdentity { sts: aws_sdk_sts::Client::from_conf(sts.build()), sdk, compare }
+    }
+
+    /// The configuration of a client of S3 that is signed for by nobody yet.
+    pub(super) fn s3(&self) -> aws_sdk_s3::config::Builder {
+        aws_sdk_s3::config::Builder::from(&self.sdk).interceptor(self.compare.clone())
     }
 
     /// The identity and region of the profile that is named after the partition. Both are asked of the profile alone:
     /// the environment's are those of the home partition, and would win over it.
-    pub(super) async fn of_profile(partition: Partition) -> OwnIdentity {
+    pub(super) async fn of_profile(partition: Partition, compare: CompareClocks) -> OwnIdentity {
         let name = format!("trailpost-{}", partition.as_str());
         let region = ProfileFileRegionProvider::builder().profile_name(&name).build().region().await;
         let region = region.unwrap_or_else(|| {
@@ -31,7 +39,7 @@ impl OwnIdentity {
             fallback
         });
         let credentials = ProfileFileCredentialsProvider::builder().profile_name(&name).build();
-        OwnIdentity::new(loader().region(region).credentials_provider(credentials).load().await)
+        OwnIdentity::new(loader().region(region).credentials_provider(credentials).load().await, compare)
     }
 
     /// Where buckets are asked for first.

@@ -20,6 +20,7 @@ use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumAlgorithm, ServerSideEncryption};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use bytes::Bytes;
+use futures::FutureExt as _;
 
 use super::diagnosis::{diagnose, diagnose_in};
 use super::{AssumedRole, Aws, CALL_TIMEOUT};
@@ -31,6 +32,7 @@ use crate::domain::integration::Settings;
 use crate::domain::object_key::ObjectKey;
 use crate::domain::role_arn::Partition;
 use crate::domain::s3_endpoint::Checksum;
+use crate::metrics::AwsOperation;
 
 /// A connection that sends no faster is taken for one that hangs.
 const SLOWEST_BYTES_PER_SECOND: f64 = 1024.0 * 1024.0;
@@ -198,7 +200,7 @@ impl Aws {
         let put = if self.is_conditional(if_there) { put.if_none_match("*") } else { put };
         let within = TimeoutConfig::builder().operation_timeout(time_to_put(object.body.len())).build();
         let config = self.as_role(credentials, &settings.bucket).timeout_config(within);
-        put.customize().config_override(config).send().await
+        self.timed(AwsOperation::PutObject, put.customize().config_override(config).send().boxed()).await
     }
 
     async fn region_of(&self, role: &AssumedRole, bucket: &BucketName) -> Result<String, Failure> {
@@ -219,14 +221,13 @@ impl Aws {
         let credentials = self.role_credentials(role).await?;
         let stated = self.endpoint.region.clone();
         let asked = stated.clone().unwrap_or_else(|| self.own(role.partition()).region());
-        let answer = self
+        let head = self
             .s3(role.partition(), &asked)
             .head_bucket()
             .bucket(bucket.as_str())
             .customize()
-            .config_override(self.as_role(credentials, bucket))
-            .send()
-            .await;
+            .config_override(self.as_role(credentials, bucket));
+        let answer = self.timed(AwsOperation::HeadBucket, head.send().boxed()).await;
         let named = match &answer {
             Ok(output) => output.bucket_region().map(str::to_owned),
             Err(error) => {
@@ -269,7 +270,9 @@ impl Aws {
         clients
             .entry(region.to_owned())
             .or_insert_with(|| {
-                let mut config = aws_sdk_s3::config::Builder::from(&self.own(partition).sdk)
+                let mut config = self
+                    .own(partition)
+                    .s3()
                     .region(Region::new(region.to_owned()))
                     .identity_cache(IdentityCache::no_cache());
                 if let Some(url) = &self.endpoint.url {

@@ -65,6 +65,7 @@ async fn demo(arguments: DemoArguments) -> Result<(), CommandError> {
         window: arguments.window,
         activity: !arguments.no_activity,
         clock: Clock::system(),
+        metrics_token: None,
     };
     // Listening for signals comes first, so that none is missed once the line is printed.
     let stopped = stop_signal()?;

@@ -4,6 +4,7 @@ mod answer;
 mod check_config;
 #[cfg(feature = "demo")]
 mod demo;
+mod metrics;
 mod migrate;
 mod operator;
 mod organization;
@@ -41,6 +42,8 @@ enum Command {
     CheckConfig(operator::OperatorArguments),
     /// Print how the installation stands: what is pending, what is failing
     Status(operator::OperatorArguments),
+    /// Print what a monitoring system is set up with
+    Metrics(metrics::MetricsArguments),
     /// Make and look after organizations
     Organization(organization::OrganizationArguments),
     /// Help people back to their account
@@ -75,6 +78,7 @@ pub async fn run() -> ExitCode {
         Command::Migrate(arguments) => migrate::run(arguments).await,
         Command::CheckConfig(arguments) => check_config::run(arguments),
         Command::Status(arguments) => status::run(arguments).await,
+        Command::Metrics(arguments) => metrics::run(&arguments),
         Command::Organization(arguments) => organization::run(arguments).await,
         Command::User(arguments) => user::run(arguments).await,
         Command::Token(arguments) => token::run(arguments).await,

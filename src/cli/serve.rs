@@ -65,12 +65,16 @@ impl ServeArguments {
 }
 
 fn ready_line(ready: &Announcement, json: bool) -> String {
-    let Announcement { console_url, listen, role } = ready;
-    match console_url {
-        _ if json => serde_json::to_string(ready).expect("strings make JSON"),
-        Some(url) => format!("Trailpost serves {url} on {listen} (role {role}). Ctrl+C stops it."),
-        None => format!(
-            "Trailpost works in the background; /livez and /readyz are on {listen} (role {role}). Ctrl+C stops it."
-        ),
+    if json {
+        return serde_json::to_string(ready).expect("strings make JSON");
     }
+    let Announcement { console_url, listen, role, metrics_listen } = ready;
+    let serves = match console_url {
+        Some(url) => format!("Trailpost serves {url} on {listen} (role {role})."),
+        None => {
+            format!("Trailpost works in the background; /livez and /readyz are on {listen} (role {role}).")
+        }
+    };
+    let metrics = metrics_listen.map_or_else(String::new, |address| format!(" /metrics is on {address}."));
+    format!("{serves}{metrics} Ctrl+C stops it.")
 }

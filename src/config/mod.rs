@@ -22,7 +22,7 @@ use crate::domain::principals::Principals;
 use crate::domain::s3_endpoint::{EndpointUrl, S3Endpoint};
 use crate::domain::window::WindowLength;
 use crate::store::StoreUrl;
-use crate::web::{PublicUrl, TrustedProxies};
+use crate::web::{MetricsToken, PublicUrl, TrustedProxies};
 use layers::Layers;
 
 pub use layers::{ConfigError, Origin};
@@ -59,6 +59,7 @@ pub struct Config {
     window: WindowLength,
     hold: Days,
     retention: Days,
+    metrics: MetricsSettings,
     log: LogConfig,
 }
 
@@ -78,6 +79,13 @@ pub struct StoreConfig {
     url: StoreUrl,
     data_dir: PathBuf,
     most_connections: u32,
+}
+
+/// Section `metrics`.
+#[derive(Clone, Debug)]
+pub struct MetricsSettings {
+    listen: Option<SocketAddr>,
+    token: Option<MetricsToken>,
 }
 
 /// Section `log`.
@@ -118,6 +126,10 @@ impl Config {
                 .value("delivery.window_minutes", |text| text.parse().map_err(|_| minutes.to_owned()))?,
             hold: layers.value("delivery.hold_days", parsed)?,
             retention: layers.value("activity.retention_days", parsed)?,
+            metrics: MetricsSettings {
+                listen: layers.optional("metrics.listen", address)?,
+                token: layers.optional("metrics.token", parsed)?,
+            },
             log: LogConfig {
                 format: layers.value("log.format", parsed)?,
                 filter: layers.value("log.filter", parsed)?,
@@ -189,6 +201,11 @@ impl Config {
         self.retention
     }
 
+    /// Section `metrics`.
+    pub fn metrics(&self) -> &MetricsSettings {
+        &self.metrics
+    }
+
     /// Section `log`.
     pub fn log(&self) -> &LogConfig {
         &self.log
@@ -226,6 +243,10 @@ impl Config {
             },
             "delivery": { "window_minutes": self.window, "hold_days": self.hold },
             "activity": { "retention_days": self.retention },
+            "metrics": {
+                "listen": self.metrics.listen.map(|address| address.to_string()).unwrap_or_default(),
+                "token": self.metrics.token.as_ref().map_or("", |_| "…"),
+            },
             "log": { "format": self.log.format.as_str(), "filter": self.log.filter.as_str() },
         })
     }
@@ -242,10 +263,9 @@ fn lay_flags(layers: &mut Layers, flags: Flags) -> Result<(), ConfigError> {
 
 impl ServerConfig {
     fn parse(layers: &Layers) -> Result<ServerConfig, ConfigError> {
-        let address = "write an IP address and a port, such as 127.0.0.1:8080 or [::1]:8080";
         let most = layers.value("server.most_connections", |text| number(text, MOST_SERVED))?;
         Ok(ServerConfig {
-            listen: layers.value("server.listen", |text| text.parse().map_err(|_| address.to_owned()))?,
+            listen: layers.value("server.listen", address)?,
             public_url: layers.optional("server.public_url", parsed)?,
             role: layers.value("server.role", parsed)?,
             trusted_proxies: TrustedProxies::new(layers.list("server.trusted_proxies", network)?),
@@ -321,6 +341,18 @@ impl StoreConfig {
     }
 }
 
+impl MetricsSettings {
+    /// Where a monitoring system is listened to, apart from everybody else.
+    pub fn listen(&self) -> Option<SocketAddr> {
+        self.listen
+    }
+
+    /// What it presents.
+    pub fn token(&self) -> Option<&MetricsToken> {
+        self.token.as_ref()
+    }
+}
+
 impl LogConfig {
     /// How a line looks.
     pub fn format(&self) -> LogFormat {
@@ -353,6 +385,11 @@ fn s3_endpoint(layers: &Layers) -> Result<S3Endpoint, ConfigError> {
         checksum: layers.value("s3.checksum", parsed)?,
         conditional_writes: layers.value("s3.conditional_writes", flag)?,
     })
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let advice = "write an IP address and a port, such as 127.0.0.1:8080 or [::1]:8080";
+    text.parse().map_err(|_| advice.to_owned())
 }
 
 fn region(text: &str) -> Result<String, String> {

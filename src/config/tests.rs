@@ -82,7 +82,8 @@ fn an_unknown_key_is_named_with_its_origin() {
     assert!(error.contains("listen, most_connections, public_url"), "{error}");
     let error = from_file("[sever]\nlisten = \"x\"\n", &[]).unwrap_err().to_string();
     assert!(
-        error.contains("sever.listen") && error.contains("activity, aws, delivery, log, s3, server, store"),
+        error.contains("sever.listen")
+            && error.contains("activity, aws, delivery, log, metrics, s3, server, store"),
         "{error}"
     );
     for text in

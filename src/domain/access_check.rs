@@ -1,6 +1,7 @@
 //! The access check: the staged proof that a role and a bucket work. A check is a row that the console writes
 //! and the writer runs; this file holds what both agree on.
 
+use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -32,6 +33,13 @@ pub enum Stage {
     Bucket,
     /// The test object can be written.
     Write,
+}
+
+impl fmt::Display for Stage {
+    /// The word for programs, as it is stored: `assume_role`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
+    }
 }
 
 impl Stage {

@@ -18,6 +18,9 @@ pub enum Health {
 }
 
 impl Health {
+    /// Each, in the order above.
+    pub const ALL: [Health; 3] = [Health::Ok, Health::Retrying, Health::ActionNeeded];
+
     /// The word in the database and the API.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -32,7 +35,7 @@ impl FromStr for Health {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Health, String> {
-        [Health::Ok, Health::Retrying, Health::ActionNeeded]
+        Health::ALL
             .into_iter()
             .find(|health| health.as_str() == text)
             .ok_or_else(|| format!("“{text}” is not a health"))

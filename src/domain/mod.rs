@@ -12,6 +12,7 @@ pub mod days;
 pub mod denial;
 pub mod denied_attempt;
 pub mod encryption;
+pub mod error_chain;
 pub mod event_catalog;
 pub mod export;
 pub mod failure;

@@ -14,6 +14,7 @@ use super::transaction::{LockedOrganization, Transaction};
 use super::{Store, StoreError};
 use crate::domain::access_check::{CheckState, StageState};
 use crate::domain::clock::Timestamp;
+use crate::domain::error_chain::ErrorChain;
 use crate::domain::failure::{Cause, Failure};
 use crate::domain::id::CheckId;
 
@@ -143,7 +144,7 @@ impl Transaction {
 
     /// Ends a check that can't be read: it must not keep the others from their turn.
     pub(super) async fn end_unread(&mut self, id: &str, error: &StoreError) -> Result<(), StoreError> {
-        tracing::error!(check = id, %error, "an access check is ended unread");
+        tracing::error!(check = id, error = %ErrorChain(error), "an access check is ended unread");
         execute!(
             self,
             "UPDATE access_checks SET state = 'cancelled', finished_at = $2 WHERE id = $1",

@@ -16,6 +16,7 @@ use super::transaction::{Transaction, sequence};
 use super::{Store, StoreError};
 use crate::domain::activity::{ActivityFilter, RecordFacts, Term};
 use crate::domain::clock::Timestamp;
+use crate::domain::error_chain::ErrorChain;
 use crate::domain::id::OrganizationId;
 use crate::domain::record::RecordLine;
 use crate::domain::sequence::Sequence;
@@ -585,7 +586,7 @@ impl RecordRow {
             Ok(facts) => Some(facts),
             Err(error) => {
                 let sequence = self.sequence;
-                tracing::error!(%organization, sequence, %error, "a record can't be read");
+                tracing::error!(%organization, sequence, error = %ErrorChain(&error), "a record can't be read");
                 None
             }
         };

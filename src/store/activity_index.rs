@@ -13,6 +13,7 @@ use super::database::{Sql, execute, fetch_all, fetch_one, fetch_optional, holdin
 use super::transaction::Transaction;
 use super::{Store, StoreError};
 use crate::domain::activity::{RecordFacts, Term};
+use crate::domain::error_chain::ErrorChain;
 use crate::domain::id::OrganizationId;
 use crate::domain::record::RecordLine;
 
@@ -85,7 +86,7 @@ impl Lines {
                 }
                 Err(error) => {
                     let organization = behind.organization;
-                    tracing::error!(%organization, sequence, %error, "a record can't be read, and is not indexed");
+                    tracing::error!(%organization, sequence, error = %ErrorChain(&error), "a record can't be read, and is not indexed");
                 }
             }
         }

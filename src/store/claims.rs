@@ -14,6 +14,7 @@ use super::database::{Sql, execute, fetch_optional, holding, parse};
 use super::transaction::{Transaction, sequence};
 use super::{Store, StoreError};
 use crate::domain::clock::Timestamp;
+use crate::domain::error_chain::ErrorChain;
 use crate::domain::id::{BatchId, OrganizationId};
 use crate::domain::integration::{Revision, Settings};
 use crate::domain::object_key::{Compression, Format};
@@ -54,6 +55,8 @@ pub struct DueBatch {
     pub format: Format,
     /// As sealed.
     pub compression: Compression,
+    /// When it was sealed.
+    pub sealed_at: Timestamp,
 }
 
 /// The right to deliver for an organization, until it expires.
@@ -91,6 +94,7 @@ struct ClaimRow {
     bytes: i64,
     format: String,
     compression: String,
+    sealed_at: i64,
     lease_token: i64,
     revision: i64,
 }
@@ -248,7 +252,7 @@ impl Transaction {
                 }
                 // What can't be read for one organization must not keep the others from their turn.
                 Err(error @ StoreError::Corrupt { .. }) => {
-                    tracing::error!(organization, %error, "an organization's deliveries are put off");
+                    tracing::error!(organization, error = %ErrorChain(&error), "an organization's deliveries are put off");
                     execute!(
                         self,
                         "UPDATE integrations SET due_at = $2 WHERE organization_id = $1",
@@ -268,7 +272,7 @@ impl Transaction {
             self,
             ClaimRow,
             "SELECT b.id, b.organization_id, b.window_start, b.window_minutes, b.first_sequence, b.last_sequence,
-                    b.bytes, b.format, b.compression, i.lease_token, i.revision
+                    b.bytes, b.format, b.compression, b.sealed_at, i.lease_token, i.revision
              FROM batches b JOIN integrations i ON i.organization_id = b.organization_id
              WHERE b.organization_id = $1 AND b.state = 'sealed'
              ORDER BY b.first_sequence LIMIT 1",
@@ -292,6 +296,7 @@ impl Transaction {
                 bytes: row.bytes.unsigned_abs(),
                 format: parse("batches.format", &row.format)?,
                 compression: parse("batches.compression", &row.compression)?,
+                sealed_at: Timestamp::from_millis(row.sealed_at),
             },
         }))
     }

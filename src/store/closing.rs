@@ -16,6 +16,7 @@ use super::{Store, StoreError};
 use crate::domain::caller::Caller;
 use crate::domain::clock::Timestamp;
 use crate::domain::days::Days;
+use crate::domain::error_chain::ErrorChain;
 use crate::domain::event_catalog;
 use crate::domain::id::OrganizationId;
 use crate::domain::membership::Ability;
@@ -105,7 +106,7 @@ impl Store {
             match purged {
                 Ok(purged) => gone += u64::from(purged),
                 Err(error) => {
-                    tracing::error!(organization = id, %error, "a closed organization is not deleted");
+                    tracing::error!(organization = id, error = %ErrorChain(&error), "a closed organization is not deleted");
                     outcome = outcome.and(Err(error));
                 }
             }

@@ -17,6 +17,7 @@ use super::{Store, StoreError};
 use crate::domain::access_check::{Purpose, next_daily_check};
 use crate::domain::caller::Caller;
 use crate::domain::clock::Timestamp;
+use crate::domain::error_chain::ErrorChain;
 use crate::domain::id::OrganizationId;
 
 /// A file that landed so recently proves what the test object would.
@@ -89,7 +90,7 @@ impl Transaction {
                 }
                 Ok(None) => {}
                 Err(error @ StoreError::Corrupt { .. }) => {
-                    tracing::error!(%organization, %error, "the daily access check could not be made");
+                    tracing::error!(%organization, error = %ErrorChain(&error), "the daily access check could not be made");
                 }
                 Err(error) => return Err(error),
             }

@@ -26,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 use super::error::StoreError;
 use super::schema;
 use super::url::{PostgresUrl, behind_links};
+use crate::domain::error_chain::ErrorChain;
 
 /// SQLite before this version can corrupt a WAL that is reset while it is read
 /// (<https://sqlite.org/wal.html>, "The WAL-reset bug").
@@ -274,7 +275,7 @@ impl Connection {
             Connection::Postgres(transaction) => transaction.end("ROLLBACK").await,
         };
         if let Err(error) = rolled_back {
-            tracing::warn!(%error, "a transaction had ended before its rollback");
+            tracing::warn!(error = %ErrorChain(&error), "a transaction had ended before its rollback");
         }
     }
 

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::StoreError;
 use super::database::Database;
+use crate::domain::error_chain::ErrorChain;
 
 /// After a lost connection.
 const LISTEN_AGAIN: Duration = Duration::from_secs(5);
@@ -56,7 +57,7 @@ pub(super) fn hear_other_processes(database: &Database, bell: &Bell, closed: Can
         let listening = async {
             loop {
                 if let Err(error) = pass_on(&database, &bell).await {
-                    tracing::debug!(%error, "rings of other processes are not heard for now");
+                    tracing::debug!(error = %ErrorChain(&error), "rings of other processes are not heard for now");
                 }
                 tokio::time::sleep(LISTEN_AGAIN).await;
             }

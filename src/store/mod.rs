@@ -23,6 +23,7 @@ mod expiry;
 mod exports;
 mod gaps;
 mod ingestion;
+mod installation;
 mod integrations;
 mod invitation_senders;
 mod invitations;
@@ -62,6 +63,7 @@ use futures::FutureExt;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::clock::{Clock, Entropy};
+use crate::metrics::StoreMetrics;
 use database::{Database, execute};
 use doorbell::Bell;
 use ingestion::Ingestion;
@@ -84,6 +86,7 @@ pub use denied_attempts::FailedLogin;
 pub use doorbell::Doorbell;
 pub use error::StoreError;
 pub use exports::{Export, ExportRefused};
+pub use installation::InstallationState;
 pub use integrations::{Integration, Refused, SwitchedOff};
 pub use invitations::{AcceptRefused, Invite, InviteRefused};
 pub use listing::{Listed, Listing};
@@ -120,6 +123,7 @@ pub struct Store {
     bell: Bell,
     ingestion: Ingestion,
     readiness: Readiness,
+    metrics: StoreMetrics,
     /// Ends what listens on a connection of its own.
     closed: CancellationToken,
 }
@@ -159,8 +163,8 @@ impl Store {
         database.require_schema(opening).await?;
         let ingestion = Ingestion::start(&database, &clock, &entropy);
         let (bell, closed) = (Bell::new(), CancellationToken::new());
-        let readiness = Readiness::default();
-        let store = Store { database, clock, entropy, bell, ingestion, readiness, closed };
+        let (readiness, metrics) = (Readiness::default(), StoreMetrics::default());
+        let store = Store { database, clock, entropy, bell, ingestion, readiness, metrics, closed };
         if opening == Opening::Serve {
             store.begin_to_serve().await?;
         }
@@ -193,6 +197,20 @@ impl Store {
             .boxed()
         })
         .await
+    }
+
+    /// The same store, which tells these how long it takes.
+    #[must_use]
+    pub fn measured_by(self, metrics: StoreMetrics) -> Store {
+        Store { metrics, ..self }
+    }
+
+    /// The word for the engine underneath: `sqlite` or `postgres`.
+    pub fn engine(&self) -> &'static str {
+        match &self.database {
+            Database::Sqlite { .. } => "sqlite",
+            Database::Postgres(_) => "postgres",
+        }
     }
 
     /// Hears when a commit leaves work for the writer.

@@ -31,6 +31,8 @@ pub struct Overview {
     pub pending_bytes: u64,
     /// When the oldest of them was stored.
     pub oldest_pending: Option<Timestamp>,
+    /// The same by the health of its integration; where none is pending, there is none.
+    pub oldest_pending_by_health: Vec<(Health, Timestamp)>,
     /// Organizations whose deliveries are failing.
     pub failing: u64,
     /// Access checks that wait or run.
@@ -158,7 +160,7 @@ impl Store {
 }
 
 impl Transaction {
-    async fn overview(&mut self) -> Result<Overview, StoreError> {
+    pub(super) async fn overview(&mut self) -> Result<Overview, StoreError> {
         let situations = self.situations().await?;
         let (sealed_records, sealed_bytes) = fetch_one!(
             self,
@@ -176,6 +178,7 @@ impl Transaction {
             (i64,),
             "SELECT COUNT(*) FROM access_checks WHERE state IN ('waiting', 'running')"
         )?;
+        let oldest_pending_by_health = self.oldest_pending_by_health().await?;
         Ok(Overview {
             schema_version: self.schema_version().await?,
             organizations: situations.values().sum(),
@@ -186,7 +189,8 @@ impl Transaction {
                 .collect(),
             pending_records: (sealed_records + unsealed_records).unsigned_abs(),
             pending_bytes: (sealed_bytes + unsealed_bytes).unsigned_abs(),
-            oldest_pending: self.oldest_pending().await?,
+            oldest_pending: oldest_pending_by_health.iter().map(|(_, stored_at)| *stored_at).min(),
+            oldest_pending_by_health,
             failing: failing.unsigned_abs(),
             open_checks: open_checks.unsigned_abs(),
         })
@@ -210,11 +214,11 @@ impl Transaction {
     }
 
     /// Pending is what waits in a batch, and of each collection range what is in no batch yet.
-    async fn oldest_pending(&mut self) -> Result<Option<Timestamp>, StoreError> {
-        let (oldest,) = fetch_one!(
+    async fn oldest_pending_by_health(&mut self) -> Result<Vec<(Health, Timestamp)>, StoreError> {
+        let oldest = fetch_all!(
             self,
-            (Option<i64>,),
-            "SELECT MIN(record.recorded_at)
+            (String, i64),
+            "SELECT i.health, MIN(record.recorded_at)
              FROM (
                  SELECT organization_id, first_sequence FROM batches WHERE state = 'sealed'
                  UNION ALL
@@ -228,8 +232,13 @@ impl Transaction {
                     AND COALESCE(r.last_sequence, o.last_sequence) > i.sealed_through
              ) AS pending
              JOIN records record ON record.organization_id = pending.organization_id
-              AND record.sequence = pending.first_sequence"
+              AND record.sequence = pending.first_sequence
+             JOIN integrations i ON i.organization_id = pending.organization_id
+             GROUP BY i.health"
         )?;
-        Ok(oldest.map(Timestamp::from_millis))
+        oldest
+            .into_iter()
+            .map(|(health, at)| Ok((parse("integrations.health", &health)?, Timestamp::from_millis(at))))
+            .collect()
     }
 }

@@ -1,6 +1,7 @@
 //! Records sent by producers, and reading records back for a delivery.
 
 use futures::FutureExt;
+use tokio::time::Instant;
 
 use super::database::fetch_all;
 use super::transaction::sequence;
@@ -10,6 +11,7 @@ use crate::domain::id::OrganizationId;
 use crate::domain::record::RecordLine;
 use crate::domain::sequence::Sequence;
 use crate::domain::submission::SubmittedRecord;
+use crate::metrics::StoreOperation;
 
 /// What became of a request of a producer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -65,7 +67,10 @@ impl Store {
         producer: ProducerName,
         submitted: Vec<SubmittedRecord>,
     ) -> Result<Ingested, IngestError> {
-        self.ingestion.store(producer, submitted).await
+        let begun = Instant::now();
+        let stored = self.ingestion.store(producer, submitted).await;
+        self.metrics.took(StoreOperation::Append, begun.elapsed());
+        stored
     }
 
     /// An organization's newest records, the newest first.

@@ -8,13 +8,16 @@
 use std::time::Duration;
 
 use futures::FutureExt;
+use tokio::time::Instant;
 
 use super::database::{execute, fetch_all, fetch_one, fetch_optional, parse};
 use super::transaction::Transaction;
 use super::{Store, StoreError};
 use crate::domain::clock::Timestamp;
+use crate::domain::error_chain::ErrorChain;
 use crate::domain::id::{BatchId, OrganizationId};
 use crate::domain::window::{SealSpread, Window, WindowLength};
+use crate::metrics::StoreOperation;
 
 /// A batch holds at most this many bytes of records; a longer window is split.
 const BATCH_BYTES: i64 = 64 * 1024 * 1024;
@@ -63,6 +66,13 @@ impl Store {
     /// # Errors
     /// The first organization's that could not be sealed; the others are sealed all the same.
     pub async fn seal(&self, spread: SealSpread) -> Result<Timestamp, StoreError> {
+        let begun = Instant::now();
+        let sealed = self.seal_a_round(spread).await;
+        self.metrics.took(StoreOperation::Seal, begun.elapsed());
+        sealed
+    }
+
+    async fn seal_a_round(&self, spread: SealSpread) -> Result<Timestamp, StoreError> {
         let unsealed = self.organizations_with_ended_windows(spread).await?;
         let mut outcome = Ok(unsealed.look_again_at);
         if unsealed.due.is_empty() {
@@ -74,7 +84,7 @@ impl Store {
                 self.ring();
             }
             if let Err(error) = self.seal_all_of(organization, spread).await {
-                tracing::error!(%organization, %error, "an organization's windows are not sealed");
+                tracing::error!(%organization, error = %ErrorChain(&error), "an organization's windows are not sealed");
                 outcome = outcome.and(Err(error));
             }
         }
@@ -85,6 +95,7 @@ impl Store {
     async fn seal_all_of(&self, organization: OrganizationId, spread: SealSpread) -> Result<(), StoreError> {
         loop {
             let made = self.seal_organization(organization, spread).await?;
+            self.metrics.sealed_batches.inc_by(made as u64);
             if made < BATCHES_PER_TRANSACTION {
                 return Ok(());
             }

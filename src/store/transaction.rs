@@ -11,7 +11,7 @@
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::database::{Connection, Sql, execute, execute_each, fetch_optional, parse};
 use super::{Store, StoreError};
@@ -22,6 +22,7 @@ use crate::domain::id::{OrganizationId, RecordId};
 use crate::domain::organization::{Organization, OrganizationName};
 use crate::domain::record::RecordLine;
 use crate::domain::sequence::Sequence;
+use crate::metrics::StoreOperation;
 
 /// Longer than anything that a server which is there lets a transaction wait for.
 const TRANSACTION_WITHIN: Duration = Duration::from_secs(60);
@@ -45,7 +46,10 @@ impl Store {
     {
         let store = self.clone();
         let written = async move { store.run(store.database.begin_write().await?, work).await };
-        in_its_own_task(within(TRANSACTION_WITHIN, written)).await
+        let begun = Instant::now();
+        let done = in_its_own_task(within(TRANSACTION_WITHIN, written)).await;
+        self.metrics.took(StoreOperation::Write, begun.elapsed());
+        done
     }
 
     /// Runs `work` in one read transaction.
@@ -57,7 +61,10 @@ impl Store {
     {
         let store = self.clone();
         let read = async move { store.run(store.database.begin_read().await?, work).await };
-        in_its_own_task(within(TRANSACTION_WITHIN, read)).await
+        let begun = Instant::now();
+        let done = in_its_own_task(within(TRANSACTION_WITHIN, read)).await;
+        self.metrics.took(StoreOperation::Read, begun.elapsed());
+        done
     }
 
     async fn run<T, E, F>(&self, connection: Connection, work: F) -> Result<T, E>

@@ -11,6 +11,7 @@ use tower_cookies::Cookies;
 
 use super::error::WebError;
 use super::flash::{self, Flash, Sentence};
+use super::headers::log_organization;
 use super::render::{Place, Shell};
 use super::visitor::Visitor;
 use super::{Web, api};
@@ -155,6 +156,7 @@ async fn member(web: &Web, request: &mut Request, user: User, visitor: &Visitor)
     let Path(path) =
         request.extract_parts::<Path<OrganizationInPath>>().await.map_err(|_| WebError::NotFound)?;
     let id: OrganizationId = path.organization_id.parse().map_err(|_| WebError::NotFound)?;
+    log_organization(id);
     let memberships = web.store.memberships(user.id).await?;
     let Some(found) = memberships.into_iter().find(|membership| membership.organization.id == id) else {
         tracing::warn!(

@@ -20,6 +20,7 @@ use super::headers::RequestId;
 use super::password::HashError;
 use super::render::{Shell, html};
 use super::visitor::Visitor;
+use crate::domain::error_chain::ErrorChain;
 use crate::domain::refusal::Refusal;
 use crate::store::{ChangeRefused, Outage, StoreError};
 
@@ -92,6 +93,8 @@ pub(super) enum WebError {
     Password(#[from] HashError),
     #[error(transparent)]
     Template(#[from] askama::Error),
+    #[error("the metrics could not be written")]
+    Exposition(#[from] std::fmt::Error),
     #[error(transparent)]
     Address(#[from] serde_urlencoded::ser::Error),
 }
@@ -130,7 +133,7 @@ struct Faceless {
 }
 
 impl WebError {
-    fn status(&self) -> StatusCode {
+    pub(super) fn status(&self) -> StatusCode {
         match self {
             WebError::NotFound | WebError::LinkOver => StatusCode::NOT_FOUND,
             WebError::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
@@ -158,7 +161,17 @@ impl WebError {
             | WebError::Session(_)
             | WebError::Password(_)
             | WebError::Template(_)
+            | WebError::Exposition(_)
             | WebError::Address(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// Which of a request's records is wrong, and which of its fields.
+    pub(super) fn place(&self) -> (Option<usize>, Option<&str>) {
+        match self {
+            WebError::Unprocessable { index, field, .. } => (*index, field.as_deref()),
+            WebError::Conflict { index, .. } => (*index, None),
+            _ => (None, None),
         }
     }
 
@@ -322,14 +335,11 @@ impl IntoResponse for WebError {
     fn into_response(self) -> Response {
         let status = self.status();
         if status.is_server_error() {
-            tracing::error!(error = ?self, "a request failed");
+            tracing::error!(status = status.as_u16(), error = %ErrorChain(&self), "a request failed");
         }
         let Words { title, explanation, what_next } = self.words();
-        let (index, field) = match &self {
-            WebError::Unprocessable { index, field, .. } => (*index, field.clone()),
-            WebError::Conflict { index, .. } => (*index, None),
-            _ => (None, None),
-        };
+        let (index, field) = self.place();
+        let field = field.map(str::to_owned);
         let denied = self.denied();
         let (owners, errors) = match self {
             WebError::Forbidden { owners } => (owners, Vec::new()),
@@ -515,7 +525,7 @@ pub(super) fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
         .map(|text| (*text).to_owned())
         .or_else(|| panic.downcast_ref::<String>().cloned())
         .unwrap_or_default();
-    tracing::error!(message, "a request panicked");
+    tracing::error!(panic = message, "a request panicked");
     (StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong on our side.\n").into_response()
 }
 

@@ -5,10 +5,11 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use tower_cookies::Cookie;
-use tracing::Instrument;
+use tracing::{Instrument, Span, field};
 
 use super::Web;
 use super::config::Hosts;
+use crate::domain::id::OrganizationId;
 
 /// Names one request in answers, logs and error pages.
 #[derive(Clone, Debug)]
@@ -42,7 +43,9 @@ pub(super) async fn identify_and_protect(
     let id = hex::encode(web.entropy.bytes::<8>());
     request.extensions_mut().insert(RequestId(id.clone()));
     let path = loggable(request.uri().path());
-    let span = tracing::error_span!("request", id, method = %request.method(), path);
+    let span = tracing::error_span!(
+        "request", request_id = id, method = %request.method(), path, organization = field::Empty
+    );
     let mut response = next.run(request).instrument(span).await;
     let headers = response.headers_mut();
     for (name, value) in [
@@ -63,6 +66,11 @@ pub(super) async fn identify_and_protect(
         headers.insert(REQUEST_ID, value);
     }
     response
+}
+
+/// Puts the organization that the request is about on every line that is logged of it from here on.
+pub(super) fn log_organization(id: OrganizationId) {
+    Span::current().record("organization", field::display(id));
 }
 
 /// A path as logs may have it: what follows in a link's path opens the link.

@@ -12,12 +12,14 @@ mod flash;
 mod form;
 mod headers;
 mod health;
+mod metrics;
 mod pages;
 mod password;
 mod render;
 pub mod route;
 mod session;
 mod timeline;
+mod traffic;
 mod trusted_proxies;
 mod visitor;
 mod wording;
@@ -38,10 +40,13 @@ use tower_sessions::cookie::time::Duration as CookieAge;
 use tower_sessions::{Expiry, SessionManagerLayer};
 
 use crate::domain::clock::{Clock, Entropy};
+use crate::metrics::WebMetrics;
 use crate::store::Store;
 use password::PasswordHasher;
 
 pub use config::{Hosts, PublicUrl, PublicUrlError, SignInShortcut, WebConfig};
+pub use health::Unready;
+pub use metrics::{MetricsAccess, MetricsEndpoint, MetricsSource, MetricsToken, metrics_router};
 pub use password::{HashError, hash_new_password};
 pub use trusted_proxies::TrustedProxies;
 
@@ -59,6 +64,8 @@ pub struct Web {
     config: Arc<WebConfig>,
     passwords: PasswordHasher,
     ingestion: api::events::IngestionBudget,
+    metrics: WebMetrics,
+    metrics_endpoint: MetricsEndpoint,
 }
 
 impl FromRef<Web> for Store {
@@ -68,8 +75,15 @@ impl FromRef<Web> for Store {
 }
 
 impl Web {
-    /// A console over a store.
-    pub fn new(store: Store, clock: Clock, entropy: Entropy, config: WebConfig) -> Web {
+    /// A console over a store, which counts what it answers.
+    pub fn new(
+        store: Store,
+        clock: Clock,
+        entropy: Entropy,
+        config: WebConfig,
+        metrics: WebMetrics,
+        metrics_endpoint: MetricsEndpoint,
+    ) -> Web {
         Web {
             store,
             clock,
@@ -77,6 +91,8 @@ impl Web {
             config: Arc::new(config),
             passwords: PasswordHasher::default(),
             ingestion: api::events::IngestionBudget::default(),
+            metrics,
+            metrics_endpoint,
         }
     }
 
@@ -115,11 +131,17 @@ impl Web {
             .fallback_service(pages.with_state(self.clone()))
             .layer(CatchPanicLayer::custom(error::panicked))
             .layer(from_fn_with_state(self.clone(), headers::identify_and_protect))
+            .layer(from_fn_with_state(self.clone(), traffic::count))
             .with_state(self)
     }
 }
 
-/// What a process that only works in the background answers: whether it lives, and whether its store does.
-pub fn health_router(store: Store) -> Router {
-    Router::new().route("/livez", get(health::live)).route("/readyz", get(health::ready)).with_state(store)
+/// What a process that only works in the background answers: whether it lives, whether its store does, and what a
+/// monitoring system is told.
+pub fn background_router(store: Store, metrics: MetricsEndpoint) -> Router {
+    Router::new()
+        .route("/livez", get(health::live))
+        .route("/readyz", get(health::ready))
+        .with_state(store)
+        .merge(metrics_router(metrics))
 }

@@ -7,7 +7,8 @@ use axum::routing::{MethodRouter, delete, get, patch, post, put};
 use http::Method;
 
 use super::access::{Gate, enforce};
-use super::{Web, api, health, pages};
+use super::traffic::Reached;
+use super::{Web, api, health, metrics, pages};
 use crate::domain::denied_attempt::{Named, Resource};
 use crate::domain::membership::Ability;
 
@@ -354,6 +355,8 @@ pub fn table() -> Vec<Route> {
         read("/openapi.json", Public, Problem, get(api::openapi::show)),
         read("/livez", Public, Problem, get(health::live)),
         read("/readyz", Public, Problem, get(health::ready)),
+        // Where the operator says so; who may ask, the handler says.
+        read("/metrics", Public, Problem, get(metrics::show)),
     ]
     .into_iter()
     .chain(of_programs())
@@ -657,7 +660,10 @@ use under_audit_logs;
 pub(super) fn router(face: Face, web: &Web) -> Router<Web> {
     table().into_iter().filter(|route| route.face == face).fold(Router::new(), |router, route| {
         let (web, gate) = (web.clone(), Gate { access: route.access, path: route.path });
-        let gate = from_fn(move |request: Request, next: Next| enforce(web.clone(), gate, request, next));
+        let gate = from_fn(move |request: Request, next: Next| {
+            Reached::note(&request, route.path, face);
+            enforce(web.clone(), gate, request, next)
+        });
         router.route(route.path, route.handler.layer(gate))
     })
 }

@@ -7,10 +7,12 @@ use tokio_util::sync::CancellationToken;
 use super::Writer;
 use super::trial::Trial;
 use crate::aws::{AssumedRole, BucketRegion, ExternalIdProbe, Object, Written};
-use crate::domain::access_check::{Checklist, Stage, StageState};
+use crate::domain::access_check::{CheckState, Checklist, Stage, StageState};
+use crate::domain::error_chain::ErrorChain;
 use crate::domain::failure::{Cause, Failure};
 use crate::domain::object_key::ObjectKey;
 use crate::domain::organization::ExternalId;
+use crate::metrics::CheckOutcome;
 use crate::store::{CheckVerdict, ClaimedCheck, StoreError, WriteStage};
 
 /// Also how soon Cancel ends a call that hangs.
@@ -37,12 +39,22 @@ impl From<StoreError> for Stopped {
 }
 
 impl Writer {
-    /// Runs a claimed check to its end, or hands it back when told to stop.
+    /// Runs a claimed check to its end, or hands it back when told to stop; says what kept it from that.
     pub(super) async fn run_check(
         self,
         check: ClaimedCheck,
         stop: CancellationToken,
     ) -> Result<(), StoreError> {
+        let (organization, id) = (check.organization, check.id);
+        // In a box: the driver moves it about, and it is large.
+        if let Err(error) = Box::pin(self.run_or_hand_back(check, stop)).await {
+            let error = ErrorChain(&error);
+            tracing::error!(%organization, check = %id, %error, "an access check could not be run; it is tried again");
+        }
+        Ok(())
+    }
+
+    async fn run_or_hand_back(&self, check: ClaimedCheck, stop: CancellationToken) -> Result<(), StoreError> {
         let mut checklist = Checklist::default();
         let proved = tokio::select! {
             proved = self.prove(&check, &mut checklist) => proved,
@@ -61,6 +73,9 @@ impl Writer {
         };
         let ended = self.store.finish_check(&check, checklist, verdict).await?;
         tracing::info!(organization = %check.organization, check = %check.id, state = ?ended, "access check ended");
+        if let Some(outcome) = ended.and_then(outcome_of) {
+            self.metrics.checks.of(outcome).inc();
+        }
         self.store.ring();
         Ok(())
     }
@@ -173,6 +188,15 @@ impl Writer {
 
     async fn report(&self, check: &ClaimedCheck, list: &Checklist) -> Result<(), Stopped> {
         if self.store.report_check(check, list.clone()).await? { Ok(()) } else { Err(Stopped::NotOurs) }
+    }
+}
+
+fn outcome_of(state: CheckState) -> Option<CheckOutcome> {
+    match state {
+        CheckState::Passed => Some(CheckOutcome::Passed),
+        CheckState::Failed => Some(CheckOutcome::Failed),
+        CheckState::Superseded => Some(CheckOutcome::Superseded),
+        CheckState::Waiting | CheckState::Running | CheckState::Cancelled => None,
     }
 }
 

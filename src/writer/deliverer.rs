@@ -9,9 +9,12 @@ use super::Writer;
 use super::encode::{Encoded, Encoder, content_size};
 use crate::aws::{AssumedRole, Object, Written};
 use crate::domain::access_check::Stage;
+use crate::domain::error_chain::ErrorChain;
 use crate::domain::failure::{Cause, Failure};
+use crate::domain::id::OrganizationId;
 use crate::domain::object_key::{BatchName, ObjectKey, content_type};
 use crate::domain::sequence::Sequence;
+use crate::metrics::AttemptOutcome;
 use crate::store::{AttemptResult, Claim, DueBatch, FinishedBatch, Lane, Page, StoreError};
 
 /// A try, from reading its records to S3's answer, gets so long.
@@ -24,13 +27,28 @@ const ANOTHER_FIRST: Duration = Duration::from_secs(5);
 const PAGE: Page = Page { records: 1000, bytes: 4 * 1024 * 1024 };
 
 impl Writer {
-    /// Delivers the batch of a claim. What goes wrong on our own side is booked with the time of the next try, as far
-    /// as the store still takes it: what fails again and again must not be claimed again and again. Otherwise the
-    /// lease ends by itself.
-    ///
-    /// Once `hurry` is cancelled the lease is given back, and whoever claims next finds out whether the try landed.
+    /// Delivers the batch of a claim, and says what kept it from being delivered.
     pub(super) async fn deliver(
         self,
+        claim: Claim,
+        lane: Lane,
+        hurry: CancellationToken,
+    ) -> Result<(), StoreError> {
+        let (organization, batch) = (claim.lease.organization, claim.batch.id);
+        // In a box: the driver moves it about, and it is large.
+        if let Err(error) = Box::pin(self.deliver_or_put_off(claim, lane, hurry)).await {
+            let error = ErrorChain(&error);
+            tracing::error!(%organization, %batch, %error, "a delivery failed on our own side; it is tried again");
+        }
+        Ok(())
+    }
+
+    /// What goes wrong on our own side is booked with the time of the next try, as far as the store still takes it: what
+    /// fails again and again must not be claimed again and again. Otherwise the lease ends by itself.
+    ///
+    /// Once `hurry` is cancelled the lease is given back, and whoever claims next finds out whether the try landed.
+    async fn deliver_or_put_off(
+        &self,
         claim: Claim,
         lane: Lane,
         hurry: CancellationToken,
@@ -41,15 +59,17 @@ impl Writer {
         };
         let Err(error) = tried else { return Ok(()) };
         let failure = Failure { stage: Stage::Write, cause: cause_of(&error), aws: None };
+        self.metrics.failures.of(failure.cause).inc();
         if let Err(other) = self.put_off(&claim, failure).await {
-            tracing::error!(organization = %claim.lease.organization, error = %other, "a failure could not be booked");
+            let (organization, error) = (claim.lease.organization, ErrorChain(&other));
+            tracing::error!(%organization, %error, "a failure could not be booked");
         }
         Err(error)
     }
 
     async fn put_off(&self, claim: &Claim, failure: Failure) -> Result<(), StoreError> {
         self.store.put_off(claim.lease, failure).await?;
-        self.store.expire(claim.lease.organization, self.settings.hold).await.map(drop)
+        self.expire(claim.lease.organization).await
     }
 
     async fn try_to_deliver(&self, claim: &Claim, lane: Lane) -> Result<(), StoreError> {
@@ -73,10 +93,30 @@ impl Writer {
             AttemptResult::Failed { failure, .. } => Some(failure.cause),
             AttemptResult::Written { .. } | AttemptResult::AlreadyThere => None,
         };
-        self.store.finish_attempt(FinishedBatch { lease, batch, attempt, result }).await?;
-        if let Some(cause) = failed_at {
-            self.attributed(lease.organization, cause).await?;
-            self.store.expire(lease.organization, self.settings.hold).await?;
+        self.metrics.attempts.of(outcome_of(&result)).inc();
+        let counts = self.store.finish_attempt(FinishedBatch { lease, batch, attempt, result }).await?;
+        if !counts {
+            self.metrics.leases_lost.inc();
+        }
+        match failed_at {
+            Some(cause) => {
+                let cause = self.attributed(lease.organization, cause).await?;
+                self.metrics.failures.of(cause).inc();
+                self.expire(lease.organization).await?;
+            }
+            None if counts => {
+                let after = self.clock.now().since(claim.batch.sealed_at);
+                self.metrics.delivered(records, claim.batch.bytes, after);
+            }
+            None => {}
+        }
+        Ok(())
+    }
+
+    /// Gives up what was held for too long.
+    async fn expire(&self, organization: OrganizationId) -> Result<(), StoreError> {
+        if let Some(expired) = self.store.expire(organization, self.settings.hold).await? {
+            self.metrics.expired_records.inc_by(expired.records);
         }
         Ok(())
     }
@@ -104,7 +144,16 @@ impl Writer {
 
     fn failed(&self, claim: &Claim, failure: Failure) -> AttemptResult {
         let organization = claim.lease.organization;
-        tracing::warn!(%organization, batch = %claim.batch.id, ?failure, "delivery failed");
+        let Failure { stage, cause, aws } = &failure;
+        let answer = aws.as_ref();
+        tracing::warn!(
+            %organization, batch = %claim.batch.id, %stage, %cause, turn = cause.turn().as_str(),
+            aws_code = answer.map(|answer| answer.code.as_str()),
+            aws_message = answer.map(|answer| answer.message.as_str()),
+            aws_status = answer.map(|answer| answer.status),
+            aws_request_id = answer.and_then(|answer| answer.request_id.as_deref()),
+            "delivery failed"
+        );
         AttemptResult::Failed { failure, let_in_at: self.aws.let_in_at() }
     }
 
@@ -126,6 +175,14 @@ impl Writer {
             }
         }
         Ok(encoder.finish())
+    }
+}
+
+fn outcome_of(result: &AttemptResult) -> AttemptOutcome {
+    match result {
+        AttemptResult::Written { .. } => AttemptOutcome::Written,
+        AttemptResult::AlreadyThere => AttemptOutcome::AlreadyThere,
+        AttemptResult::Failed { .. } => AttemptOutcome::Failed,
     }
 }
 

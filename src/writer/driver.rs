@@ -10,6 +10,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::{MissedTickBehavior, timeout};
 use tokio_util::sync::CancellationToken;
 
+use crate::domain::error_chain::ErrorChain;
 use crate::store::{Doorbell, StoreError};
 
 /// When background work is looked for.
@@ -147,7 +148,8 @@ fn log_done(name: &'static str, done: Result<Result<(), StoreError>, JoinError>)
 }
 
 fn log(name: &'static str, done: Result<(), StoreError>) {
-    if let Err(error) = done {
+    if let Err(error) = &done {
+        let error = ErrorChain(error);
         tracing::error!(work = name, %error, "background work failed; it is tried again");
     }
 }

@@ -24,6 +24,7 @@ use crate::domain::days::Days;
 use crate::domain::failure::Cause;
 use crate::domain::id::OrganizationId;
 use crate::domain::window::SealSpread;
+use crate::metrics::WriterMetrics;
 use crate::store::{Lane, Store, StoreError};
 use deliverer::LEASE;
 use driver::Pace;
@@ -66,6 +67,7 @@ pub struct Writer {
     clock: Clock,
     entropy: Entropy,
     settings: WriterSettings,
+    metrics: WriterMetrics,
     memory: Memory,
     /// Names this process in leases.
     owner: String,
@@ -79,9 +81,10 @@ impl Writer {
         clock: Clock,
         entropy: Entropy,
         settings: WriterSettings,
+        metrics: WriterMetrics,
     ) -> Writer {
         let owner = format!("writer-{}", hex::encode(entropy.bytes::<8>()));
-        Writer { store, aws, clock, entropy, settings, memory: Memory::new(), owner }
+        Writer { store, aws, clock, entropy, settings, metrics, memory: Memory::new(), owner }
     }
 
     /// Works until told to stop. What is in flight then is finished, or given back in time for the process to end.

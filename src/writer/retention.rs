@@ -6,6 +6,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use super::Writer;
+use crate::domain::error_chain::ErrorChain;
 use crate::store::Retired;
 
 /// Nobody waits for this: it is not woken by the doorbell.
@@ -25,6 +26,7 @@ impl Writer {
                 Ok(0) => {}
                 Ok(organizations) => tracing::info!(organizations, "closed organizations are deleted"),
                 Err(error) => {
+                    let error = ErrorChain(&error);
                     tracing::error!(%error, "a closed organization could not be deleted; it is tried again");
                 }
             }
@@ -38,7 +40,10 @@ impl Writer {
                         "what was older than the retention is deleted"
                     );
                 }
-                Err(error) => tracing::error!(%error, "the retention could not be kept; it is tried again"),
+                Err(error) => {
+                    let error = ErrorChain(&error);
+                    tracing::error!(%error, "the retention could not be kept; it is tried again");
+                }
             }
         }
     }

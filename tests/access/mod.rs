@@ -194,6 +194,8 @@ const EXPECTED: &[(&str, [u16; 7])] = &[
     ),
     ("GET /livez", [200; 7]),
     ("GET /readyz", [200; 7]),
+    // Nobody said that there is to be one.
+    ("GET /metrics", [404; 7]),
 ];
 
 /// A session opens no door of the API's.

@@ -10,7 +10,7 @@ use trailpost::domain::id::OrganizationId;
 use trailpost::domain::membership::Role;
 use trailpost::domain::organization::Plan;
 use trailpost::sandbox::{Fault, FaultKind, FaultTarget, IamRole};
-use trailpost::store::{HistoryCursor, Integration};
+use trailpost::store::{HistoryCursor, Integration, Listing};
 
 use crate::support::http_user::{HttpUser, enable_with};
 use crate::support::product::Product;
@@ -167,7 +167,7 @@ impl Stage {
             }
             Deed::MakeTheManager(role) => {
                 let store = self.product.store();
-                let members = store.members(self.acme).await.unwrap();
+                let members = store.members(self.acme, Listing::first(100)).await.unwrap().items;
                 let of = |email| members.iter().find(|member| member.user.email.as_str() == email).unwrap();
                 let owner = Caller::user(&of(OWNER).user, "test/1", None);
                 store.change_role(owner, self.acme, of(MANAGER).user.id, role).await.unwrap();

@@ -10,6 +10,7 @@ mod files;
 pub mod installation;
 mod kills;
 mod log;
+mod log_lines;
 mod operator;
 mod outage;
 mod partitions;

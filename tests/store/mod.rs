@@ -32,6 +32,7 @@ mod encrypting;
 mod expiring;
 mod exporting;
 mod history;
+mod installation;
 mod integrating;
 mod inviting;
 mod levels;

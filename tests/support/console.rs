@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tempfile::{TempDir, tempdir};
 use tokio::net::TcpListener;
-use trailpost::app::{App, AppConfig, DataFolder};
+use trailpost::app::{App, AppConfig, DataFolder, MetricsConfig};
 use trailpost::domain::clock::{Clock, Entropy};
 use trailpost::domain::credential::Password;
 use trailpost::domain::days::Days;
@@ -72,8 +72,12 @@ impl Console {
             hold: Days::HOLD,
             shortcuts: Vec::new(),
         };
-        let config =
-            AppConfig { web: Some(web), writer: None, most_connections: NonZeroUsize::new(10).unwrap() };
+        let config = AppConfig {
+            web: Some(web),
+            writer: None,
+            most_connections: NonZeroUsize::new(10).unwrap(),
+            metrics: MetricsConfig::default(),
+        };
         let app = App::start(store, clock, entropy, config, listener).await;
         Console { app, address, acme, folder }
     }

@@ -31,6 +31,14 @@ impl Product {
         Product { demo: Demo::start(DemoOptions::ephemeral()).await.unwrap() }
     }
 
+    /// The same, telling `/metrics` to whoever presents this.
+    pub async fn start_watched(token: &str) -> Product {
+        let metrics_token = Some(token.parse().unwrap());
+        Product {
+            demo: Demo::start(DemoOptions { metrics_token, ..DemoOptions::ephemeral() }).await.unwrap(),
+        }
+    }
+
     /// Where the console is.
     pub fn origin(&self) -> &str {
         &self.announced().console_url

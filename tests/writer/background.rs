@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 
 use tempfile::tempdir;
 use tokio::net::TcpListener;
-use trailpost::app::{App, AppConfig, DataFolder, WriterConfig};
+use trailpost::app::{App, AppConfig, DataFolder, MetricsConfig, WriterConfig};
 use trailpost::aws::AwsIdentity;
 use trailpost::domain::clock::{Clock, Entropy};
 
@@ -27,12 +27,13 @@ async fn it_answers_whether_it_lives_and_is_ready_and_nothing_else() {
         web: None,
         writer: Some(WriterConfig { aws: aws.into(), settings: WRITER }),
         most_connections: NonZeroUsize::new(10).unwrap(),
+        metrics: MetricsConfig::default(),
     };
     let app = App::start(store.clone(), clock, entropy, config, listener).await;
     let anybody = HttpUser::anonymous(&origin);
     assert_eq!(anybody.get("/livez").await.status, 200);
     assert_eq!(anybody.get("/readyz").await.status, 200);
-    for page in ["/", "/sign-in", "/v1/events", "/schemas/audit-record.v1.json"] {
+    for page in ["/", "/sign-in", "/v1/events", "/schemas/audit-record.v1.json", "/metrics"] {
         assert_eq!(anybody.get(page).await.status, 404, "{page}");
     }
     store.close().await;

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 
 use tempfile::{TempDir, tempdir};
 use tokio::net::TcpListener;
-use trailpost::app::{App, AppConfig, DataFolder, WriterConfig};
+use trailpost::app::{App, AppConfig, DataFolder, MetricsConfig, WriterConfig};
 use trailpost::aws::AwsIdentity;
 use trailpost::domain::clock::{Clock, Entropy};
 use trailpost::domain::credential::Password;
@@ -66,6 +66,7 @@ impl Waiting {
             }),
             writer: Some(WriterConfig { aws: aws.into(), settings: WRITER }),
             most_connections: NonZeroUsize::new(100).unwrap(),
+            metrics: MetricsConfig::default(),
         };
         let app = App::start(store, clock, entropy, config, listener).await;
         let owner = HttpUser::sign_in(&origin, "owner@acme.example", PASSWORD).await;

@@ -7,6 +7,7 @@ mod catalogue;
 mod fix;
 mod key_fix;
 
+use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -141,6 +142,13 @@ pub enum Cause {
     Unexpected,
 }
 
+impl fmt::Display for Cause {
+    /// The word for programs, as it is stored: `assume_role_denied`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
+    }
+}
+
 impl Cause {
     /// Every cause, in the order above.
     pub const ALL: [Cause; 49] = [
@@ -194,6 +202,11 @@ impl Cause {
         Cause::NoWriter,
         Cause::Unexpected,
     ];
+
+    /// Who has to act.
+    pub fn turn(self) -> Turn {
+        catalogue::entry(self).turn
+    }
 
     /// Whether STS refused us the role for something that is its account's to change, as far as one denial tells.
     pub fn is_denial(self) -> bool {
@@ -273,6 +286,15 @@ pub enum Trying {
 }
 
 impl Turn {
+    /// The word for programs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Turn::Owner => "owner",
+            Turn::Operator => "operator",
+            Turn::Nobody => "nobody",
+        }
+    }
+
     /// In words, for the page.
     pub fn label(self, trying: Trying) -> &'static str {
         match (self, trying) {
@@ -319,7 +341,7 @@ impl Failure {
 
     /// Who has to act.
     pub fn turn(&self) -> Turn {
-        catalogue::entry(self.cause).turn
+        self.cause.turn()
     }
 
     /// The AWS page that the cause and fix rest on.

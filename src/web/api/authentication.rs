@@ -21,7 +21,7 @@ use crate::domain::principal::Reach;
 use crate::web::Web;
 use crate::web::access::{Attempted, Need, put_denial_on_record};
 use crate::web::error::WebError;
-use crate::web::headers::RequestId;
+use crate::web::headers::{RequestId, log_organization};
 use crate::web::visitor::{client_address, user_agent};
 
 /// A program inside the organization that it belongs to.
@@ -62,6 +62,7 @@ pub(in crate::web) async fn enforce(
 async fn program(web: &Web, request: &mut Request) -> Result<Program, WebError> {
     let presented = Presented::of(web, request);
     let program = authenticate(web, presented).await?;
+    log_organization(program.organization.id);
     let path = request.extract_parts::<Path<OrganizationInPath>>().await;
     let Path(path) = path.map_err(|_| Problem::not_found())?;
     if path.organization_id.parse() == Ok(program.organization.id) {
@@ -114,7 +115,7 @@ async fn authenticate(web: &Web, presented: Presented) -> Result<Program, WebErr
 }
 
 /// What stands behind `Authorization: Bearer`; nothing if that is not there.
-pub(super) fn bearer(headers: &HeaderMap) -> &str {
+pub(in crate::web) fn bearer(headers: &HeaderMap) -> &str {
     let value = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let parts = value.and_then(|value| value.split_once(' '));
     let bearer = parts.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));

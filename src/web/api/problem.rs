@@ -59,6 +59,14 @@ impl Problem {
         )
     }
 
+    pub(crate) fn metrics_token_needed() -> Problem {
+        Problem::new(
+            StatusCode::UNAUTHORIZED,
+            "The token of the operator’s monitoring is needed: Authorization: Bearer, and metrics.token.",
+            "Check that it is whole.",
+        )
+    }
+
     pub(super) fn not_allowed() -> Problem {
         Problem::new(
             StatusCode::FORBIDDEN,

@@ -7,9 +7,11 @@ use axum::response::{IntoResponse, Redirect, Response};
 use futures::stream::try_unfold;
 use http::{HeaderMap, HeaderValue, header};
 use serde::Deserialize;
+use tracing::{Instrument as _, Span};
 
 use super::href;
 use crate::domain::activity::TypedFilter;
+use crate::domain::error_chain::ErrorChain;
 use crate::domain::export::{ExportFormat, ExportScope, ExportedRecord};
 use crate::store::{ActivityRecord, Export, ExportRefused, Store, StoreError};
 use crate::web::access::MemberRequest;
@@ -92,6 +94,8 @@ fn headers(export: &Export, format: ExportFormat) -> HeaderMap {
 /// What fails on the way breaks the file off, so that nobody takes a part for the whole.
 fn body(store: Store, export: Export, format: ExportFormat) -> Body {
     let head = format.head();
+    // The body is sent when the request's own span is over.
+    let request = Span::current();
     Body::from_stream(try_unfold((Some(export), head), move |(left, head)| {
         let store = store.clone();
         async move {
@@ -99,11 +103,12 @@ fn body(store: Store, export: Export, format: ExportFormat) -> Body {
             let (records, left) = store.continue_export(export).await.inspect_err(broken_off)?;
             Ok::<_, StoreError>(Some((Bytes::from(written(head, &records, format)), (left, String::new()))))
         }
+        .instrument(request.clone())
     }))
 }
 
 fn broken_off(error: &StoreError) {
-    tracing::error!(%error, "an export is broken off");
+    tracing::error!(error = %ErrorChain(error), "an export is broken off");
 }
 
 fn written(mut file: String, records: &[ActivityRecord], format: ExportFormat) -> String {
