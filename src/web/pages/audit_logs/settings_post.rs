@@ -40,7 +40,7 @@ impl SettingsPost {
                     "revision" => revisions.push(value),
                     "setup_way" => post.choices.way = Way::named(&value).unwrap_or_default(),
                     "setup_partition" => {
-                        post.choices.partition = value.parse::<Partition>().map_or(None, Some);
+                        post.choices.partition = value.parse::<Partition>().ok();
                     }
                     _ => {}
                 },
